@@ -1,0 +1,1 @@
+"""`lp bench`: measurements against a baseline taken in the same run."""

@@ -1,0 +1,27 @@
+"""The one exception that reaches users: what went wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class LakePlacidError(Exception):
+    """A failure that the user can act on.
+
+    `message` says what; `file` and `line` (of the *original* source or of the file at fault) say
+    where; `remedy` says what to do. Command-line entry points print `str(error)` and exit 1.
+    """
+
+    def __init__(
+        self, message: str, *, file: str | None = None, line: int | None = None, remedy: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.line = line
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        where = ""
+        if self.file is not None:
+            where = f"{self.file}:{self.line}: " if self.line is not None else f"{self.file}: "
+        remedy = f"\n  remedy: {self.remedy}" if self.remedy else ""
+        return f"{where}{self.message}{remedy}"

@@ -1,0 +1,1 @@
+"""From traces to the manifest: classes of equal paths, greedily merged."""

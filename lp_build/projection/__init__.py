@@ -1,0 +1,1 @@
+"""One compile, two projections: compiler output rewritten as Fallback and Elite assembly."""

@@ -1,0 +1,1 @@
+"""`lp build`: the specialised program again, by SCons, from what a wrapped build captured."""

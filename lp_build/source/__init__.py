@@ -1,0 +1,1 @@
+"""libclang passes over preprocessed translation units: sites, scouting edits, markers."""

@@ -1,0 +1,94 @@
+"""What the source passes say of a translation unit: functions, sites and arms, by stable names.
+
+A *site* is a place in the source where control can go more than one way. Its name is
+`file:function:ordinal`; the ordinal counts sites within the function in source order, so an edit
+elsewhere in the file changes no name. An *arm* is one way to go. Files are given relative to the
+project root where they lie below it (see `layout.BuildDir.relative`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+# Kinds with the two arms "true" and "false".
+CONDITION_KINDS = ("if", "cond", "and", "or", "while", "do", "for")
+SITE_KINDS = (*CONDITION_KINDS, "switch", "icall")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way out of a site. name: "true", "false", "case<k>", "default"; weight: bytes of source
+    that only this arm reaches (the cost that the manifest's greedy merge adds)."""
+
+    name: str
+    weight: int
+    line: int
+
+
+@dataclass(frozen=True)
+class Site:
+    """A conditional, a switch or an indirect call (which has no arms; its targets are logged)."""
+
+    ordinal: int
+    kind: str
+    line: int
+    column: int
+    arms: tuple[Arm, ...]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function definition. digest: of its own tokens, blind to white space and to positions."""
+
+    file: str
+    name: str
+    line: int
+    static: bool
+    digest: str
+    weight: int
+    sites: tuple[Site, ...]
+
+    @property
+    def key(self) -> str:
+        """`file:name`, the stable name."""
+        return f"{self.file}:{self.name}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that our passes leave alone, and why (shown by reports)."""
+
+    file: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class UnitSites:
+    """All functions of one unit that our passes look at."""
+
+    functions: tuple[Function, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data for `json.dumps`."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> UnitSites:
+        """The inverse of `to_json`. Raises KeyError or TypeError for other data."""
+        return UnitSites(tuple(_function(item) for item in data["functions"]))
+
+
+def _function(item: dict[str, Any]) -> Function:
+    sites = tuple(
+        Site(**{**site, "arms": tuple(Arm(**arm) for arm in site["arms"])})
+        for site in item["sites"]
+    )
+    return Function(**{**item, "sites": sites})
+
+
+def merge_functions(units: Iterable[UnitSites]) -> dict[str, Function]:
+    """All functions by key; an inline function of a header is the same in each unit."""
+    return {function.key: function for unit in units for function in unit.functions}

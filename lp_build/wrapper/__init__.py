@@ -1,0 +1,1 @@
+"""The compiler, archiver and linker in front of the real ones: invocations, phases, capture."""
