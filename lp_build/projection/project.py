@@ -1,0 +1,360 @@
+"""One compile, two projections (DESIGN section 3): the compiler's -S output becomes one assembly
+file with the Fallback's text, Elite's copies and the tables between them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lp_build.config import Config, is_function
+from lp_build.errors import LakePlacidError
+from lp_build.layout import BuildDir
+from lp_build.profile.verdicts import Manifest
+from lp_build.projection.assembly import (
+    AsmFile,
+    AsmFunction,
+    MarkerItem,
+    debug_section_lines,
+    parse_assembly,
+)
+from lp_build.projection.cfi import FrameRule
+from lp_build.projection.elite import (
+    Callee,
+    Context,
+    Edits,
+    EliteFunction,
+    NotElite,
+    Projector,
+    project_function,
+)
+from lp_build.projection.libcalls import direct_calls
+from lp_build.projection.records import SiteKind, SiteRecord, Tables
+from lp_build.source.markers import ENTRY, Marker
+from lp_build.source.specialize import SpecializedUnit
+
+_CLONE = re.compile(r"^(.+?)((?:\.(?:part|constprop|isra|lto_priv)(?:\.\d+)?)+)$")
+_PREFIX = "lp"
+
+
+@dataclass(frozen=True)
+class ProjectionRequest:
+    """What to project from one unit.
+
+    elite: symbols of this unit's own Elite functions. elite_elsewhere: global Elite functions of
+    other units. defined: all global functions that the program itself defines (a call of these is
+    never a library call). observed: symbols of targets of indirect calls by (file, line).
+    not_elite: reasons of the source pass by symbol. source_name: names a file of a `.file`.
+    """
+
+    elite: frozenset[str]
+    elite_elsewhere: frozenset[str]
+    defined: frozenset[str]
+    markers: Sequence[Marker]
+    observed: Mapping[tuple[str, int], tuple[str, ...]]
+    not_elite: Mapping[str, str]
+    request: str | None
+    stress: bool
+    keep_debug: bool
+    source_name: Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An Elite function of the manifest that has no Elite copy, and why."""
+
+    function: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Projection:
+    """The combined assembly, and what became of each Elite function."""
+
+    text: str
+    functions: tuple[EliteFunction, ...]
+    rejected: tuple[Rejected, ...]
+
+
+def request_for(
+    unit: SpecializedUnit,
+    *,
+    cwd: str,
+    build: BuildDir,
+    config: Config,
+    manifest: Manifest,
+    stress: bool,
+    keep_debug: bool,
+    defined: frozenset[str],
+) -> ProjectionRequest:
+    """The projection that `manifest` asks for, for a unit that was compiled in folder `cwd`."""
+    here = {function.key: function for function in unit.functions.functions}
+    elite = {f.key: f for f in manifest.elite_functions()}
+    own = {key: f.name for key, f in elite.items() if key in here}
+    observed: dict[tuple[str, int], tuple[str, ...]] = {}
+    for key, function in here.items():
+        verdicts = manifest.functions.get(key)
+        if verdicts is None or verdicts.digest != function.digest:
+            continue
+        for site in function.sites:
+            names = verdicts.targets.get(site.ordinal, ())
+            visible = tuple(
+                target.rpartition(":")[2]
+                for target in names
+                if target in here or not (target in elite and elite[target].static)
+            )
+            place = (function.file, site.line)
+            if visible:
+                observed[place] = tuple(dict.fromkeys((*observed.get(place, ()), *visible)))
+    request = next(
+        (f.name for f in here.values() if is_function(config.request, f.file, f.name)), None
+    )
+    return ProjectionRequest(
+        elite=frozenset(own.values()),
+        elite_elsewhere=frozenset(
+            f.name for key, f in elite.items() if key not in here and not f.static
+        ),
+        defined=defined,
+        markers=unit.markers,
+        observed=observed,
+        not_elite={key.rpartition(":")[2]: why for key, why in unit.not_elite.items()},
+        request=request,
+        stress=stress,
+        keep_debug=keep_debug,
+        source_name=lambda file: build.relative(file, cwd),
+    )
+
+
+def base_name(symbol: str) -> str:
+    """The function of the source that `symbol` is, or is a clone of (`f.part.0` is of f)."""
+    match = _CLONE.match(symbol)
+    return match.group(1) if match else symbol
+
+
+class _Unit:
+    """The projection of one unit under way."""
+
+    def __init__(self, asm: str, request: ProjectionRequest) -> None:
+        self.request = request
+        self.file: AsmFile = parse_assembly(asm)
+        self.tables = Tables(_PREFIX)
+        self.edits = Edits()
+        self.outside: set[str] = set()
+        self.projected: dict[str, EliteFunction] = {}
+        self.projectors: list[Projector] = []
+        self.rejected: dict[str, str] = {}
+        self.accepted: set[str] = set()
+
+    # -- which functions ----------------------------------------------------------------------
+
+    def candidates(self) -> list[AsmFunction]:
+        """Functions of the text that the manifest calls Elite and nothing speaks against."""
+        found = []
+        for function in self.file.functions.values():
+            base = base_name(function.name)
+            if base not in self.request.elite:
+                continue
+            reason = self.request.not_elite.get(base, "")
+            if function.name in self.file.weak:
+                reason = "it is a weak symbol, which another definition may replace"
+            elif function.name in self.file.indirect:
+                reason = "it is an ifunc"
+            if reason:
+                self.rejected[function.name] = reason
+            else:
+                found.append(function)
+        return found
+
+    def project_all(self) -> None:
+        """Project until no rejection changes what the others may call."""
+        pending = self.candidates()
+        while True:
+            self.accepted = {f.name for f in pending}
+            self.tables = Tables(_PREFIX)
+            self.edits = Edits()
+            self.outside = set()
+            self.projected = {}
+            self.projectors = []
+            context = self._context()
+            failed = False
+            for function in pending:
+                try:
+                    result, projector = project_function(function, context, self.edits)
+                except NotElite as error:
+                    self.rejected[function.name] = str(error)
+                    failed = True
+                    continue
+                self.projected[function.name] = result
+                self.projectors.append(projector)
+            if not failed:
+                return
+            pending = [f for f in pending if f.name in self.projected]
+
+    def _context(self) -> Context:
+        names = {number: self.request.source_name(f) for number, f in self.file.files.items()}
+        return Context(
+            file=self.file,
+            tables=self.tables,
+            markers=self.request.markers,
+            resolve=self.resolve,
+            observed=self.observed,
+            source_name=lambda number: names.get(number, "?"),
+            stress=self.request.stress,
+            keep_debug=self.request.keep_debug,
+            prefix=_PREFIX,
+        )
+
+    # -- callees ------------------------------------------------------------------------------
+
+    def resolve(self, symbol: str) -> Callee:
+        """What a call of `symbol` becomes in Elite (see elite.Callee)."""
+        symbol = self.file.aliases.get(symbol, symbol)
+        if symbol == self.request.request and symbol in self.accepted:
+            return Callee("stub", symbol)
+        if symbol in self.file.functions:
+            if symbol in self.accepted:
+                return Callee("elite", f"{symbol}.lp_elite")
+            return Callee("deopt")
+        if symbol in self.request.elite_elsewhere:
+            self.outside.add(symbol)
+            return Callee("elite", f"{symbol}.lp_elite")
+        if symbol in direct_calls() and symbol not in self.request.defined:
+            return Callee("library", symbol)
+        return Callee("deopt")
+
+    def observed(self, file: str, line: int) -> list[tuple[str, Callee]]:
+        """Observed targets of the indirect calls at a place that Elite can call directly."""
+        found = []
+        for name in self.request.observed.get((file, line), ()):
+            callee = self.resolve(name)
+            if callee.how in ("elite", "stub"):
+                found.append((name, callee))
+        return found
+
+    # -- text ---------------------------------------------------------------------------------
+
+    def text(self) -> str:
+        """The Fallback's text with its labels, then Elite's and the tables."""
+        drop = {marker.line for marker in self.file.markers}
+        if not self.request.keep_debug:
+            drop |= self.file.debug_lines | debug_section_lines(self.file.lines)
+        entries = {m.line: p for p in self.projectors for m in p.entries()}
+        out: list[str] = []
+        replaced = self._request_lines()
+        for number, line in enumerate(self.file.lines):
+            out += self.edits.before.get(number, ())
+            if number in entries:
+                out += ["\tcmpb $0, lp_entries_enabled(%rip)", f"\tjne .L{_PREFIX}m{number}"]
+            if number in replaced:
+                out += replaced[number]
+            elif number not in drop:
+                out.append(line)
+            out += self.edits.after.get(number, ())
+        out += self._entry_stubs(entries)
+        out += self._elite()
+        out += self.tables.emit()
+        out.append('\t.section .note.GNU-stack,"",@progbits')
+        return "\n".join(out) + "\n"
+
+    def _request_lines(self) -> dict[int, list[str]]:
+        """The Fallback's request function under its other name; callers meet the stub."""
+        name = self.request.request
+        if name is None or name not in self.projected:
+            return {}
+        function = self.file.functions[name]
+        new = f"{name}.lp_fallback"
+        label = self.file.lines[function.label_line]
+        lines = {
+            function.label_line: [
+                f"\t.type {new}, @function",
+                label.replace(f"{name}:", f"{new}:", 1),
+            ]
+        }
+        if function.size_line >= 0:
+            lines[function.size_line] = [f"\t.size {new}, .-{new}"]
+        return lines
+
+    def _entry_stubs(self, entries: Mapping[int, Projector]) -> list[str]:
+        if not entries:
+            return []
+        out = ['\t.section .text.lp_entries,"ax",@progbits']
+        for number, projector in entries.items():
+            target = projector.entry_label(MarkerItem(number, ENTRY, 0))
+            out += [f".L{_PREFIX}m{number}:", "\tlock incq lp_entry_count(%rip)"]
+            out.append(f"\tjmp {target}")
+        return out
+
+    def _elite(self) -> list[str]:
+        if not self.projected:
+            return []
+        out: list[str] = []
+        request = self.request.request
+        if request in self.projected:
+            out += self._request_stub(request)
+        out.append('\t.section lp_elite_text,"ax",@progbits')
+        for name, function in self.projected.items():
+            if name in self.file.globals:
+                out += [f"\t.globl {name}.lp_elite", f"\t.hidden {name}.lp_elite"]
+            out += function.text
+            if name == request:
+                self.tables.functions.append((name, name, name))
+                out += ["\t.globl lp_request_elite", "\t.hidden lp_request_elite"]
+                out.append(f"\t.set lp_request_elite, {name}.lp_elite")
+            elif base_name(name) == name:
+                self.tables.functions.append((name, f"{name}.lp_elite", name))
+        out += self._weak_entries()
+        return out
+
+    @staticmethod
+    def _request_stub(name: str) -> list[str]:
+        return [
+            "\t.text",
+            "\t.p2align 4",
+            f"\t.type {name}, @function",
+            f"{name}:",
+            "\tjmp *lp_request_target(%rip)",
+            f"\t.size {name}, .-{name}",
+            "\t.globl lp_request_fallback",
+            "\t.hidden lp_request_fallback",
+            f"\t.set lp_request_fallback, {name}.lp_fallback",
+        ]
+
+    def _weak_entries(self) -> list[str]:
+        """Stand-ins for Elite functions of other units, should their units have none after all."""
+        out: list[str] = []
+        for symbol in sorted(self.outside):
+            label = f".L{_PREFIX}w_{symbol}"
+            self.tables.sites.append(
+                SiteRecord(label, symbol, FrameRule(), f"?:{symbol}:entry", "?", 0, SiteKind.ENTRY)
+            )
+            elite = f"{symbol}.lp_elite"
+            out += [f"\t.weak {elite}", f"\t.hidden {elite}", f"\t.type {elite}, @function"]
+            out += [
+                f"{elite}:",
+                f"\tpushq ${label}",
+                "\tjmp lp_deopt",
+                f"\t.size {elite}, .-{elite}",
+            ]
+        if out:
+            out.append("\tud2")
+        return out
+
+
+def project(asm: str, request: ProjectionRequest) -> Projection:
+    """Project one unit's -S output.
+
+    Raises LakePlacidError when the request function itself can't be Elite: then nothing of the
+    program would run there. Other functions that can't are listed in `rejected`.
+    """
+    unit = _Unit(asm, request)
+    unit.project_all()
+    if request.request is not None and request.request in request.elite:
+        reason = unit.rejected.get(request.request)
+        if request.request not in unit.projected:
+            raise LakePlacidError(
+                f"the request function {request.request} can't be Elite: "
+                f"{reason or 'the compiler left no function of that name'}",
+                remedy="choose another request function in lp.toml, or mend what stands against it",
+            )
+    rejected = tuple(Rejected(base_name(n), reason) for n, reason in unit.rejected.items())
+    return Projection(unit.text(), tuple(unit.projected.values()), rejected)
