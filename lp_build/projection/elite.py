@@ -199,7 +199,7 @@ class Projector:
 
     def _locations(self) -> list[tuple[str, int]]:
         places: list[tuple[str, int]] = []
-        place = ("", 0)
+        place = ("?", 0)
         for item in self.items:
             if isinstance(item, Loc):
                 # Line 0 marks code that belongs to no line; keep the last that does.
@@ -392,7 +392,7 @@ class Projector:
             fallback=self.edits.label_before(item.line, self.context.prefix),
             rule=rule,
             name=name,
-            file=file or "?",
+            file=file,
             line=line,
             kind=kind,
             elite=elite,
@@ -604,8 +604,9 @@ class Projector:
     def _elite_table(self, position: int, label: str) -> str:
         """Elite's own copy of a jump table: hot arms to Elite, cold ones to stubs."""
         name = f".L{self.context.prefix}t{self._id}_{position}"
-        self.tail += ['\t.pushsection .rodata.lp_elite,"a",@progbits', "\t.p2align 3", f"{name}:"]
+        # Targets first: a cold one adds its stub to the tail.
         entries = [self._target(entry) for entry in self.context.file.tables[label]]
+        self.tail += ['\t.pushsection .rodata.lp_elite,"a",@progbits', "\t.p2align 3", f"{name}:"]
         self.tail += [f"\t.quad {entry}" for entry in entries]
         self.tail.append("\t.popsection")
         return name
@@ -624,7 +625,6 @@ class Projector:
             reader, _, label = found
             text = item.text
             if reader == position:
-                # _stub and _target may append to the tail while the table is written.
                 text = text.replace(label, self._elite_table(position, label), 1)
             self.out.append(f"\t{text}")
             return

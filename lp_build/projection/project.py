@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lp_build.config import Config, is_function
 from lp_build.errors import LakePlacidError
@@ -31,7 +32,9 @@ from lp_build.projection.elite import (
 from lp_build.projection.libcalls import direct_calls
 from lp_build.projection.records import SiteKind, SiteRecord, Tables
 from lp_build.source.markers import ENTRY, Marker
-from lp_build.source.specialize import SpecializedUnit
+
+if TYPE_CHECKING:
+    from lp_build.source.specialize import SpecializedUnit
 
 _CLONE = re.compile(r"^(.+?)((?:\.(?:part|constprop|isra|lto_priv)(?:\.\d+)?)+)$")
 _PREFIX = "lp"

@@ -1,0 +1,17 @@
+# The program's own `read` is not the library's: a deopt before the call.
+# elite: f
+# defined: read
+# ELITE-NOT: call
+# SITE: ?:f:call@0:read
+	.text
+	.type	f, @function
+f:
+	.cfi_startproc
+	subq	$8, %rsp
+	.cfi_def_cfa_offset 16
+	call	read
+	addq	$8, %rsp
+	.cfi_def_cfa_offset 8
+	ret
+	.cfi_endproc
+	.size	f, .-f

@@ -1,0 +1,14 @@
+# A raw system call changes sides first.
+# elite: f
+# ELITE-NOT: syscall
+# SITE: ?:f:call@0:asm
+	.text
+	.type	f, @function
+f:
+	.cfi_startproc
+#APP
+	syscall
+#NO_APP
+	ret
+	.cfi_endproc
+	.size	f, .-f

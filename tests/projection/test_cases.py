@@ -1,0 +1,130 @@
+"""The projector, case by case: an assembly input and what must come out, in one file of cases/.
+
+A case's head says what is asked (`elite:`, `external:`, `defined:`, `observed: file:line symbol`,
+`request:`, `debug:`, `stress:`, `assembler:`) and what must come: `ELITE:` and `FALLBACK:` lines in order within
+Elite's and the Fallback's text, `…-NOT:` never, `SITE: name [register+offset [saved …]]` in the
+tables, `REJECTED: function: part of the reason`, `FP: function`.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from lp_build.projection.cfi import CALLEE_SAVED, NAMES
+from lp_build.projection.project import ProjectionRequest, _Unit, project
+from lp_build.source.markers import Marker
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*.s"))
+_KEY = re.compile(r"^# ([A-Za-z-]+): (.*)$")
+
+
+@dataclass
+class Case:
+    """A case file, read."""
+
+    text: str
+    heads: dict[str, list[str]] = field(default_factory=dict)
+
+    def names(self, key: str) -> frozenset[str]:
+        return frozenset(name.strip() for row in self.heads.get(key, []) for name in row.split(","))
+
+    def request(self) -> ProjectionRequest:
+        observed: dict[tuple[str, int], tuple[str, ...]] = {}
+        for row in self.heads.get("observed", []):
+            place, symbol = row.split()
+            file, _, line = place.rpartition(":")
+            observed[file, int(line)] = (symbol,)
+        return ProjectionRequest(
+            elite=self.names("elite"),
+            elite_elsewhere=self.names("external"),
+            defined=self.names("defined"),
+            markers=[Marker("LP_COLD", f"s{n}", "a.c", n, "f") for n in range(9)],
+            observed=observed,
+            not_elite={},
+            request=next(iter(self.heads.get("request", [])), None),
+            stress="stress" in self.heads,
+            keep_debug="debug" in self.heads,
+            source_name=lambda file: file,
+        )
+
+
+def read_case(path: Path) -> Case:
+    case = Case(path.read_text(encoding="utf-8"))
+    for line in case.text.splitlines():
+        match = _KEY.match(line)
+        if match:
+            case.heads.setdefault(match.group(1), []).append(match.group(2))
+    return case
+
+
+def split(text: str) -> tuple[str, str]:
+    """(the Fallback's text, Elite's text) of a projection's output, comments gone."""
+    lines = [line for line in text.splitlines() if not line.startswith("# ")]
+    whole = "\n".join(lines)
+    start = whole.find('\t.section lp_elite_text,"ax"')
+    if start < 0:
+        return whole, ""
+    end = whole.find("\t.section lp_sites", start)
+    return whole[:start] + whole[end:], whole[start:end] if end >= 0 else whole[start:]
+
+
+def find_in_order(wanted: list[str], text: str, what: str) -> None:
+    position = 0
+    for item in wanted:
+        found = text.find(item, position)
+        assert found >= 0, f"{what} lacks {item!r} after offset {position} in:\n{text}"
+        position = found + len(item)
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_case(path: Path, tmp_path: Path) -> None:
+    case = read_case(path)
+    result = project(case.text, case.request())
+    fallback, elite = split(result.text)
+
+    find_in_order(case.heads.get("ELITE", []), elite, "Elite")
+    find_in_order(case.heads.get("FALLBACK", []), fallback, "the Fallback")
+    for item in case.heads.get("ELITE-NOT", []):
+        assert item not in elite
+    for item in case.heads.get("FALLBACK-NOT", []):
+        assert item not in fallback
+    for row in case.heads.get("REJECTED", []):
+        name, _, reason = row.partition(": ")
+        assert any(r.function == name and reason in r.reason for r in result.rejected), (
+            result.rejected
+        )
+    if "REJECTED" not in case.heads:
+        assert result.rejected == ()
+    for name in case.heads.get("FP", []):
+        assert any(f.name == name and f.uses_fp for f in result.functions)
+
+    source = tmp_path / "out.s"
+    source.write_text(result.text, encoding="utf-8")
+    for assembler in case.names("assembler") or ("gcc", "clang"):
+        command = [assembler, "-c", str(source), "-o", str(tmp_path / "out.o")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in CASES if "SITE" in read_case(p).heads], ids=lambda path: path.stem
+)
+def test_sites_of_case(path: Path) -> None:
+    case = read_case(path)
+    unit = _Unit(case.text, case.request())
+    unit.project_all()
+    unit.text()
+    sites = {site.name: site.rule for site in unit.tables.sites}
+    for row in case.heads["SITE"]:
+        name, *rest = row.split()
+        assert name in sites
+        if rest:
+            rule = sites[name]
+            assert f"{NAMES[rule.register]}+{rule.offset}" == rest[0]
+            saved = [NAMES[r] for r in rule.usable_saved() if r in CALLEE_SAVED]
+            assert saved == [name for name in rest[1:] if name != "-"]
