@@ -14,9 +14,11 @@ from lp_build.projection.assembly import (
     Align,
     AsmFile,
     AsmFunction,
+    Cfi,
     Data,
     InlineAsm,
     Insn,
+    Item,
     Label,
     Loc,
     MarkerItem,
@@ -220,6 +222,10 @@ class Projector:
                 return Block(start, position)
             if isinstance(item, MarkerItem) and item.kind == COLD:
                 return Block(start, position, stop="cold", falls=False)
+            if isinstance(item, Cfi) and item.name == "cfi_endproc":
+                # Behind a call that doesn't return, or where the compiler proved that nothing
+                # defined comes here: whatever the plain build does, the Fallback does.
+                return Block(start, position, stop="the end of its text", falls=False)
             if isinstance(item, Data):
                 return Block(start, position, stop="data among its instructions", falls=False)
             if isinstance(item, InlineAsm):
@@ -237,7 +243,8 @@ class Projector:
                 if ended is not None:
                     return ended
             position += 1
-        return Block(start, position, falls=False)
+        # clang writes .size ahead of .cfi_endproc.
+        return Block(start, position, stop="the end of its text", falls=False)
 
     def _is_target(self, label: str) -> bool:
         return label in self.targets
@@ -379,7 +386,7 @@ class Projector:
         return self.function.label_line
 
     def _site(self, position: int, kind: SiteKind, name: str, elite: str = "0") -> SiteRecord:
-        item = self.items[position]
+        item = self._item(position)
         rule = self.rules[position]
         check_rule(rule)
         file, line = self.locations[position]
@@ -400,6 +407,14 @@ class Projector:
         tables.sites.append(record)
         return record
 
+    def _item(self, position: int) -> Item:
+        """The item at `position`; behind the last one, the end of the function's text."""
+        if position < len(self.items):
+            return self.items[position]
+        if self.function.size_line < 0:
+            raise NotElite("the end of its text was not found")
+        return Cfi(self.function.size_line, "cfi_endproc", ())
+
     def _call_name(self, position: int, callee: str) -> str:
         file, line = self.locations[position]
         return f"{file}:{self.function.name}:call@{line}:{callee}"
@@ -408,11 +423,11 @@ class Projector:
         """The label of the stub that leaves Elite at item `position`."""
         key = (position, 0)
         if key not in self.stubs:
-            item = self.items[position]
+            item = self._item(position)
             if isinstance(item, MarkerItem):
                 record = self._site(position, SiteKind.COLD, "")
             else:
-                what = item.operands if isinstance(item, Insn) else "asm"
+                what = item.operands if isinstance(item, Insn) else type(item).__name__.lower()
                 record = self._site(position, SiteKind.CALL, self._call_name(position, what))
             label = f".L{self.context.prefix}x{self._id}_{position}"
             self.stubs[key] = label

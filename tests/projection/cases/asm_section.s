@@ -1,7 +1,7 @@
 # Inline assembly that writes to another section would do so twice: a deopt before it.
 # elite: f
 # ELITE-NOT: __jump_table
-# SITE: ?:f:call@0:asm
+# SITE: ?:f:call@0:inlineasm
 	.text
 	.type	f, @function
 f:

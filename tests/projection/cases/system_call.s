@@ -1,7 +1,7 @@
 # A raw system call changes sides first.
 # elite: f
 # ELITE-NOT: syscall
-# SITE: ?:f:call@0:asm
+# SITE: ?:f:call@0:inlineasm
 	.text
 	.type	f, @function
 f:
