@@ -1,0 +1,154 @@
+"""Run memcached's own test suite with a given server, test file by test file, and compare runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lp_build.errors import LakePlacidError
+
+TIMEOUT = 900.0  # seconds for one file; the slowest takes about 30 with the plain server
+RESULT = re.compile(r"^(not )?ok (\d+)\b(?:.*# (TODO|skip)\b)?", re.IGNORECASE)
+SKIPPED = re.compile(r"^1\.\.0 # skip\S*\s*(.*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """One test file. status: "ok", "failed" or "skipped"; tests: how many ran; failed: numbers of
+    those that failed; note: why it was skipped or what went wrong; seconds: wall-clock time."""
+
+    name: str
+    status: str
+    tests: int = 0
+    failed: tuple[int, ...] = ()
+    note: str = ""
+    seconds: float = 0.0
+    attempts: int = 1
+
+    @property
+    def outcome(self) -> tuple[str, int, tuple[int, ...]]:
+        """What must be equal from run to run."""
+        return self.status, self.tests, self.failed
+
+    def __str__(self) -> str:
+        if self.status == "skipped":
+            return "skipped"
+        failed = f", failed {', '.join(map(str, self.failed))}" if self.failed else ""
+        again = f" ({self.attempts} attempts)" if self.attempts > 1 else ""
+        return f"{self.status} {self.tests}{failed}{again}"
+
+
+def bench_folder(folder: Path, sources: Path, server: Path, timedrun: Path) -> Path:
+    """Lay out `folder` so that the suite runs `server`: it looks for `memcached-debug`, `timedrun`
+    and `t/` in the working folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    links = {"memcached-debug": server, "timedrun": timedrun, "t": sources / "t"}
+    for name, target in links.items():
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(target.absolute())
+    return folder
+
+
+def test_files(sources: Path) -> list[str]:
+    """The suite's files, as paths below the working folder."""
+    return sorted(f"t/{path.name}" for path in (sources / "t").glob("*.t"))
+
+
+def run_suite(
+    folder: Path,
+    files: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    jobs: int = 2,
+    progress: Callable[[FileResult], None] | None = None,
+) -> dict[str, FileResult]:
+    """Run the files with `prove` in a folder made by `bench_folder`; results by file.
+
+    environment: added to ours. A file that fails is run once more, alone: some of these tests
+    depend on the machine's load. The second outcome counts, and `attempts` tells.
+    """
+
+    def run(file: str) -> FileResult:
+        result = run_file(folder, file, environment)
+        if progress:
+            progress(result)
+        return result
+
+    with ThreadPoolExecutor(jobs) as pool:
+        results = {result.name: result for result in pool.map(run, files)}
+    for name, result in results.items():
+        if result.status == "failed":
+            again = run_file(folder, name, environment, attempt=2)
+            results[name] = again
+            if progress:
+                progress(again)
+    return results
+
+
+def run_file(
+    folder: Path, file: str, environment: Mapping[str, str], attempt: int = 1
+) -> FileResult:
+    """Run one file with `prove`; whatever it leaves running in its session is killed."""
+    start = time.monotonic()
+    with subprocess.Popen(
+        ["prove", "--verbose", "--merge", file],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=TIMEOUT)
+            note = ""
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            note = f"no end within {TIMEOUT:g} s"
+    return parse(file, output, process.returncode, note, time.monotonic() - start, attempt)
+
+
+def parse(
+    file: str, output: str, status: int, note: str = "", seconds: float = 0.0, attempt: int = 1
+) -> FileResult:
+    """What `prove --verbose` said about one file; status is its exit status."""
+    tests = 0
+    failed = []
+    for line in output.splitlines():
+        if skipped := SKIPPED.match(line):
+            return FileResult(file, "skipped", note=skipped.group(1), seconds=seconds)
+        if match := RESULT.match(line):
+            tests += 1
+            if match.group(1) and (match.group(3) or "").upper() != "TODO":
+                failed.append(int(match.group(2)))
+    good = status == 0 and not failed and not note
+    if not good and not note:
+        note = "\n".join(output.splitlines()[-12:])
+    return FileResult(
+        file, "ok" if good else "failed", tests, tuple(failed), note, seconds, attempt
+    )
+
+
+def differences(
+    plain: Mapping[str, FileResult], other: Mapping[str, FileResult]
+) -> list[tuple[FileResult, FileResult]]:
+    """The files whose outcome is not that of the plain server."""
+    if plain.keys() != other.keys():
+        raise LakePlacidError(
+            f"not the same files: {sorted(plain.keys() ^ other.keys())}",
+            remedy="run both variants with the same list of files",
+        )
+    return [
+        (plain[name], other[name]) for name in plain if plain[name].outcome != other[name].outcome
+    ]
