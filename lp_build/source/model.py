@@ -92,3 +92,44 @@ def _function(item: dict[str, Any]) -> Function:
 def merge_functions(units: Iterable[UnitSites]) -> dict[str, Function]:
     """All functions by key; an inline function of a header is the same in each unit."""
     return {function.key: function for unit in units for function in unit.functions}
+
+
+@dataclass(frozen=True)
+class ScoutTable:
+    """What a scouted unit says of its arms, as the runtime copies it into each trace.
+
+    entries: by function, the local index of its entry arm. first: by function and site, the local
+    index of the site's first arm (its arms follow), or for an indirect call its own local index.
+    """
+
+    functions: tuple[Function, ...]
+    entries: tuple[int, ...]
+    first: tuple[tuple[int, ...], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `json.dumps`; functions carry "entry", sites "arm" or "icall"."""
+        rows = []
+        for function, entry, first in zip(self.functions, self.entries, self.first, strict=True):
+            row = asdict(function)
+            row["entry"] = entry
+            for site, index in zip(row["sites"], first, strict=True):
+                site["icall" if site["kind"] == "icall" else "arm"] = index
+            rows.append(row)
+        return {"functions": rows}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> ScoutTable:
+        """The inverse of `to_json`. Raises KeyError or TypeError for other data."""
+        functions, entries, first = [], [], []
+        for item in data["functions"]:
+            row = dict(item)
+            entries.append(int(row.pop("entry")))
+            sites, indices = [], []
+            for site in row["sites"]:
+                bare = dict(site)
+                indices.append(int(bare.pop("icall" if bare["kind"] == "icall" else "arm")))
+                sites.append(bare)
+            row["sites"] = sites
+            functions.append(_function(row))
+            first.append(tuple(indices))
+        return ScoutTable(tuple(functions), tuple(entries), tuple(first))

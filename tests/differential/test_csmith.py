@@ -1,0 +1,22 @@
+"""Differential test: random programs print the same plain, scouted, specialised and with deopts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.differential.csmith import LEVELS, compilers, try_program
+
+PROGRAMS = 100
+FIRST_SEED = 20_000
+
+
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + PROGRAMS))
+def test_program_prints_the_same_in_every_build(seed: int, tmp_path: Path) -> None:
+    # Neighbouring seeds take turns over compilers and levels, so that each pair is tried 10 times.
+    chosen = compilers()
+    compiler = chosen[seed % len(chosen)]
+    level = LEVELS[seed // len(chosen) % len(LEVELS)]
+    tally = try_program(seed, tmp_path, compiler, level)
+    assert tally.differences == []
