@@ -1,36 +1,61 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Put in front of each scouted unit, joined into one line: no preprocessor directives here.
- * The unit's descriptor (__lp_scout_desc) follows it. Valid from C90 on with gcc and clang.
+ * What a scouted translation unit and the scouting runtime say to each other.
+ *
+ * The scouting pass (lp_build/source/scout.py) joins these declarations into one line and puts
+ * them before the unit's own text; the runtime gets them through lp_scout.h. So they are C90 with
+ * GNU attributes, include nothing, define nothing, and hold no preprocessor directive.
+ *
+ * After them the pass writes, for each unit,
+ *
+ *	extern struct __lp_scout_unit __lp_scout_unit __asm__("lp_scout_unit.<hash>") hidden;
+ *	struct __lp_scout_unit __lp_scout_unit weak = { version, arms, icalls, 0, 0, 0, table };
+ *	static struct __lp_scout_unit *const __lp_scout_link section("lp_scout_units") used
+ *		= &__lp_scout_unit;
+ *
+ * It is not static because inline functions of external linkage may not name what is static
+ * (C99 6.7.4p3). It is weak because one text may be linked twice under two names: then section
+ * lp_scout_units lists the same address twice, and the runtime has to take it once.
+ *
+ * Arm `k` of a unit is logged by
+ *
+ *	__lp_scout_map[__lp_scout_unit.base + k] ? (void)0
+ *		: __lp_scout_first(__lp_scout_unit.base + k)
  */
+
+/* One translation unit. */
 struct __lp_scout_unit {
-	unsigned version;	/* 1 */
-	unsigned arms;		/* arms of this unit */
-	unsigned icalls;	/* indirect call sites of this unit */
-	unsigned base;		/* the unit's first arm in the map; set by the runtime */
-	unsigned icall_base;	/* its first indirect call site; set by the runtime */
-	unsigned reserved;	/* zero */
-	const char *table;	/* JSON: lp_build/source/model.py, ScoutTable */
+	unsigned version;    /* of these declarations: 1 */
+	unsigned arms;	     /* arms of the unit, entry arms of functions included */
+	unsigned icalls;     /* indirect calls of the unit */
+	unsigned base;	     /* written by the runtime's constructor: the unit's first arm */
+	unsigned icall_base; /* the same: the unit's first indirect call */
+	unsigned reserved;   /* zero */
+	const char *table;   /* JSON, see lp_build.source.model.ScoutTable */
 };
-struct __lp_scout_span {
-	void *frame;		/* of the function that the span belongs to */
-	unsigned kind;		/* 0: a request; 1: an iteration of the loop; 2: not begun */
-	unsigned depth;		/* the runtime's own */
+
+/* One activation of the request function or of the loop function; it lies in that function's own
+ * frame, so an activation that was left by longjmp is one whose token lies below a newer one. The
+ * words are the runtime's own. A loop token is all zero before its first iteration. */
+struct __lp_scout_token {
+	void *word[4];
 };
-__extension__ extern __thread unsigned char *__lp_scout_map
-	__attribute__((__tls_model__("initial-exec")));
-extern void __lp_scout_first(unsigned arm);
+
+/* Bytes by arm, not zero once the arm was reached by the current request or iteration; all ones
+ * while this thread is in neither. */
+extern __thread unsigned char *__lp_scout_map __attribute__((__tls_model__("initial-exec")));
+
+/* An arm whose byte in the map is zero was reached. arm: base + local number. */
+extern void __lp_scout_first(unsigned arm) __attribute__((__cold__));
+
+/* An indirect call is about to be made, in a request or not. icall: icall_base + local number. */
 extern void __lp_scout_target(unsigned icall, const void *target);
-extern struct __lp_scout_span __lp_scout_begin(void *frame);
-extern struct __lp_scout_span __lp_scout_outside(void *frame);
-extern void __lp_scout_iteration(struct __lp_scout_span *span);
-extern void __lp_scout_end(struct __lp_scout_span *span);
-static struct __lp_scout_unit __lp_scout_desc;
-static __inline__ __attribute__((__always_inline__, __unused__)) int
-__lp_scout_hit(unsigned arm, int value)
-{
-	arm += __lp_scout_desc.base;
-	if (__builtin_expect(!__lp_scout_map[arm], 0))
-		__lp_scout_first(arm);
-	return value;
-}
+
+/* The request function was entered, and is left (by whatever way runs cleanups). Returns 0. */
+extern int __lp_scout_begin(struct __lp_scout_token *token);
+extern void __lp_scout_end(struct __lp_scout_token *token);
+
+/* An outermost loop of the loop function begins an iteration, which ends the one before. Returns
+ * 0. The loop function is left. */
+extern int __lp_scout_iteration(struct __lp_scout_token *token);
+extern void __lp_scout_loop_end(struct __lp_scout_token *token);
