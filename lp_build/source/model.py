@@ -89,52 +89,6 @@ def _function(item: dict[str, Any]) -> Function:
     return Function(**{**item, "sites": sites})
 
 
-@dataclass(frozen=True)
-class ScoutTable:
-    """What a scouted unit's numbers mean; the unit carries it as JSON for the trace's reader.
-
-    Numbers are local to the unit. entries: arm number of each function's entry, by position in
-    `sites.functions`. firsts: for each function, by position in its `sites`, the number of the
-    site's first arm (its arms have consecutive numbers), or, of an `icall`, its indirect call
-    number. arms, icalls: how many numbers of either kind the unit has.
-    """
-
-    sites: UnitSites
-    entries: tuple[int, ...]
-    firsts: tuple[tuple[int, ...], ...]
-    arms: int
-    icalls: int
-
-    def to_json(self) -> dict[str, Any]:
-        """As UnitSites.to_json; functions also have "entry", sites "arm" or "icall"."""
-        data = self.sites.to_json()
-        for function, entry, firsts in zip(
-            data["functions"], self.entries, self.firsts, strict=True
-        ):
-            function["entry"] = entry
-            for site, first in zip(function["sites"], firsts, strict=True):
-                site["icall" if site["kind"] == "icall" else "arm"] = first
-        return {"version": 1, "arms": self.arms, "icalls": self.icalls, **data}
-
-    @staticmethod
-    def from_json(data: dict[str, Any]) -> ScoutTable:
-        """The inverse of `to_json`. Raises KeyError or TypeError for other data."""
-        entries: list[int] = []
-        firsts: list[tuple[int, ...]] = []
-        functions: list[Function] = []
-        for item in data["functions"]:
-            item = dict(item)
-            entries.append(item.pop("entry"))
-            sites = [dict(site) for site in item["sites"]]
-            firsts.append(
-                tuple(site.pop("icall" if site["kind"] == "icall" else "arm") for site in sites)
-            )
-            functions.append(_function({**item, "sites": sites}))
-        return ScoutTable(
-            UnitSites(tuple(functions)), tuple(entries), tuple(firsts), data["arms"], data["icalls"]
-        )
-
-
 def merge_functions(units: Iterable[UnitSites]) -> dict[str, Function]:
     """All functions by key; an inline function of a header is the same in each unit."""
     return {function.key: function for unit in units for function in unit.functions}

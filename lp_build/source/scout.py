@@ -3,6 +3,7 @@ call's target is logged; evaluation order and side effects stay."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def scout_source(text: bytes, *, cwd: str, build: BuildDir, config: Config) -> S
     edits = Edits()
     for position, function in enumerate(functions):
         _edit(edits, function, table.entries[position], table.first[position], config)
-    preamble = _preamble(table, arms, icalls).encode()
+    preamble = _preamble(table, arms, icalls, hashlib.sha256(text).hexdigest()[:16]).encode()
     return ScoutedUnit(preamble + edits.apply(text), sites, problems)
 
 
@@ -90,41 +91,50 @@ def c_string(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _preamble(table: ScoutTable, arms: int, icalls: int) -> str:
+def _preamble(table: ScoutTable, arms: int, icalls: int, digest: str) -> str:
     # A system header's line marker: our own text must add no warning to the build's. Neighbouring
     # literals keep each one below what ISO C guarantees to be accepted.
     text = json.dumps(table.to_json(), separators=(",", ":"))
     literal = " ".join(c_string(text[i : i + 4000]) for i in range(0, len(text), 4000))
     return (
-        f'# 1 "<lakeplacid>" 3\n{_prelude()} static struct __lp_scout_unit __lp_scout_desc = '
+        f'# 1 "<lakeplacid>" 3\n{_prelude()} '
+        f'extern struct __lp_scout_unit __lp_scout_unit __asm__("lp_scout_unit.{digest}") '
+        '__attribute__((__visibility__("hidden"))); '
+        "struct __lp_scout_unit __lp_scout_unit __attribute__((__weak__)) = "
         f"{{ {TABLE_VERSION}, {arms}, {icalls}, 0, 0, 0, {literal} }}; "
-        "static struct __lp_scout_unit *const __lp_scout_entry __attribute__(("
-        '__section__("lp_scout_units"), __used__)) = &__lp_scout_desc;\n'
+        "static struct __lp_scout_unit *const __lp_scout_link __attribute__(("
+        '__section__("lp_scout_units"), __used__)) = &__lp_scout_unit;\n'
     )
+
+
+def _hit(arm: int, value: str) -> str:
+    index = f"__lp_scout_unit.base+{arm}"
+    return f"(__lp_scout_map[{index}]?(void)0:__lp_scout_first({index}){value})"
 
 
 def _edit(
     edits: Edits, function: FunctionSites, entry: int, first: tuple[int, ...], config: Config
 ) -> None:
     file, name = function.function.file, function.function.name
-    frame = "__builtin_frame_address(0)"
-    span = (
-        "struct __lp_scout_span {} __attribute__((__cleanup__(__lp_scout_end), __unused__)) = "
-        "{}({});"
-    )
+    # Declarations, so that they may stand before declarations in C90 too.
+    token = "struct __lp_scout_token {} __attribute__((__cleanup__({}){}));"
+    flag = "int {} __attribute__((__unused__)) = {};"
     head = ""
-    if is_function(config.request, file, name):
-        head += span.format("__lp_scout_request", "__lp_scout_begin", frame)
     looped = is_function(config.loop, file, name)
     if looped:
-        head += span.format("__lp_scout_loop", "__lp_scout_outside", frame)
-    # A declaration, so that it may stand before declarations in C90 too.
-    head += f"int __lp_scout_entered __attribute__((__unused__)) = __lp_scout_hit({entry}, 0);"
+        head += token.format("__lp_scout_loop", "__lp_scout_loop_end", "")[:-1] + " = {{0}};"
+    if is_function(config.request, file, name):
+        head += token.format("__lp_scout_request", "__lp_scout_end", "")
+        head += flag.format("__lp_scout_begun", "__lp_scout_begin(&__lp_scout_request)")
+    head += flag.format("__lp_scout_entered", _hit(entry, ",0"))
     edits.insert(function.body, head)
     if looped:
         for loop in function.loops:
             if loop.outermost and loop.body >= 0:
-                edits.insert(loop.body, "__lp_scout_iteration(&__lp_scout_loop);")
+                edits.insert(
+                    loop.body,
+                    flag.format("__lp_scout_begun", "__lp_scout_iteration(&__lp_scout_loop)"),
+                )
     for site, index in zip(function.sites, first, strict=True):
         _edit_site(edits, site, index)
 
@@ -135,18 +145,18 @@ def _edit_site(edits: Edits, site: SiteNode, index: int) -> None:
             site.start,
             site.end,
             "__extension__ ({ __auto_type __lp_scout_callee = (",
-            f"); __lp_scout_target(__lp_scout_desc.icall_base + {index}, "
+            f"); __lp_scout_target(__lp_scout_unit.icall_base + {index}, "
             "(const void *)__lp_scout_callee); __lp_scout_callee; })",
         )
     elif site.kind == "switch":
         for number, arm in enumerate(site.arms):
             if arm.insert >= 0:
-                edits.insert(arm.insert, f"(void)__lp_scout_hit({index + number}, 0); ")
+                edits.insert(arm.insert, _hit(index + number, "") + "; ")
             elif arm.name == "default" and site.implicit_default >= 0:
                 edits.insert(
                     site.implicit_default,
-                    f" break; default: (void)__lp_scout_hit({index + number}, 0); ",
+                    f" break; default: {_hit(index + number, '')}; ",
                 )
     else:
-        hit = f"__lp_scout_hit({index}, 1) : __lp_scout_hit({index + 1}, 0)"
+        hit = f"{_hit(index, ',1')} : {_hit(index + 1, ',0')}"
         edits.wrap(site.start, site.end, "((", f") ? {hit})")
