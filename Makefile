@@ -1,0 +1,58 @@
+# The ways to run things in a checkout; `make help` lists them. Each does its own set-up: Debian
+# packages that are missing (root or sudo), then .venv.
+
+PYTHON ?= python3
+N ?= 2000
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+export PYTHON
+
+.PHONY: help demo test lint test-long alloc-bench bench csmith memcached \
+	set-up-demo set-up-test clean
+
+help:
+	@echo "make demo         build a small server, run its hot path as Elite code, and show figures"
+	@echo "make test         lint, types, and all tests but the long ones"
+	@echo "make lint         linters only"
+	@echo "make test-long    the long tests"
+	@echo "make bench        the figures of the reference, measured here"
+	@echo "make alloc-bench  the heap against libc's"
+	@echo "make csmith N=$(N)  differential tests with N random programs"
+	@echo "make memcached    fetch memcached, specialise it, and run its own tests"
+	@echo "make clean        remove what these left, but not .venv"
+
+demo: set-up-demo
+	@$(BIN)/lp demo
+
+test: lint
+	@echo "test: pytest"
+	@$(PYTEST) -q
+
+lint: set-up-test
+	@scripts/lint.sh
+
+test-long: set-up-test
+	@$(PYTEST) -q -m slow
+
+bench: set-up-test
+	@$(BIN)/lp bench
+
+alloc-bench: set-up-test
+	@$(BIN)/python -m tests.alloc.bench
+
+csmith: set-up-test
+	@$(BIN)/python -m tests.differential.campaign $(N)
+
+memcached: set-up-test
+	@$(BIN)/python sample_projects/memcached/recipe.py
+
+set-up-demo:
+	@scripts/set-up.sh demo
+
+set-up-test:
+	@scripts/set-up.sh test
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache
+	find . -name .venv -prune -o -name __pycache__ -print | xargs rm -rf

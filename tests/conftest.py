@@ -1,0 +1,79 @@
+"""What holds for all tests: the marks, which tests run by default, and that none is left out
+unseen.
+
+* `slow` and `campaign` tests run only when -m asks for them.
+* Where CI is set to true, a test or module that is skipped counts as failed, unless it is marked
+  `may_skip(reason)`: a machine that lacks something must not look as if all were well.
+* `needs_network` tests use the machine's package archives only (apt's, pip's). They are not
+  skipped when these cannot be reached, they fail; leave them out with -m "not needs_network".
+* `needs_qemu` tests are skipped where there is no QEMU (in CI: they fail).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Generator
+from typing import TypeVar
+
+import pytest
+
+MARKS = (
+    "slow: takes minutes; run by `make test-long`",
+    "campaign: takes hours; run by its own make target",
+    "needs_network: uses the package archives that the machine is set up for",
+    "needs_qemu: boots a kernel in qemu-system-x86_64",
+    "may_skip(reason): CI accepts that this test is skipped, for this reason",
+)
+ON_REQUEST = ("slow", "campaign")
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marks known; setup.cfg makes an unknown one an error."""
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out what runs on request only, and mark what this machine cannot run."""
+    if not shutil.which("qemu-system-x86_64"):
+        for item in items:
+            if item.get_closest_marker("needs_qemu"):
+                item.add_marker(pytest.mark.skip(reason="there is no qemu-system-x86_64"))
+    if config.option.markexpr:
+        return
+    left_out = [item for item in items if any(item.get_closest_marker(m) for m in ON_REQUEST)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def in_ci() -> bool:
+    """Whether a test that is skipped counts as failed."""
+    return os.environ.get("CI", "").lower() in ("true", "1")
+
+
+def _without_skip(report: Report) -> Report:
+    """In CI, turn a skip into a failure that says why."""
+    if report.skipped and in_ci() and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid}: not to be skipped in CI: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skipped test."""
+    report = yield
+    return report if item.get_closest_marker("may_skip") else _without_skip(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A skipped module."""
+    return _without_skip((yield))
