@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import selectors
 import subprocess
@@ -30,7 +29,7 @@ class Server:
 def start(
     program: Path, environment: Mapping[str, str], *, timeout: float = 20.0
 ) -> Iterator[Server]:
-    """Run `program -p 0` in its folder with `environment` added to ours; SIGTERM ends it.
+    """Run `program -p 0` in its folder with this environment; at the end SIGTERM ends it.
 
     timeout: seconds, for the start and for the end. Raises LakePlacidError when the server does
     not come up, or does not end with exit status 0 (its error output is then in the message).
@@ -41,7 +40,7 @@ def start(
         subprocess.Popen(
             command,
             cwd=program.parent,
-            env={**os.environ, **environment},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -28,15 +28,15 @@ def tool(name: str) -> str:
 def run_step(
     command: Sequence[str | Path], cwd: Path, environment: Mapping[str, str] | None = None
 ) -> str:
-    """Run a command in folder `cwd` with `environment` added to ours, and return what it printed
-    (standard output and error as they came). Raises LakePlacidError with the end of its output
-    when it fails."""
+    """Run a command in folder `cwd` with this environment (None: ours), and return what it
+    printed, standard output and error as they came. Raises LakePlacidError with the end of its
+    output when it fails."""
     words = [str(word) for word in command]
     try:
         process = subprocess.run(
             words,
             cwd=cwd,
-            env={**os.environ, **(environment or {})},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

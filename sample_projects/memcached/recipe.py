@@ -89,7 +89,7 @@ class Builder:
 
     def run(self, command: Sequence[str | Path], cwd: Path) -> str:
         """Run one step of the build."""
-        return run_step(command, cwd, dict(self.environment))
+        return run_step(command, cwd, {**os.environ, **dict(self.environment)})
 
     def configure_libevent(self, tree: Tree) -> None:
         """`CC=… ./configure` of libevent, static only."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -26,5 +27,5 @@ def plain_udp_kv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def plain_server(plain_udp_kv: Path) -> Iterator[Server]:
     """A fresh server on a port of its own."""
-    with start(plain_udp_kv, {}) as server:
+    with start(plain_udp_kv, os.environ) as server:
         yield server

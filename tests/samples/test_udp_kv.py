@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -75,14 +76,14 @@ def test_table_grows_and_keeps_all_values(plain_server: Server) -> None:
 
 
 def test_quit_answers_and_ends_the_server(plain_udp_kv: Path) -> None:
-    with start(plain_udp_kv, {}) as server:
+    with start(plain_udp_kv, os.environ) as server:
         assert ask(server, "1 QUIT") == ["1 BYE"]
         assert server.process.wait(10) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_the_server_cleanly(plain_udp_kv: Path, number: signal.Signals) -> None:
-    with start(plain_udp_kv, {}) as server:
+    with start(plain_udp_kv, os.environ) as server:
         server.process.send_signal(number)
         assert server.process.wait(10) == 0
 
@@ -117,7 +118,7 @@ def test_load_reports_a_wrong_reply(plain_server: Server) -> None:
 
 
 def test_load_reports_a_server_that_is_gone(plain_udp_kv: Path) -> None:
-    with start(plain_udp_kv, {}) as server:
+    with start(plain_udp_kv, os.environ) as server:
         ask(server, "1 QUIT")
         server.process.wait(10)
         with pytest.raises(LakePlacidError, match="no reply"):
@@ -130,6 +131,6 @@ def test_server_that_cannot_start_is_reported_with_its_own_words(tmp_path: Path)
     program.chmod(0o755)
     with (
         pytest.raises(LakePlacidError, match=r"exit status 3\n  no luck"),
-        start(program, {}),
+        start(program, os.environ),
     ):
         pass
