@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the parts of the in-process runtime know of each other, in the order of a request's way.
+ *
+ *	driver      reads the environment, sets everything up, and tidies up at the end
+ *	dispatch    lp_enter_request: onto a slot and back (save_and_switch)
+ *	slots       the bitmap stack allocator
+ *	deopt       lp_deopt: translates the frames of a stack that leaves Elite
+ *	crossing    what becomes of that stack then
+ *	ring        (queue mode) stacks that wait for a Fallback thread
+ *	workers     (queue mode) the Fallback threads
+ *
+ * "GP" marks what runs while vector and x87 registers hold the application's values: such code is
+ * compiled with -mgeneral-regs-only and calls nothing of libc.
+ */
+#ifndef LP_RUNTIME_H
+#define LP_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lp_message.h"
+#include "lp_slot.h"
+#include "lp_wait.h"
+
+#define LP_WEAK_HIDDEN __attribute__((weak, visibility("hidden")))
+
+/* What the linker made of the sections; all zero in a program that has no such section. */
+extern struct lp_site __start_lp_sites[] LP_WEAK_HIDDEN;
+extern struct lp_site __stop_lp_sites[] LP_WEAK_HIDDEN;
+extern struct lp_return __start_lp_returns[] LP_WEAK_HIDDEN;
+extern struct lp_return __stop_lp_returns[] LP_WEAK_HIDDEN;
+extern struct lp_function __start_lp_functions[] LP_WEAK_HIDDEN;
+extern struct lp_function __stop_lp_functions[] LP_WEAK_HIDDEN;
+extern char __start_lp_elite_text[] LP_WEAK_HIDDEN;
+extern char __stop_lp_elite_text[] LP_WEAK_HIDDEN;
+
+static inline bool lp_is_elite(uint64_t address)
+{
+	return address >= (uintptr_t)__start_lp_elite_text &&
+	       address < (uintptr_t)__stop_lp_elite_text;
+}
+
+/* This thread, as a slot's owner: the thread pointer, at %fs:0 by the ABI. GP. */
+static inline uintptr_t lp_self(void)
+{
+	uintptr_t self;
+
+	__asm__("mov %%fs:0, %0" : "=r"(self));
+	return self;
+}
+
+extern const char lp_driver LP_HIDDEN;
+
+/* -- dispatch (save_and_switch_*.S, resume_execution.S, entry_stubs.S) ------------------------- */
+
+extern void (*lp_request_target)(void) LP_HIDDEN;
+extern uint8_t lp_entries_enabled LP_HIDDEN;
+extern uint64_t lp_entry_count LP_HIDDEN;
+
+extern void lp_enter_request(void) LP_HIDDEN;
+extern const char lp_request_return[] LP_HIDDEN; /* where a slot's bottom frame returns */
+
+/* -- slots (stack_allocator.c) ----------------------------------------------------------------- */
+
+struct lp_slot_counts {
+	uint64_t taken;	     /* slots that are not free: in requests, or kept by threads */
+	uint64_t high_water; /* the most that `taken` ever was */
+	uint64_t kept;	     /* slots that threads keep between their requests */
+	uint64_t nested;     /* requests made from within a request: on the same slot */
+	uint64_t waits;	     /* times that a thread had to wait for a slot */
+};
+
+extern struct lp_slot_counts lp_slot_counts LP_HIDDEN;
+extern struct lp_slot lp_no_slot LP_HIDDEN;
+extern __thread struct lp_slot *lp_own_slot __attribute__((tls_model("local-exec"))) LP_HIDDEN;
+
+/* Map the slots; refuses to start when there is no memory for them. */
+LP_HIDDEN void lp_slots_init(void);
+/* In a forked child: what belonged to other threads is free again, and counters begin anew. */
+LP_HIDDEN void lp_slots_forked(void);
+/* The slot to run a request on, that was called with this %rsp; NULL: stay on this stack. GP. */
+LP_HIDDEN struct lp_slot *lp_slot_take(uint64_t rsp);
+/* Give back a slot that nothing runs on. GP. */
+LP_HIDDEN void lp_slot_put(struct lp_slot *slot);
+/* The calling thread no longer keeps `slot`, if it did: it goes over to someone else. GP. */
+LP_HIDDEN void lp_slot_disown(struct lp_slot *slot);
+/* The slot whose stack `address` lies in, or NULL. GP. */
+LP_HIDDEN struct lp_slot *lp_slot_at(uint64_t address);
+/* Slot number `index`, from zero to LP_STACK_COUNT - 1; lp_slots_init has been called. GP. */
+LP_HIDDEN struct lp_slot *lp_slot_number(unsigned int index);
+LP_HIDDEN bool lp_slots_mapped(void);
+
+/* -- floating point and SIMD (fp_state.S) ------------------------------------------------------ */
+
+/* What XSAVE and XRSTOR save of this processor's state: zero where there is only FXSAVE. */
+extern uint64_t lp_fp_features LP_HIDDEN;
+/* Find that out; refuses to start when a slot has no room for it. */
+LP_HIDDEN void lp_fp_init(void);
+/* Save and restore all of it; `area` is aligned to 64, LP_SLOT_FP_SIZE bytes, zero at first. GP. */
+LP_HIDDEN void lp_fp_save(void *area);
+LP_HIDDEN void lp_fp_restore(const void *area);
+
+/* -- tables (address_tables.c, address_lookup.S) ----------------------------------------------- */
+
+/* Index lp_returns and lp_functions; refuses to start when they contradict themselves. */
+LP_HIDDEN void lp_tables_init(void);
+/* The record of an Elite return address, or NULL. GP. */
+LP_HIDDEN const struct lp_return *lp_return_at(uint64_t elite);
+
+/* -- deopt (lp_deopt.c) ------------------------------------------------------------------------ */
+
+/* Where a stack that left Elite meets what was never Elite's. */
+struct lp_boundary {
+	uint64_t *return_address;	   /* where it lies */
+	uint64_t saved[LP_SAVED_COUNT]; /* callee-saved registers as the boundary's caller has them */
+};
+
+/* Leave Elite at registers->site. On return registers->target says where to go on with these
+ * registers; the slot is what the crossing answers (lp_cross). GP. */
+LP_HIDDEN struct lp_slot *lp_leave(struct lp_registers *registers);
+
+/* -- crossing (crossing.c) --------------------------------------------------------------------- */
+
+/*
+ * Go to the Fallback with this stack. Its frames are the Fallback's by now.
+ *
+ * NULL: it goes on here and now, on this stack in this thread; whoever entered waits for it.
+ * Else: the slot is ready to be handed to a Fallback thread; lp_park leaves its stack and does so.
+ *
+ * Another place to run Elite (the kernel) has another crossing; nothing else knows. GP.
+ */
+LP_HIDDEN struct lp_slot *lp_cross(struct lp_registers *registers, struct lp_boundary *boundary);
+
+/* -- ring and workers (ring_buffer.c, workers.c; queue mode) ----------------------------------- */
+
+struct lp_ring_counts {
+	uint64_t depth_max; /* the most slots that ever waited at once */
+	uint64_t waits;	    /* times that a full ring made a thread wait */
+	uint64_t queued;    /* slots that went through */
+};
+
+extern struct lp_ring_counts lp_ring_counts LP_HIDDEN;
+
+LP_HIDDEN void lp_ring_init(void);
+/* Append, waiting while the ring is full; take the oldest, waiting while it is empty. GP. */
+LP_HIDDEN void lp_ring_push(struct lp_slot *slot);
+LP_HIDDEN struct lp_slot *lp_ring_pop(void);
+
+LP_HIDDEN void lp_workers_start(void);
+LP_HIDDEN void lp_workers_forked(void);
+/* Hand over a parked slot; called off its stack. */
+LP_HIDDEN void lp_workers_submit(struct lp_slot *slot);
+/* Wait until all queued requests have finished. */
+LP_HIDDEN void lp_workers_drain(void);
+/* Finish the request that is parked on `slot`, on this thread; returns when it has. */
+LP_HIDDEN void lp_resume_execution(struct lp_slot *slot);
+extern const char lp_fallback_exit[] LP_HIDDEN; /* where a resumed slot's bottom frame returns */
+
+/* -- forced deopts (lp_force.c; stress builds) ------------------------------------------------- */
+
+/* Read LP_FORCE_DEOPT; refuses to start when it is not what it should be. */
+LP_HIDDEN void lp_force_init(const char *request);
+
+/* -- statistics (lp_stats.c) ------------------------------------------------------------------- */
+
+/* Where they go: a file name (with %p for the process number), "-", or NULL; and what `mode` is. */
+LP_HIDDEN void lp_stats_init(const char *target, const char *mode);
+/* Write them, once; async-signal-safe. */
+LP_HIDDEN void lp_stats_write(void);
+/* The same at an ordinary end, behind what the program printed. */
+LP_HIDDEN void lp_stats_finish(void);
+/* In a forked child: begin anew. */
+LP_HIDDEN void lp_stats_forked(void);
+
+#endif

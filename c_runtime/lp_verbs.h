@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Instruction idioms of the runtime's assembly, as macros named for what they do.
+ *
+ * Included by the rendered .S files only (after lp_slot.h).
+ */
+#ifndef LP_VERBS_H
+#define LP_VERBS_H
+
+/* A function's frame for debuggers and the linker. */
+.macro begin_function name
+	.globl \name
+	.hidden \name
+	.type \name, @function
+	.p2align 4
+\name:
+.endm
+
+.macro end_function name
+	.size \name, .-\name
+.endm
+
+/* Whoever needs this object needs the driver, which sets everything up: have the linker take it out
+ * of the archive. */
+.macro needs_driver
+	.pushsection .rodata.lp_driver_needed, "a", @progbits
+	.quad lp_driver
+	.popsection
+.endm
+
+/* Call-frame information: this frame's CFA is 8 above what caller_rsp of the slot at %rsp holds.
+ * DW_CFA_def_cfa_expression: DW_OP_breg7 (%rsp) LP_SLOT_CALLER_RSP; DW_OP_deref;
+ * DW_OP_plus_uconst 8. Unwinders thus cross from the slot to the stack of whoever entered. */
+.macro cfa_is_callers_by_slot_at_rsp
+	.cfi_escape 0x0f, 5, 0x77, LP_SLOT_CALLER_RSP, 0x06, 0x23, 0x08
+.endm
+
+/* All general registers and the flags, as struct lp_registers at %rsp. Changes nothing but %rsp;
+ * the site lies on the stack already. The flags come first: nothing has touched them yet. */
+.macro save_registers
+	pushfq
+	.irp register, rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+	push %\register
+	.endr
+.endm
+
+/* The opposite; leaves %rsp at the target that stands in the site's place. */
+.macro restore_registers
+	.set lp_depth, LP_REGISTERS_SITE
+	.irp register, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax
+	pop %\register
+	.set lp_depth, lp_depth - 8
+	cfa_is_frame_at_target 7, lp_depth
+	.endr
+	popfq
+	cfa_is_frame_at_target 7, 0
+.endm
+
+/* Drop the target at %rsp and go there, with all registers and flags as they are. The kernel leaves
+ * 128 bytes below %rsp alone when it delivers a signal, so the target is safe where it lies. */
+.macro go_on_at_target
+	lea 8(%rsp), %rsp
+	jmp *-8(%rsp)
+.endm
+
+/* Call-frame information inside lp_deopt and friends. The calling "frame" is the Elite function's,
+ * as the Fallback knows it: the return address is site->fallback, where the frame is the same.
+ * `base` (DWARF number: 7 %rsp, 3 %rbx) + offset points to the site that the stub pushed.
+ * Return address: DW_CFA_val_expression 16: DW_OP_breg(base) offset; DW_OP_deref; DW_OP_deref. */
+.macro cfa_is_frame_at_site base, offset
+	.cfi_def_cfa \base, \offset + 8
+	.cfi_escape 0x16, 16, 5, 0x70 + \base, (\offset & 0x7f) | 0x80, (\offset >> 7) & 0x7f, 0x06, 0x06
+.endm
+
+/* The same when the target stands in the site's place. */
+.macro cfa_is_frame_at_target base, offset
+	.cfi_def_cfa \base, \offset + 8
+	.cfi_escape 0x16, 16, 4, 0x70 + \base, (\offset & 0x7f) | 0x80, (\offset >> 7) & 0x7f, 0x06
+.endm
+
+.macro cfa_registers_are_saved
+	.cfi_rel_offset r15, LP_REGISTERS_R15
+	.cfi_rel_offset r14, LP_REGISTERS_R14
+	.cfi_rel_offset r13, LP_REGISTERS_R13
+	.cfi_rel_offset r12, LP_REGISTERS_R12
+	.cfi_rel_offset rbp, LP_REGISTERS_RBP
+	.cfi_rel_offset rbx, LP_REGISTERS_RBX
+.endm
+
+/* The registers that can carry arguments (rax: the count of vector registers of a variadic call).
+ * At a function's entry these eight leave %rsp aligned as they found it: 8 off 16. */
+.macro save_argument_registers
+	.irp register, rax, rcx, rdx, rsi, rdi, r8, r9, r10
+	push %\register
+	.cfi_adjust_cfa_offset 8
+	.endr
+.endm
+
+.macro restore_argument_registers
+	.irp register, r10, r9, r8, rdi, rsi, rdx, rcx, rax
+	pop %\register
+	.cfi_adjust_cfa_offset -8
+	.endr
+.endm
+
+#endif

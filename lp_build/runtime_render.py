@@ -1,0 +1,129 @@
+"""The in-process runtime of one program: its templates rendered, and how to compile all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lp_build.config import Config
+from lp_build.render import Rendered, render
+from lp_build.resources import resource_dir
+
+_COMMON = (
+    *("-O2", "-g", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra"),
+    *("-fno-pic", "-fno-pie", "-mno-red-zone", "-fno-stack-protector"),
+    "-fasynchronous-unwind-tables",
+)
+# Code that runs while the application's vector registers are live: it uses none, and the compiler
+# must not make library calls of its loops.
+_GENERAL = (*_COMMON, "-mgeneral-regs-only", "-fno-builtin")
+_ASSEMBLY = ("-g", "-Wa,--fatal-warnings")
+
+# Template (less .j2) to flags, in the order in which lp_runtime.h tells of them.
+_RENDERED: dict[str, tuple[str, ...]] = {
+    "user_driver.c": _COMMON,
+    "entry_stubs.S": _ASSEMBLY,
+    "save_and_switch_elite.S": _ASSEMBLY,
+    "stack_allocator.c": _GENERAL,
+    "address_tables.c": _GENERAL,
+    "address_lookup.S": _ASSEMBLY,
+    "deopt_stubs.S": _ASSEMBLY,
+    "crossing.c": _GENERAL,
+}
+_RENDERED_FOR_QUEUE: dict[str, tuple[str, ...]] = {
+    "save_and_switch_fallback.S": _ASSEMBLY,
+    "resume_execution.S": _ASSEMBLY,
+    "ring_buffer.c": _GENERAL,
+    "workers.c": _COMMON,
+}
+_FIXED: dict[str, tuple[str, ...]] = {
+    "lp_deopt.c": _GENERAL,
+    "lp_message.c": _COMMON,
+    "lp_fp.c": _COMMON,
+    "lp_fp_state.S": _ASSEMBLY,
+    "lp_stats.c": _COMMON,
+}
+_FIXED_FOR_STRESS: dict[str, tuple[str, ...]] = {
+    "lp_force.c": _GENERAL,
+    "lp_force_options.c": _COMMON,
+}
+_HEADER = "lp_parameters.h"
+
+
+@dataclass(frozen=True)
+class RuntimeSource:
+    """One file of the runtime: where it lies, the compiler's flags for it, and what it was made
+    from (templates; none for a file that is not rendered)."""
+
+    path: Path
+    flags: tuple[str, ...]
+    templates: tuple[Path, ...] = ()
+
+
+def render_runtime(config: Config, out: Path, *, stress: bool) -> list[RuntimeSource]:
+    """Render the runtime for `config` into folder `out` and say how to compile all of it.
+
+    stress: with the code that forces deopts. Files whose text stays the same are not written, so
+    their times tell a build what changed. Raises LakePlacidError for a template that can't be
+    rendered, and OSError when `out` can't be written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    values = _values(config, stress)
+    include = (f"-I{out}", f"-I{resource_dir('c_runtime')}")
+    rendered = dict(_RENDERED)
+    fixed = dict(_FIXED)
+    if config.mode == "queue":
+        rendered |= _RENDERED_FOR_QUEUE
+    if stress:
+        fixed |= _FIXED_FOR_STRESS
+
+    header = _write(_HEADER, values, config, out, stress)
+    sources = []
+    for name, flags in rendered.items():
+        made = _write(name, values, config, out, stress)
+        templates = (*made.templates, *header.templates)
+        sources.append(RuntimeSource(out / name, (*flags, *include), templates))
+    for name, flags in fixed.items():
+        sources.append(RuntimeSource(resource_dir("c_runtime") / name, (*flags, *include)))
+    return sources
+
+
+def _values(config: Config, stress: bool) -> dict[str, object]:
+    """What templates may use. `keep`: how many slots threads may hold between requests; a quarter
+    (at least one) always goes round, so that idle threads starve nobody."""
+    count = config.stack_count
+    return {
+        "stack_size": config.stack_size,
+        "stack_count": count,
+        "words": -(-count // 64),
+        "keep": count - max(1, count // 4),
+        "queue": config.mode == "queue",
+        "queue_value": config.queue_value,
+        "ring_size": config.ring_size,
+        "workers": config.workers,
+        "stress": stress,
+    }
+
+
+def _write(
+    name: str, values: dict[str, object], config: Config, out: Path, stress: bool
+) -> Rendered:
+    rendered = render(f"{name}.j2", values)
+    text = _header(name, config, stress) + rendered.text
+    target = out / name
+    if not target.is_file() or target.read_text(encoding="utf-8") != text:
+        target.write_text(text, encoding="utf-8")
+    return rendered
+
+
+def _header(name: str, config: Config, stress: bool) -> str:
+    parameters = (
+        f"request {config.request}, mode {config.mode}, {config.stack_count} slots of "
+        f"{config.stack_size} bytes",
+        f"queue_value {config.queue_value}, ring_size {config.ring_size}, "
+        f"workers {config.workers}, stress {'yes' if stress else 'no'}",
+    )
+    lines = [f"Rendered from templates/{name}.j2: change that, not this.", *parameters]
+    # A comment's end within a name would end this one.
+    body = "\n".join(f" * {line.replace('*/', '* /')}" for line in lines)
+    return f"/*\n{body}\n */\n"
