@@ -27,7 +27,9 @@ def tree_files() -> list[Path]:
         for path in ROOT.rglob("*")
         if path.is_file()
         and not any(
-            part in _LEFT_BY_TOOLS or (part.startswith(".") and part != ".ci")
+            part in _LEFT_BY_TOOLS
+            or part.endswith(".egg-info")
+            or (part.startswith(".") and part != ".ci")
             for part in path.relative_to(ROOT).parts[:-1]
         )
     )
