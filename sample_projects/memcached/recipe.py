@@ -7,21 +7,30 @@ that README.md shows, and `stage/`, where libevent is installed for memcached's 
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+from load import GET_ONLY, Mix, check_binary, run_load
+from rich.console import Console
+from rich.table import Table
+from suite import FileResult, bench_folder, differences, run_suite, suite_files
 
 from lp_build.errors import LakePlacidError
-from lp_build.sources import Source, copy_tree, fetch
+from lp_build.sources import Source, cache_folder, copy_tree, fetch
 from lp_build.steps import run_step, tool
 
 MEMCACHED = Source(
@@ -41,6 +50,23 @@ LIBEVENT_OPTIONS = (
 # What the test suite needs. `make` alone builds each source twice, with other macros, for
 # `memcached` and `memcached-debug`: two programs, so two manifests, so two trees.
 SUITE_TARGETS = ("memcached-debug", "timedrun")
+
+# What scouting sees: little but GETs of keys that are there or not, by the text protocol.
+SCOUTING_MIX = Mix(
+    hit=0.95,
+    miss=0.03,
+    multi=0.01,
+    cas=0,
+    meta=0,
+    set=0.01,
+    delete=0,
+    incr=0,
+    touch=0,
+    stats=0,
+    broken=0,
+)
+GET_SHARE = 0.99  # of a GET-only load, what must finish in Elite
+FORCED = ("all", "random:1:0.1", "random:2:0.1", "random:3:0.1")
 
 
 @dataclass(frozen=True)
@@ -80,16 +106,15 @@ def prepare(root: Path, cache: Path) -> Tree:
 
 @dataclass(frozen=True)
 class Builder:
-    """How to build: `cc` for configure; `wrap` before `make`; environment for all of it."""
+    """How to build: `cc` for configure, and `wrap`, the words before `make`."""
 
     cc: str
     wrap: tuple[str, ...] = ()
-    environment: tuple[tuple[str, str], ...] = ()
     jobs: int = 2
 
     def run(self, command: Sequence[str | Path], cwd: Path) -> str:
         """Run one step of the build."""
-        return run_step(command, cwd, {**os.environ, **dict(self.environment)})
+        return run_step(command, cwd, clean_environment())
 
     def configure_libevent(self, tree: Tree) -> None:
         """`CC=… ./configure` of libevent, static only."""
@@ -121,6 +146,12 @@ class Builder:
 def plain_builder(jobs: int = 2) -> Builder:
     """Build as if LakePlacid did not exist."""
     return Builder(os.environ.get("LP_CC", "cc"), jobs=jobs)
+
+
+def clean_environment(**settings: str) -> dict[str, str]:
+    """Our environment without LakePlacid's settings, but for the compiler's; `settings` added."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("LP_") or k == "LP_CC"}
+    return {**kept, **settings}
 
 
 def wrapped_builder(phase: str, jobs: int = 2) -> Builder:
@@ -159,7 +190,7 @@ def serve(
             subprocess.Popen(
                 [*command, *arguments],
                 cwd=program.parent,
-                env={**os.environ, **environment, "MEMCACHED_PORT_FILENAME": str(ports)},
+                env={**environment, "MEMCACHED_PORT_FILENAME": str(ports)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -204,3 +235,251 @@ def _failure(program: Path, what: str, log: Path) -> LakePlacidError:
         file=str(program),
         remedy="run it by hand with `-vv` to see what it says",
     )
+
+
+def scout(tree: Tree, program: Path, requests: int = 20000) -> None:
+    """Run the scouting server under a GET-heavy load; its traces land below `.lp/`."""
+    shutil.rmtree(tree.root / ".lp" / "traces", ignore_errors=True)
+    with serve(program, clean_environment()) as server:
+        run_load(server.port, requests, mix=SCOUTING_MIX)
+
+
+def specialize(tree: Tree, *, stress: bool = False) -> None:
+    """`lp manifest` (unless there is one) and `lp build`."""
+    if not (tree.root / "lp-manifest.toml").exists():
+        run_step([tool("lp"), "manifest"], tree.root, clean_environment())
+    arguments = ["--stress"] if stress else []
+    run_step([tool("lp"), "build", *arguments], tree.root, clean_environment())
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One load on the specialised server: requests sent, those begun and finished in Elite (a
+    request is a call of drive_machine, so opening and closing connections counts too), and
+    deopts by place, most frequent first."""
+
+    sent: int
+    begun: int
+    finished: int
+    deopts: tuple[tuple[str, int], ...]
+
+    @property
+    def finished_share(self) -> float:
+        """Of those begun in Elite, the share that finished there."""
+        return self.finished / self.begun if self.begun else 0.0
+
+
+def measure(program: Path, mix: Mix, requests: int, **settings: str) -> Measured:
+    """Run the specialised server in-process under a load, every answer verified."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stats.json"
+        environment = clean_environment(LP_ELITE="inprocess", LP_STATS=str(path), **settings)
+        with serve(program, environment) as server:
+            load = run_load(server.port, requests, mix=mix, seed=2)
+            if mix is not GET_ONLY:
+                check_binary(server.port)
+        return read_statistics(path, load.sent)
+
+
+def read_statistics(path: Path, sent: int) -> Measured:
+    """Read what the runtime wrote to LP_STATS."""
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LakePlacidError(
+            f"no statistics of the specialised server: {error}",
+            file=str(path),
+            remedy="see whether `lp build` made a specialised program",
+        ) from error
+    deopts = [
+        (f"{site['file']}:{site['line']} {site['name']}", int(site["hits"]))
+        for site in data["deopts"]["sites"]
+    ]
+    return Measured(
+        sent,
+        data["requests"],
+        data["finished_in_elite"],
+        tuple(sorted(deopts, key=lambda deopt: -deopt[1])),
+    )
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One column of the table: a server and the environment that the suite runs it in."""
+
+    name: str
+    folder: Path
+    settings: Mapping[str, str]
+
+
+def suite_variants(root: Path, cache: Path, jobs: int, show: Console) -> list[Variant]:
+    """Build all that the suite is run with: plain, scouting, specialised, and its stress build."""
+    program = "memcached-debug"
+
+    def bench(name: str, tree: Tree) -> Path:
+        folder = root / "bench" / name
+        memcached = tree.memcached
+        return bench_folder(folder, memcached, memcached / program, memcached / "timedrun")
+
+    show.print("building memcached-debug with the plain compiler")
+    plain = prepare(root / "plain", cache)
+    plain_builder(jobs).build(plain, SUITE_TARGETS)
+    variants = [Variant("plain", bench("plain", plain), {})]
+
+    show.print("building it for scouting, and scouting")
+    wrapped = prepare(root / "wrapped", cache)
+    wrapped_builder("scout", jobs).build(wrapped, SUITE_TARGETS)
+    scout(wrapped, wrapped.memcached / program)
+    folder = bench("scouted", wrapped)
+    variants.append(Variant("scouted", folder, {"LP_TRACE_DIR": str(folder / "traces")}))
+
+    show.print("specialising it")
+    specialize(wrapped)
+    folder = bench("specialised", wrapped)
+    variants.append(Variant("specialised", folder, elite_settings(folder)))
+
+    show.print("and with forced deopts")
+    specialize(wrapped, stress=True)
+    for force in FORCED:
+        folder = bench(f"force {force}".replace(":", "-").replace(" ", "-"), wrapped)
+        settings = {**elite_settings(folder), "LP_FORCE_DEOPT": force}
+        variants.append(Variant(force, folder, settings))
+    return variants
+
+
+def elite_settings(folder: Path) -> dict[str, str]:
+    """Run Elite in-process, and leave one file of statistics for each server process."""
+    (folder / "stats").mkdir(exist_ok=True)
+    return {"LP_ELITE": "inprocess", "LP_STATS": str(folder / "stats" / "%p.json")}
+
+
+def elite_totals(variant: Variant) -> tuple[int, int]:
+    """Requests begun and finished in Elite by all servers of a run of the suite."""
+    found = [read_statistics(path, 0) for path in (variant.folder / "stats").glob("*.json")]
+    return sum(one.begun for one in found), sum(one.finished for one in found)
+
+
+def step_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:
+    """The suite with all variants; write and print the table. Return whether all are as plain."""
+    root: Path = options.dir / "suite"
+    variants = suite_variants(root, cache, options.jobs, show)
+    files = options.tests or suite_files(root / "plain" / "memcached")
+    results: dict[str, dict[str, FileResult]] = {}
+    notes: dict[str, str] = {}
+    for variant in variants:
+        show.print(f"running {len(files)} test files: {variant.name}")
+        began = time.monotonic()
+        results[variant.name] = run_suite(
+            variant.folder,
+            files,
+            clean_environment(**variant.settings),
+            jobs=options.suite_jobs,
+            progress=lambda result: show.print(f"  {result.name}: {result}", highlight=False),
+        )
+        begun, finished = elite_totals(variant)
+        elite = f", {begun:,} requests begun and {finished:,} finished in Elite" if begun else ""
+        notes[variant.name] = f"{time.monotonic() - began:.0f} s{elite}"
+    different = {name: differences(results["plain"], result) for name, result in results.items()}
+    write_table(options.dir, results, notes, different)
+    return not any(different.values())
+
+
+def write_table(
+    folder: Path,
+    results: Mapping[str, Mapping[str, FileResult]],
+    notes: Mapping[str, str],
+    different: Mapping[str, Sequence[tuple[FileResult, FileResult]]],
+) -> None:
+    """Write `suite.txt` and `suite.json` to folder, and print the former."""
+    table = Table(title="memcached's own test suite", title_justify="left")
+    table.add_column("test file")
+    for name in results:
+        table.add_column(name)
+    for file, plain in results["plain"].items():
+        row = [file.removeprefix("t/"), str(plain)]
+        for name in list(results)[1:]:
+            result = results[name][file]
+            row.append(str(result) if result.outcome != plain.outcome else "same")
+        table.add_row(*row)
+    with open(folder / "suite.txt", "w", encoding="utf-8") as file_out:
+        for console in (Console(file=file_out, width=160), Console()):
+            console.print(table)
+            for name, note in notes.items():
+                count = len(different[name])
+                console.print(f"{name}: {count} files differ from plain ({note})")
+                for plain, other in different[name]:
+                    console.print(f"  {plain.name}: plain {plain}, here {other}\n{other.note}")
+    data = {
+        name: {"note": notes[name], "files": {f: asdict(r) for f, r in result.items()}}
+        for name, result in results.items()
+    }
+    (folder / "suite.json").write_text(json.dumps(data, indent=1), encoding="utf-8")
+
+
+def step_server(options: argparse.Namespace, cache: Path, show: Console) -> bool:
+    """memcached as one would use it: built, scouted, specialised, measured."""
+    show.print("building memcached for scouting")
+    tree = prepare(options.dir / "server", cache)
+    program = tree.memcached / "memcached"
+    wrapped_builder("scout", options.jobs).build(tree, ["memcached"])
+    show.print("scouting it under a GET-heavy load")
+    scout(tree, program)
+    show.print("specialising it")
+    specialize(tree)
+    gets = measure(program, GET_ONLY, options.requests)
+    mixed = measure(program, Mix(), options.requests)
+    table = Table(title="memcached, specialised, in one process", title_justify="left")
+    for column in ("load", "requests sent", "begun in Elite", "finished in Elite", "share"):
+        table.add_column(column)
+    for name, measured in (("GET only", gets), ("mixed", mixed)):
+        table.add_row(
+            name,
+            f"{measured.sent:,}",
+            f"{measured.begun:,}",
+            f"{measured.finished:,}",
+            f"{measured.finished_share:.2%}",
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    console.print("where requests of the mixed load left Elite:")
+    for place, count in mixed.deopts[:20]:
+        console.print(f"  {count:8,}  {place}", markup=False)
+    return gets.finished_share >= GET_SHARE
+
+
+STEPS: dict[str, Callable[[argparse.Namespace, Path, Console], bool]] = {
+    "server": step_server,
+    "suite": step_suite,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the steps; return 0, or 1 when one failed or showed a difference."""
+    parser = argparse.ArgumentParser(
+        prog="recipe.py",
+        description="memcached with LakePlacid: `server` builds, scouts, specialises and measures "
+        "it; `suite` runs its own tests with all variants (half an hour).",
+    )
+    parser.add_argument("steps", nargs="*", metavar="server|suite", help="default: both")
+    parser.add_argument("--dir", type=Path, help="work folder (default: .cache/memcached)")
+    parser.add_argument("--jobs", type=int, default=2, help="of make")
+    parser.add_argument("--suite-jobs", type=int, default=4, help="test files at a time")
+    parser.add_argument("--requests", type=int, default=50000, help="of a load that is measured")
+    parser.add_argument("--tests", nargs="+", metavar="t/FILE.t", help="only these test files")
+    options = parser.parse_args(argv)
+    if unknown := [step for step in options.steps if step not in STEPS]:
+        parser.error(f"no such step: {unknown[0]}")
+    cache = cache_folder(os.environ, Path.cwd())
+    options.dir = (options.dir or cache / "memcached").absolute()
+    options.dir.mkdir(parents=True, exist_ok=True)
+    show = Console(stderr=True)
+    try:
+        good = [STEPS[name](options, cache, show) for name in options.steps or STEPS]
+    except LakePlacidError as error:
+        print(f"memcached: {error}", file=sys.stderr)
+        return 1
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -46,18 +47,18 @@ class FileResult:
 
 
 def bench_folder(folder: Path, sources: Path, server: Path, timedrun: Path) -> Path:
-    """Lay out `folder` so that the suite runs `server`: it looks for `memcached-debug`, `timedrun`
-    and `t/` in the working folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    links = {"memcached-debug": server, "timedrun": timedrun, "t": sources / "t"}
-    for name, target in links.items():
-        link = folder / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(target.absolute())
+    """Lay out `folder` so that the suite runs a copy of `server`: it looks for `memcached-debug`,
+    `timedrun` and `t/` in the working folder."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    shutil.copy(server, folder / "memcached-debug")
+    shutil.copy(timedrun, folder / "timedrun")
+    (folder / "t").symlink_to((sources / "t").absolute())
     return folder
 
 
-def test_files(sources: Path) -> list[str]:
+def suite_files(sources: Path) -> list[str]:
     """The suite's files, as paths below the working folder."""
     return sorted(f"t/{path.name}" for path in (sources / "t").glob("*.t"))
 
@@ -72,7 +73,7 @@ def run_suite(
 ) -> dict[str, FileResult]:
     """Run the files with `prove` in a folder made by `bench_folder`; results by file.
 
-    environment: added to ours. A file that fails is run once more, alone: some of these tests
+    environment: the whole of it. A file that fails is run once more, alone: some of these tests
     depend on the machine's load. The second outcome counts, and `attempts` tells.
     """
 
@@ -101,7 +102,7 @@ def run_file(
     with subprocess.Popen(
         ["prove", "--verbose", "--merge", file],
         cwd=folder,
-        env={**os.environ, **environment},
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
