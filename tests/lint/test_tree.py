@@ -13,7 +13,7 @@ import pytest
 from tests.lint.tree import ROOT, text_of, tree_files
 
 # where people keep checkouts
-DEVELOPERS_PATH = re.compile(r"(?<![\w.$}/-])/(?:home|work|Users|mnt)/[/\w]*")
+DEVELOPERS_PATH = re.compile(r"(?<![\w.$}/-])/(?:home|work|Users)/[/\w]*")
 # made-up ones in documentation and tests
 ALLOWED_PATHS = {"/home/user"}
 
