@@ -1,0 +1,22 @@
+"""What the tests of `lp vm` share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lp_build.vm.kernels import Kernel, cache_folder, find_kernel
+
+
+@pytest.fixture(scope="session")
+def vm_cache() -> Path:
+    """The user's own cache, so that kernels are fetched once a machine."""
+    return cache_folder(os.environ)
+
+
+@pytest.fixture
+def kernel(vm_cache: Path) -> Kernel:
+    """The kernel of tests for which one is enough."""
+    return find_kernel("6.1", vm_cache)
