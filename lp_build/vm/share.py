@@ -81,21 +81,25 @@ def shared_files(run: Path, writable: Sequence[Path]) -> Iterator[Path]:
     shared = run / "root"
     shared.mkdir()
     path = run / "virtiofs.sock"
-    if os.geteuid() == 0:
-        mounts = parse_mounts(Path("/proc/self/mountinfo").read_text(encoding="utf-8"))
-        namespace = ["unshare", "--mount", "--propagation", "private"]
-        script = mount_script(shared, mounts, writable)
-    else:
-        # A user's namespace may not split up the mounts it was given, but then neither the user
-        # nor the guest can change what is root's.
-        namespace = ["unshare", "--map-root-user", "--mount"]
-        script = f"mount --rbind / {shlex.quote(str(shared))}"
+    if os.geteuid() != 0:
+        # In a user's own namespace the server may not open files as an overlay does (O_NOATIME).
+        raise VmError("only root can share this machine's files", remedy="sudo lp vm …")
+    mounts = parse_mounts(Path("/proc/self/mountinfo").read_text(encoding="utf-8"))
+    script = mount_script(shared, mounts, writable)
     with socket.socket(socket.AF_UNIX) as listener, open(run / "virtiofsd.log", "wb") as log:
         listener.bind(str(path))
         listener.listen(1)
         serve = shlex.join([program, *_options(program, shared, listener.fileno())])
         process = subprocess.Popen(
-            [*namespace, "sh", "-euc", f"{script}\nexec {serve}"],
+            [
+                "unshare",
+                "--mount",
+                "--propagation",
+                "private",
+                "sh",
+                "-euc",
+                f"{script}\nexec {serve}",
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
