@@ -1,0 +1,72 @@
+"""`lp`: one command, its subcommands found and imported only when they are called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+
+from lp_build.errors import LakePlacidError
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """A subcommand: the module whose `main(argv) -> int` runs it, and a line of help."""
+
+    module: str
+    help: str
+
+
+SUBCOMMANDS = {
+    "wrap": Subcommand("lp_build.wrapper.wrap", "run a build with our compilers and archivers"),
+    "manifest": Subcommand("lp_build.profile.command", "decide from traces what is Elite"),
+    "build": Subcommand("lp_build.rebuild.command", "make the specialised program again"),
+    "bench": Subcommand("lp_build.bench.command", "measure the figures of the reference"),
+    "demo": Subcommand("lp_build.demo", "build, scout, specialise and run a small server"),
+    "cc": Subcommand("lp_build.wrapper.cc", "compile as the build's compiler would (see lp-cc)"),
+    "vm": Subcommand("lp_build.vm.command", "run a command on a stock kernel in QEMU"),
+}
+
+
+def usage() -> str:
+    """The text of `lp --help`."""
+    rows = [f"  {name:<10} {command.help}" for name, command in SUBCOMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: lp COMMAND [ARGUMENTS]",
+            "",
+            *rows,
+            "",
+            "`lp COMMAND --help` tells more.",
+        ]
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `lp`; return its exit status: 0, 1 for an error that was reported, 2 for wrong usage."""
+    arguments = sys.argv[1:] if argv is None else argv
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help"):
+        print(usage())
+        return 0
+    if name == "--version":
+        from importlib.metadata import version
+
+        print(f"LakePlacid {version('lakeplacid')}")
+        return 0
+    command = SUBCOMMANDS.get(name)
+    if command is None:
+        print(f"lp: no such command: {name}\n\n{usage()}", file=sys.stderr)
+        return 2
+    try:
+        status = importlib.import_module(command.module).main(arguments[1:])
+    except LakePlacidError as error:
+        print(f"lp: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
