@@ -1,0 +1,155 @@
+"""Classes of equal paths, from all traces, and their greedy merge (thesis 3.1.1)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lp_build.profile.traces import ITERATION, REQUEST, PathClass, Target, Trace
+from lp_build.source.model import Function
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What all traces together say.
+
+    functions: those of the sources that the manifest is for. warnings: functions that changed
+    between traces, files cut off.
+    """
+
+    functions: Mapping[str, Function]
+    classes: tuple[PathClass, ...]
+    targets: tuple[Target, ...]
+    warnings: tuple[str, ...]
+
+    def requests(self, kind: int = REQUEST) -> int:
+        """How many requests (or loop iterations) were seen."""
+        return sum(c.count for c in self.classes if c.kind == kind)
+
+
+def function_of(arm: str) -> str:
+    """The key of the function that an arm (or an entry) belongs to."""
+    parts = arm.split(":")
+    return ":".join(parts[:2])
+
+
+Sources = Mapping[str, Mapping[str, Function]]  # by key, then by digest
+
+
+def merge_traces(traces: Sequence[Trace], current: Sources | None) -> Profile:
+    """Merge traces of any number of processes and machines by stable names.
+
+    `current`: the functions of the captured sources, where known; one that is compiled twice with
+    other macros has several digests. Of each function one digest counts: among those that are
+    current, the one that the busiest trace saw. Other traces say nothing of that function.
+    """
+    functions: dict[str, Function] = {}
+    for trace in sorted(traces, key=lambda t: sum(c.count for c in t.classes)):
+        for table in trace.tables:
+            for function in table.functions:
+                known = (current or {}).get(function.key)
+                if known is None or function.digest in known:
+                    functions[function.key] = function
+                elif function.key not in functions:
+                    functions[function.key] = next(iter(known.values()))
+    warnings = [warning for trace in traces for warning in trace.warnings]
+    counts: Counter[tuple[int, frozenset[str]]] = Counter()
+    targets: Counter[tuple[str, str]] = Counter()
+    for trace in traces:
+        changed = {key for key, digest in trace.digests.items() if functions[key].digest != digest}
+        for key in sorted(changed):
+            warnings.append(f"{trace.path}: {key} has changed since: what it saw there is left out")
+        for item in trace.classes:
+            arms = item.arms
+            if changed:
+                arms = frozenset(a for a in arms if function_of(a) not in changed)
+            counts[item.kind, arms] += item.count
+        for target in trace.targets:
+            if function_of(target.site) not in changed:
+                targets[target.site, target.symbol] += target.count
+    classes = tuple(
+        PathClass(kind, arms, count)
+        for (kind, arms), count in sorted(
+            counts.items(), key=lambda entry: (entry[0][0], -entry[1], sorted(entry[0][1]))
+        )
+    )
+    merged = tuple(Target(site, symbol, count) for (site, symbol), count in targets.items())
+    return Profile(functions, classes, merged, tuple(warnings))
+
+
+def arm_weights(functions: Mapping[str, Function]) -> dict[str, int]:
+    """Bytes of source that each arm, and each function's entry, adds to the hot code."""
+    weights: dict[str, int] = {}
+    for function in functions.values():
+        weights[function.key] = function.weight
+        for site in function.sites:
+            for arm in site.arms:
+                weights[f"{function.key}:{site.ordinal}:{arm.name}"] = arm.weight
+    return weights
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the merge. covered: requests covered once it is taken, those that come for free
+    with it included. weight: bytes of source that it added. new: the arms that it added."""
+
+    chosen: PathClass
+    covered: int
+    weight: int
+    new: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Merge:
+    """The result for one kind: the hot arms, the steps that made them, and what would be next."""
+
+    hot: frozenset[str]
+    steps: tuple[Step, ...]
+    rest: tuple[Step, ...]
+    total: int
+
+    @property
+    def covered(self) -> float:
+        """The share of requests whose whole path is hot."""
+        return self.steps[-1].covered / self.total if self.steps and self.total else 0.0
+
+
+def merge_classes(
+    classes: Sequence[PathClass], weights: Mapping[str, int], threshold: float, kind: int = REQUEST
+) -> Merge:
+    """Add classes until the threshold share is covered, with as little code as possible.
+
+    Each step takes the class with the most requests for each byte of source that it adds; where a
+    single class would reach the threshold, the one of those that adds the least is taken instead.
+    Classes whose arms are all hot already come for free. The remaining classes follow, in the same
+    order, as `rest`.
+    """
+    waiting = [c for c in classes if c.kind == kind]
+    total = sum(c.count for c in waiting)
+    goal = threshold * total
+    hot: set[str] = set()
+    covered = 0
+    steps: list[Step] = []
+    rest: list[Step] = []
+    while waiting:
+        costs = {
+            id(c): sum(weights.get(arm, 1) for arm in c.arms if arm not in hot) for c in waiting
+        }
+        done = covered >= goal and bool(steps)
+        enough = [] if done else [c for c in waiting if covered + c.count >= goal]
+        if enough:
+            chosen = min(enough, key=lambda c: (costs[id(c)], -c.count))
+        else:
+            chosen = max(waiting, key=lambda c: (c.count / (costs[id(c)] + 1), c.count))
+        new = frozenset(chosen.arms - hot)
+        hot |= new
+        free = [c for c in waiting if c.arms <= hot]
+        covered += sum(c.count for c in free)
+        waiting = [c for c in waiting if not c.arms <= hot]
+        (rest if done else steps).append(Step(chosen, covered, costs[id(chosen)], new))
+    accepted = frozenset().union(*(step.new for step in steps)) if steps else frozenset()
+    return Merge(accepted, tuple(steps), tuple(rest), total)
+
+
+__all__ = ["ITERATION", "REQUEST", "Merge", "Profile", "Step", "merge_classes", "merge_traces"]

@@ -1,0 +1,138 @@
+"""`lp manifest`: traces to lp-manifest.toml."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from lp_build.config import load_config
+from lp_build.layout import BuildDir, find_build_dir
+from lp_build.profile.classes import Merge, Profile, Sources, Step, function_of, merge_traces
+from lp_build.profile.manifest import format_manifest, manifest_from, merge_profile
+from lp_build.profile.traces import ITERATION, REQUEST, read_traces
+from lp_build.source.model import Function
+from lp_build.wrapper.capture import load_sites, load_units
+
+_NEXT = 3  # classes that --explain shows beyond the threshold
+
+
+def captured_functions(build: BuildDir) -> Sources | None:
+    """The functions of the captured sources by key and digest; None where nothing is captured."""
+    found: dict[str, dict[str, Function]] = {}
+    for unit in load_units(build):
+        sites = load_sites(build, unit)
+        for function in sites.functions if sites else ():
+            found.setdefault(function.key, {})[function.digest] = function
+    return found or None
+
+
+def main(argv: list[str]) -> int:
+    """Make the manifest. Raises LakePlacidError without traces or requests."""
+    parser = argparse.ArgumentParser(prog="lp manifest", description=__doc__)
+    parser.add_argument("traces", nargs="*", type=Path, help="files or folders (.lp/traces)")
+    parser.add_argument("--threshold", type=float, help="share of requests to cover (0 to 1)")
+    parser.add_argument("--explain", action="store_true", help="show the classes and their cost")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument("-o", "--output", type=Path, help="where to write the manifest")
+    arguments = parser.parse_args(argv)
+    build = find_build_dir(Path.cwd(), os.environ)
+    config = load_config(build.config)
+    if arguments.threshold is not None:
+        if not 0 < arguments.threshold <= 1:
+            parser.error("--threshold takes a share above 0 and up to 1")
+        config = replace(config, threshold=arguments.threshold)
+    profile = merge_traces(
+        read_traces(arguments.traces or [build.traces]), captured_functions(build)
+    )
+    for warning in profile.warnings:
+        print(f"lp: warning: {warning}", file=sys.stderr)
+    merges = merge_profile(profile, config.threshold)
+    manifest = manifest_from(profile, config, merges)
+    path = arguments.output or build.manifest
+    kept = _keep_old(path)
+    path.write_text(format_manifest(manifest, profile), encoding="utf-8")
+    elite = manifest.elite_functions()
+    summary = {
+        "manifest": str(path),
+        "requests": profile.requests(),
+        "classes": sum(c.kind == REQUEST for c in profile.classes),
+        "classes_hot": len(merges[REQUEST].steps),
+        "covered": merges[REQUEST].covered,
+        "elite_functions": len(elite),
+    }
+    if arguments.explain:
+        explain(profile, merges)
+    if arguments.json:
+        print(json.dumps(summary))
+    else:
+        print(
+            f"{path}: {summary['requests']} requests in {summary['classes']} classes; "
+            f"{summary['classes_hot']} chosen, covering {manifest.covered:.2%}; "
+            f"{len(elite)} Elite functions{kept}"
+        )
+    return 0
+
+
+def _keep_old(path: Path) -> str:
+    """The manifest that is replaced may have been edited: it stays beside the new one."""
+    if not path.exists():
+        return ""
+    old = path.with_suffix(".toml.bak")
+    path.replace(old)
+    return f" (the one before is {old.name})"
+
+
+def explain(profile: Profile, merges: Mapping[int, Merge]) -> None:
+    """Show the classes in the order of the merge, and what the next would cost."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for kind, title in ((REQUEST, "Requests"), (ITERATION, "Iterations of the loop")):
+        merge = merges[kind]
+        if not merge.total:
+            continue
+        table = Table(title=f"{title}: {merge.total}, by class of equal paths")
+        for name in ("class", "share", "covered", "functions", "bytes added", "what it adds"):
+            table.add_column(name, justify="left" if name.startswith("what") else "right")
+        for number, step in enumerate(merge.steps, 1):
+            table.add_row(*_row(str(number), step, merge.total, profile))
+        for step in merge.rest[:_NEXT]:
+            table.add_row(*_row("next", step, merge.total, profile), style="dim")
+        console.print(table)
+        if len(merge.rest) > _NEXT:
+            console.print(f"… and {len(merge.rest) - _NEXT} more classes that stay cold")
+
+
+def _row(name: str, step: Step, total: int, profile: Profile) -> tuple[str, ...]:
+    functions = {function_of(arm) for arm in step.chosen.arms}
+    return (
+        name,
+        f"{step.chosen.count / total:.2%}",
+        f"{step.covered / total:.2%}",
+        str(len(functions)),
+        str(step.weight),
+        ", ".join(_places(step, profile)),
+    )
+
+
+def _places(step: Step, profile: Profile) -> list[str]:
+    """Where the new arms stand, as file:line, some of them."""
+    places: set[str] = set()
+    for name in step.new:
+        function = profile.functions.get(function_of(name))
+        if function is None:
+            continue
+        parts = name.split(":")
+        line = function.line
+        if len(parts) == 4:
+            site = function.sites[int(parts[2])]
+            line = next((a.line for a in site.arms if a.name == parts[3]), site.line)
+        places.add(f"{function.file}:{line}")
+    shown = sorted(places)
+    return shown[:6] + ([f"… {len(shown) - 6} more"] if len(shown) > 6 else [])
