@@ -16,6 +16,9 @@ from pathlib import Path
 from lp_build.errors import LakePlacidError
 
 TIMEOUT = 900.0  # seconds for one file; the slowest takes about 30 with the plain server
+# How many tests these run depends on timing (in the plain server too): how many reads of stored
+# items are checked before a write-out, and how many connections are refused before one is free.
+VARYING = ("t/binary-extstore.t", "t/maxconns.t")
 RESULT = re.compile(r"^(not )?ok (\d+)\b(?:.*# (TODO|skip)\b)?", re.IGNORECASE)
 SKIPPED = re.compile(r"^1\.\.0 # skip\S*\s*(.*)", re.IGNORECASE)
 
@@ -36,7 +39,7 @@ class FileResult:
     @property
     def outcome(self) -> tuple[str, int, tuple[int, ...]]:
         """What must be equal from run to run."""
-        return self.status, self.tests, self.failed
+        return self.status, 0 if self.name in VARYING else self.tests, self.failed
 
     def __str__(self) -> str:
         if self.status == "skipped":

@@ -55,6 +55,12 @@ def test_differences_name_the_files_that_came_out_otherwise() -> None:
     assert suite.differences(plain, other) == [(plain["a"], other["a"])]
 
 
+def test_number_of_tests_that_depends_on_timing_is_no_difference() -> None:
+    name = suite.VARYING[0]
+    plain, other = suite.FileResult(name, "ok", 100), suite.FileResult(name, "ok", 98)
+    assert suite.differences({name: plain}, {name: other}) == []
+
+
 def test_runs_of_other_files_are_not_compared() -> None:
     with pytest.raises(LakePlacidError, match="not the same files"):
         suite.differences({"a": suite.FileResult("a", "ok")}, {})
