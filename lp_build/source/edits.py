@@ -10,7 +10,8 @@ class Edits:
     """Insertions into one text. None of them may hold a newline, so line markers stay right.
 
     At equal offsets, what closes an inner expression comes before what closes an outer one, and
-    what opens an outer one before what opens an inner one: give outer wraps first.
+    what opens an outer one before what opens an inner one: give outer wraps first. A statement
+    that is added where an expression begins comes before it: give insertions before wraps.
     """
 
     _before: dict[int, list[str]] = field(default_factory=dict)

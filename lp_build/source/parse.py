@@ -9,22 +9,32 @@ from dataclasses import dataclass
 from clang import cindex
 
 from lp_build.errors import LakePlacidError
+from lp_build.source import ast
 from lp_build.source.model import Problem
 
-# gcc's own type keywords that clang does not know in C.
+# gcc's own type keywords that clang does not know in C, as macros: they may stand behind _Complex.
 _TYPES = {
     "_Float128": "__float128",
+    "_Float128x": "__float128",
     "_Float64x": "long double",
     "_Float64": "double",
     "_Float32x": "double",
     "_Float32": "float",
 }
 _ARGUMENTS = [
-    "-x", "c", "-undef", "-std=gnu17", "-w", "-ferror-limit=0", "-fno-spell-checking",
-    "-fgnu89-inline", "--target=x86_64-linux-gnu", "-Wno-error", "-fbracket-depth=4096",
+    *"-x c -undef -std=gnu17 --target=x86_64-linux-gnu -fgnu89-inline".split(),
+    # The compiler that the build uses is the judge of warnings, and of errors by courtesy.
+    *"-Wno-everything -ferror-limit=0 -fno-spell-checking -fbracket-depth=4096".split(),
     *(f"-D{name}={value}" for name, value in _TYPES.items()),
-]  # fmt: skip
-_LINE_MARKER = re.compile(rb'^#(?: |line )(\d+) "((?:[^"\\]|\\.)*)"((?: \d)*)[^\n]*$', re.M)
+]
+_UNIT = "unit.c"
+_LINE_MARKER = re.compile(rb'^#(?: |line )(\d+) "((?:[^"\\\n]|\\.)*)"((?: \d)*)[^\n]*$', re.M)
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)")
+_SYSTEM_HEADER = b"3"
+_NAKED = re.compile(rb"\bnaked\b|\b__naked__\b")
+# What runs before relocation: nothing may be called there.
+_RESOLVER = re.compile(rb'\b(?:__)?ifunc(?:__)?\s*\(\s*"([^"]+)"')
+_OPENMP = re.compile(rb"^[ \t]*#[ \t]*pragma[ \t]+(?:omp|acc)\b", re.M)
 
 
 @dataclass(frozen=True)
@@ -36,39 +46,65 @@ class Position:
     system: bool
 
 
+def _unescaped(name: bytes) -> str:
+    def one(match: re.Match[bytes]) -> bytes:
+        code = match.group(1)
+        return bytes([int(code, 8)]) if len(code) == 3 else code
+
+    return _ESCAPE.sub(one, name).decode("utf-8", "surrogateescape")
+
+
 class LineMap:
     """From byte offsets of a preprocessed text to original places, by its line markers."""
 
     def __init__(self, text: bytes) -> None:
-        self._text = text
+        self._newlines = [match.start() for match in re.finditer(rb"\n", text)]
         self._offsets: list[int] = []
         self._marks: list[tuple[str, int, bool]] = []
+        names: dict[bytes, str] = {}
         for match in _LINE_MARKER.finditer(text):
-            file = match.group(2).decode("utf-8", "surrogateescape").replace("\\\\", "\\")
+            line, raw, flags = match.groups()
+            name = names.get(raw)
+            if name is None:
+                name = names[raw] = _unescaped(raw)
             self._offsets.append(match.end() + 1)
-            self._marks.append((file, int(match.group(1)), b"3" in match.group(3)))
+            row = bisect.bisect_left(self._newlines, match.end()) + 1
+            self._marks.append((name, int(line) - row, _SYSTEM_HEADER in flags))
 
     def at(self, offset: int) -> Position:
         """Where the byte at `offset` stood."""
+        row = bisect.bisect_left(self._newlines, offset)
         index = bisect.bisect_right(self._offsets, offset) - 1
         if index < 0:
-            return Position("<unknown>", 1 + self._text.count(b"\n", 0, offset), False)
-        file, line, system = self._marks[index]
-        passed = self._text.count(b"\n", self._offsets[index], offset)
-        return Position(file, line + passed, system)
+            return Position("<unknown>", 1 + row, False)
+        file, shift, system = self._marks[index]
+        return Position(file, shift + row, system)
+
+    def line(self, offset: int) -> int:
+        """The original line of the byte at `offset`."""
+        row = bisect.bisect_left(self._newlines, offset)
+        index = bisect.bisect_right(self._offsets, offset) - 1
+        return row + (self._marks[index][1] if index >= 0 else 1)
 
     def column(self, offset: int) -> int:
         """The column (from 1) of the byte at `offset`, in the preprocessed line."""
-        return offset - self._text.rfind(b"\n", 0, offset)
+        row = bisect.bisect_left(self._newlines, offset)
+        return offset - (self._newlines[row - 1] if row else -1)
 
 
 @dataclass(frozen=True)
 class FunctionNode:
-    """A function definition that is not from a system header."""
+    """A function definition that is not from a system header: [start, end) in the text, its body
+    with the braces, and whether its name is local to the unit."""
 
-    cursor: cindex.Cursor
+    cursor: ast.Cursor
+    body: ast.Cursor
+    name: str
+    static: bool
     start: int
     end: int
+    body_start: int
+    body_end: int
     position: Position
 
 
@@ -80,55 +116,119 @@ class ParsedUnit:
     lines: LineMap
     functions: tuple[FunctionNode, ...]
     problems: tuple[Problem, ...]
-    tree: cindex.TranslationUnit  # keeps the cursors alive
+    tree: ast.Tree
 
 
 def parse_unit(text: bytes) -> ParsedUnit:
-    """Parse a preprocessed C unit. Raises LakePlacidError when clang can't make sense of it."""
+    """Parse a preprocessed C unit (gcc's or clang's -E output).
+
+    Positions in problems are as the line markers give them. Raises LakePlacidError when clang
+    can't make sense of the unit outside of function bodies.
+    """
     lines = LineMap(text)
     try:
-        # latin-1 keeps offsets: libclang gets the bytes as they are.
-        tree = cindex.Index.create().parse(
-            "unit.c", args=_ARGUMENTS, unsaved_files=[("unit.c", text)]
-        )
+        unit = cindex.Index.create().parse(_UNIT, args=_ARGUMENTS, unsaved_files=[(_UNIT, text)])
     except cindex.TranslationUnitLoadError as error:
         raise LakePlacidError(
-            "libclang cannot parse this unit", remedy="it is compiled plainly"
+            "libclang cannot parse this unit",
+            file=lines.at(len(text)).file,
+            remedy="nothing to do: it is compiled plainly, without scouting or Elite code",
         ) from error
+    tree = ast.Tree(unit)
+    functions = _definitions(tree, lines)
+    problems = _problems_by_start(unit, lines, functions)
+    problems.update(_left_alone(text, functions))
+    kept = tuple(f for f in functions if f.start not in problems)
+    return ParsedUnit(text, lines, kept, tuple(problems.values()), tree)
+
+
+def _definitions(tree: ast.Tree, lines: LineMap) -> list[FunctionNode]:
     functions: list[FunctionNode] = []
-    for cursor in tree.cursor.get_children():
-        if cursor.kind != cindex.CursorKind.FUNCTION_DECL or not cursor.is_definition():
-            continue
-        extent = cursor.extent
-        start = extent.start.offset
-        position = lines.at(start)
-        if not position.system:
-            functions.append(FunctionNode(cursor, start, extent.end.offset, position))
-    return _without_errors(text, lines, functions, tree)
+    library = tree.library
+
+    def top(cursor: ast.Cursor, _parent: ast.Cursor) -> int:
+        if cursor.kind == ast.FUNCTION_DECL and library.clang_isCursorDefinition(cursor):
+            start, end = tree.extent(cursor)
+            position = lines.at(start)
+            if not position.system:
+                body = next(iter(tree.children(cursor)[::-1]), cursor)
+                if body.kind != ast.COMPOUND_STMT:  # an alias
+                    return ast.CONTINUE
+                static = library.clang_getCursorLinkage(cursor) == ast.INTERNAL_LINKAGE
+                functions.append(
+                    FunctionNode(
+                        cursor,
+                        body,
+                        tree.spelling(cursor),
+                        static,
+                        start,
+                        end,
+                        *tree.extent(body),
+                        position,
+                    )
+                )
+        return ast.CONTINUE
+
+    tree.visit(tree.root, top)
+    return functions
 
 
-def _without_errors(
-    text: bytes, lines: LineMap, functions: list[FunctionNode], tree: cindex.TranslationUnit
-) -> ParsedUnit:
-    problems: list[Problem] = []
-    damaged: set[int] = set()
-    for diagnostic in tree.diagnostics:
+def _problems_by_start(
+    unit: cindex.TranslationUnit, lines: LineMap, functions: list[FunctionNode]
+) -> dict[int, Problem]:
+    """The first error of each function that has one, by the function's start.
+
+    Raises LakePlacidError for an error outside of functions: what it leaves undeclared would be
+    missing, silently, from the tree of any function that uses it.
+    """
+    problems: dict[int, Problem] = {}
+    starts = [function.start for function in functions]
+    for diagnostic in unit.diagnostics:
         if diagnostic.severity < cindex.Diagnostic.Error:
             continue
         offset = diagnostic.location.offset
         where = lines.at(offset)
-        inside = next((f for f in functions if f.start <= offset < f.end), None)
-        if inside is not None:
-            damaged.add(inside.start)
-        elif where.system:
-            continue
-        elif diagnostic.severity == cindex.Diagnostic.Fatal:
+        index = bisect.bisect_right(starts, offset) - 1
+        if index >= 0 and offset < functions[index].end:
+            name = functions[index].name
+            reason = f"{name} is left alone: libclang: {diagnostic.spelling}"
+            problems.setdefault(starts[index], Problem(where.file, where.line, reason))
+        elif not where.system:
             raise LakePlacidError(
                 f"libclang cannot parse this unit: {diagnostic.spelling}",
                 file=where.file,
                 line=where.line,
-                remedy="it is compiled plainly",
+                remedy="nothing to do: it is compiled plainly, without scouting or Elite code",
             )
-        problems.append(Problem(where.file, where.line, f"libclang: {diagnostic.spelling}"))
-    kept = tuple(f for f in functions if f.start not in damaged)
-    return ParsedUnit(text, lines, kept, tuple(problems), tree)
+    return problems
+
+
+def _left_alone(text: bytes, functions: list[FunctionNode]) -> dict[int, Problem]:
+    """Functions in which no statement may be added, by their start."""
+    found: dict[int, Problem] = {}
+
+    def leave(function: FunctionNode, why: str) -> None:
+        place = function.position
+        reason = f"{function.name} is left alone: {why}"
+        found.setdefault(function.start, Problem(place.file, place.line, reason))
+
+    if _NAKED.search(text):
+        for function in functions:
+            if _is_naked(text, function):
+                leave(function, "a naked function holds only assembly")
+    resolvers = {name.decode("utf-8", "replace") for name in _RESOLVER.findall(text)}
+    for function in functions:
+        if function.name in resolvers:
+            leave(function, "an ifunc resolver runs before the program is relocated")
+    starts = [function.start for function in functions]
+    for match in _OPENMP.finditer(text):
+        index = bisect.bisect_right(starts, match.start()) - 1
+        if index >= 0 and match.start() < functions[index].end:
+            leave(functions[index], "its loops must keep the form that OpenMP or OpenACC asks for")
+    return found
+
+
+def _is_naked(text: bytes, function: FunctionNode) -> bool:
+    name = re.escape(function.name.encode("utf-8", "surrogateescape"))
+    mention = rb"\b_*naked_*\b[^;{}]*\b%b\b|\b%b\b[^;{}]*\b_*naked_*\b" % (name, name)
+    return re.search(mention, text[: function.body_start]) is not None

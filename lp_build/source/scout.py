@@ -1,5 +1,8 @@
 """The scouting pass (thesis 3.1.1): each condition's outcome, each switch arm and each indirect
-call's target is logged; evaluation order and side effects stay."""
+call's target is logged; evaluation order and side effects stay.
+
+c_runtime/scout/lp_scout_prelude.h says what the added text means to the runtime.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,13 @@ from lp_build.source.model import Problem, ScoutTable, UnitSites
 from lp_build.source.parse import ParsedUnit, parse_unit
 from lp_build.source.sites import FunctionSites, SiteNode, find_sites
 
-TABLE_VERSION = 1
+PRELUDE_VERSION = 1
+FALLTHROUGH = "__attribute__((__fallthrough__));"
+# gcc takes the unit's name from the first line marker, and its folder from a second one that ends
+# in two slashes; what follows them is ours to add to.
+_OPENING = re.compile(
+    rb'# \d+ "((?:[^"\\\n]|\\.)*)"[^\n]*\n(?:# \d+ "(?:[^"\\\n]|\\.)*//"[^\n]*\n)?'
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,8 @@ def _prelude() -> str:
 
 def name_files(unit: ParsedUnit, build: BuildDir, cwd: str) -> dict[str, str]:
     """The name for sites of each file that `unit`'s functions stand in."""
-    return {f.position.file: build.relative(f.position.file, cwd) for f in unit.functions}
+    files = {function.position.file for function in unit.functions}
+    return {file: build.relative(file, cwd) for file in files}
 
 
 def named_problems(unit: ParsedUnit, build: BuildDir, cwd: str) -> tuple[Problem, ...]:
@@ -49,7 +59,7 @@ def named_problems(unit: ParsedUnit, build: BuildDir, cwd: str) -> tuple[Problem
 def scout_source(text: bytes, *, cwd: str, build: BuildDir, config: Config) -> ScoutedUnit:
     """Instrument a preprocessed unit that was compiled in folder `cwd`.
 
-    Raises LakePlacidError when libclang can't parse it.
+    Raises LakePlacidError, with file and line, when libclang can't parse it.
     """
     unit = parse_unit(text)
     functions = find_sites(unit, name_files(unit, build, cwd))
@@ -61,11 +71,15 @@ def scout_source(text: bytes, *, cwd: str, build: BuildDir, config: Config) -> S
     edits = Edits()
     for position, function in enumerate(functions):
         _edit(edits, function, table.entries[position], table.first[position], config)
-    preamble = _preamble(table, arms, icalls, hashlib.sha256(text).hexdigest()[:16]).encode()
-    return ScoutedUnit(preamble + edits.apply(text), sites, problems)
+    edited = edits.apply(text)
+    unique = hashlib.sha256(text).hexdigest()[:16]
+    return ScoutedUnit(
+        with_prelude(edited, _declarations(table, arms, icalls, unique)), sites, problems
+    )
 
 
 def _number(functions: list[FunctionSites]) -> tuple[ScoutTable, int, int]:
+    """The unit's numbers: all arms of a function behind its entry, in order."""
     arms = icalls = 0
     entries: list[int] = []
     first: list[tuple[int, ...]] = []
@@ -86,77 +100,84 @@ def _number(functions: list[FunctionSites]) -> tuple[ScoutTable, int, int]:
 
 
 def c_string(text: str) -> str:
-    """`text` as a C string literal (JSON is ASCII; trigraphs are kept apart)."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("?", "\\?")
-    return f'"{escaped}"'
-
-
-def _preamble(table: ScoutTable, arms: int, icalls: int, digest: str) -> str:
-    # A system header's line marker: our own text must add no warning to the build's. Neighbouring
-    # literals keep each one below what ISO C guarantees to be accepted.
-    text = json.dumps(table.to_json(), separators=(",", ":"))
-    literal = " ".join(c_string(text[i : i + 4000]) for i in range(0, len(text), 4000))
-    return (
-        f'# 1 "<lakeplacid>" 3\n{_prelude()} '
-        f'extern struct __lp_scout_unit __lp_scout_unit __asm__("lp_scout_unit.{digest}") '
-        '__attribute__((__visibility__("hidden"))); '
-        "struct __lp_scout_unit __lp_scout_unit __attribute__((__weak__)) = "
-        f"{{ {TABLE_VERSION}, {arms}, {icalls}, 0, 0, 0, {literal} }}; "
-        "static struct __lp_scout_unit *const __lp_scout_link __attribute__(("
-        '__section__("lp_scout_units"), __used__)) = &__lp_scout_unit;\n'
+    """ASCII `text` as C string literals, none too long for ISO C; `?` can't make a trigraph."""
+    pieces = (text[start : start + 400] for start in range(0, len(text), 400))
+    return " ".join(
+        '"' + piece.replace("\\", "\\\\").replace('"', '\\"').replace("?", "\\?") + '"'
+        for piece in pieces
     )
 
 
-def _hit(arm: int, value: str) -> str:
+def _declarations(table: ScoutTable, arms: int, icalls: int, unique: str) -> str:
+    literal = c_string(json.dumps(table.to_json(), separators=(",", ":")))
+    return (
+        f"{_prelude()} extern struct __lp_scout_unit __lp_scout_unit "
+        f'__asm__("lp_scout_unit.{unique}") __attribute__((__visibility__("hidden"))); '
+        "struct __lp_scout_unit __lp_scout_unit __attribute__((__weak__)) = "
+        f"{{ {PRELUDE_VERSION}, {arms}, {icalls}, 0, 0, 0, {literal} }}; "
+        "static struct __lp_scout_unit *const __lp_scout_link __attribute__(("
+        '__section__("lp_scout_units"), __used__)) = &__lp_scout_unit;'
+    )
+
+
+def with_prelude(text: bytes, declarations: str) -> bytes:
+    """`text` with `declarations` at its start, as if from a system header, where nothing is
+    warned of; the lines and the unit's own name stay what they were."""
+    opening = _OPENING.match(text)
+    if opening is None:
+        return declarations.encode() + b" " + text
+    end = opening.end()
+    back = b'# 1 "' + opening.group(1) + b'" 2\n'
+    header = b'# 1 "<lakeplacid>" 1 3\n' + declarations.encode() + b"\n"
+    return text[:end] + header + back + text[end:]
+
+
+def _hit(arm: int, then: str) -> str:
     index = f"__lp_scout_unit.base+{arm}"
-    return f"(__lp_scout_map[{index}]?(void)0:__lp_scout_first({index}){value})"
+    return f"(__lp_scout_map[{index}]?(void)0:__lp_scout_first({index}){then})"
 
 
 def _edit(
     edits: Edits, function: FunctionSites, entry: int, first: tuple[int, ...], config: Config
 ) -> None:
     file, name = function.function.file, function.function.name
-    # Declarations, so that they may stand before declarations in C90 too.
-    token = "struct __lp_scout_token {} __attribute__((__cleanup__({}){}));"
-    flag = "int {} __attribute__((__unused__)) = {};"
+    # All that begins a block is a declaration: it may stand before declarations in C90 too.
+    token = "struct __lp_scout_token {} __attribute__((__cleanup__({})));"
+    flag = "int {} __attribute__((__unused__))={};"
     head = ""
     looped = is_function(config.loop, file, name)
     if looped:
-        head += token.format("__lp_scout_loop", "__lp_scout_loop_end", "")[:-1] + " = {{0}};"
+        start = token.format("__lp_scout_loop", "__lp_scout_loop_end")
+        head += start.removesuffix(";") + "={{0}};"
     if is_function(config.request, file, name):
-        head += token.format("__lp_scout_request", "__lp_scout_end", "")
+        head += token.format("__lp_scout_request", "__lp_scout_end")
         head += flag.format("__lp_scout_begun", "__lp_scout_begin(&__lp_scout_request)")
     head += flag.format("__lp_scout_entered", _hit(entry, ",0"))
-    edits.insert(function.body, head)
+    edits.insert(function.head, head)
     if looped:
+        iteration = "__lp_scout_iteration(&__lp_scout_loop)"
         for loop in function.loops:
-            if loop.outermost and loop.body >= 0:
-                edits.insert(
-                    loop.body,
-                    flag.format("__lp_scout_begun", "__lp_scout_iteration(&__lp_scout_loop)"),
-                )
+            if loop.outermost and loop.head >= 0:
+                edits.insert(loop.head, flag.format("__lp_scout_iterated", iteration))
     for site, index in zip(function.sites, first, strict=True):
-        _edit_site(edits, site, index)
+        if site.kind == "switch":
+            _edit_switch(edits, site, index)
+    for site, index in zip(function.sites, first, strict=True):
+        if site.kind == "icall":
+            edits.wrap(
+                *site.span,
+                "__extension__({__auto_type __lp_scout_callee=(",
+                f");__lp_scout_target(__lp_scout_unit.icall_base+{index},"
+                "(const void*)__lp_scout_callee);__lp_scout_callee;})",
+            )
+        elif site.kind != "switch":
+            edits.wrap(*site.span, "((", f")?{_hit(index, ',1')}:{_hit(index + 1, ',0')})")
 
 
-def _edit_site(edits: Edits, site: SiteNode, index: int) -> None:
-    if site.kind == "icall":
-        edits.wrap(
-            site.start,
-            site.end,
-            "__extension__ ({ __auto_type __lp_scout_callee = (",
-            f"); __lp_scout_target(__lp_scout_unit.icall_base + {index}, "
-            "(const void *)__lp_scout_callee); __lp_scout_callee; })",
-        )
-    elif site.kind == "switch":
-        for number, arm in enumerate(site.arms):
-            if arm.insert >= 0:
-                edits.insert(arm.insert, _hit(index + number, "") + "; ")
-            elif arm.name == "default" and site.implicit_default >= 0:
-                edits.insert(
-                    site.implicit_default,
-                    f" break; default: {_hit(index + number, '')}; ",
-                )
-    else:
-        hit = f"{_hit(index, ',1')} : {_hit(index + 1, ',0')}"
-        edits.wrap(site.start, site.end, "((", f") ? {hit})")
+def _edit_switch(edits: Edits, site: SiteNode, index: int) -> None:
+    for number, arm in enumerate(site.arms):
+        statement = _hit(index + number, "") + ";"
+        if arm.insert >= 0:
+            edits.insert(arm.insert, statement + (FALLTHROUGH if arm.stacked else ""))
+        elif arm.name == "default" and site.implicit_default >= 0:
+            edits.insert(site.implicit_default, f"break;default:{statement}")

@@ -2,469 +2,569 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from clang import cindex
-
+from lp_build.source import ast
+from lp_build.source.fingerprint import Measure, digest
 from lp_build.source.model import Arm, Function, Site
 from lp_build.source.parse import FunctionNode, LineMap, ParsedUnit
 
-_K = cindex.CursorKind
-_SKIPPED = frozenset(
-    kind.value
-    for kind in (
-        _K.CXX_UNARY_EXPR,  # sizeof, alignof
-        _K.GENERIC_SELECTION_EXPR,
-        _K.ASM_STMT,
-        _K.TYPEDEF_DECL,
-        _K.STRUCT_DECL,
-        _K.UNION_DECL,
-        _K.ENUM_DECL,
-        _K.FUNCTION_DECL,
-        _K.TYPE_REF,
-        _K.DECL_REF_EXPR,
-        _K.INTEGER_LITERAL,
-        _K.STRING_LITERAL,
-        _K.CHARACTER_LITERAL,
-        _K.FLOATING_LITERAL,
-        _K.GOTO_STMT,
-        _K.BREAK_STMT,
-        _K.CONTINUE_STMT,
-        _K.NULL_STMT,
-        _K.ADDR_LABEL_EXPR,
-        _K.StaticAssert if hasattr(_K, "StaticAssert") else _K.STATIC_ASSERT,
-    )
-)
-_IF, _WHILE, _DO, _FOR = (k.value for k in (_K.IF_STMT, _K.WHILE_STMT, _K.DO_STMT, _K.FOR_STMT))
-_SWITCH, _CASE, _DEFAULT = (k.value for k in (_K.SWITCH_STMT, _K.CASE_STMT, _K.DEFAULT_STMT))
-_CONDITIONAL, _BINARY = _K.CONDITIONAL_OPERATOR.value, _K.BINARY_OPERATOR.value
-_CALL, _COMPOUND, _LABEL = _K.CALL_EXPR.value, _K.COMPOUND_STMT.value, _K.LABEL_STMT.value
-_VAR, _DECL_STMT = _K.VAR_DECL.value, _K.DECL_STMT.value
-_PAREN, _UNEXPOSED, _REF = _K.PAREN_EXPR.value, _K.UNEXPOSED_EXPR.value, _K.DECL_REF_EXPR.value
-_CAST = _K.CSTYLE_CAST_EXPR.value
-_STATEMENT_EXPRESSION = _K.StmtExpr.value
-# Builtins that look at an expression without running it, or need it constant.
+# White space, line markers and pragmas: what may stand between two tokens of preprocessed text.
+_GAP = re.compile(rb"(?:\s+|^#[^\n]*\n)*", re.M)
+_CONSTANT_P = b"__builtin_constant_p"
+_OPERATOR = re.compile(rb"&&|\|\|")
+_LABEL_BLOCK = re.compile(rb"__label__\b[^;]*;")
+# Operands that are looked at and not run, or have to stay constant.
 _UNEVALUATED = re.compile(
-    rb"__builtin_(constant_p|choose_expr|types_compatible_p|offsetof|object_size"
-    rb"|dynamic_object_size|classify_type|has_attribute|va_arg|prefetch|shuffle\w*|ia32_\w+)\b"
+    rb"\(*\s*__builtin_(?:constant_p|choose_expr|types_compatible_p|offsetof|va_arg|object_size"
+    rb"|dynamic_object_size|classify_type|has_attribute|convertvector|shuffle\w*)\b"
 )
-_LINE_MARKERS = re.compile(rb"^#[^\n]*\n", re.M)
-_SPACE = re.compile(rb"\s+")
+# Where one of these occurs, casts and unexposed expressions are looked at more closely.
+_RARE = re.compile(
+    rb"typeof|__builtin_(?:choose_expr|types_compatible_p|offsetof|va_arg|convertvector|shuffle)"
+)
+_CLEANUP = re.compile(rb"\b(?:__)?cleanup(?:__)?\s*\(")
 
-
-@dataclass
-class Owner:
-    """Counts the bytes of source that belong to an arm and to no arm within it."""
-
-    weight: int = 0
+Span = tuple[int, int]
 
 
 @dataclass
 class ArmNode:
-    """An arm being collected; insert: offset behind the label, for switch arms (-1: none)."""
+    """An arm and the text that only it reaches; insert: where a statement can be added behind a
+    switch label (-1: nowhere); stacked: the label is followed by another at once."""
 
     name: str
-    owner: Owner
+    span: Span
     line: int
     insert: int = -1
+    stacked: bool = False
 
 
 @dataclass
 class SiteNode:
-    """A site and the text that its edits touch: [start, end) is the condition or the callee;
-    implicit_default: offset of the brace that ends a switch without default, else -1."""
+    """A site and the text that its edits wrap: span is the condition or the callee.
+
+    file: original, as the line marker says it; implicit_default: offset of the brace that ends a
+    switch without `default`, where one can be added, else -1.
+    """
 
     kind: str
-    start: int
-    end: int
+    span: Span
+    file: str
     line: int
     column: int
-    arms: list[ArmNode] = field(default_factory=list)
+    arms: tuple[ArmNode, ...] = ()
     implicit_default: int = -1
 
 
 @dataclass(frozen=True)
 class LoopNode:
-    """A loop; body: offset behind the brace of a compound body (-1 for others)."""
+    """A loop (`do … while (0)` is none).
 
-    body: int
+    head: where a statement can be added at the start of a compound body, -1 for other bodies.
+    declares: whether the body begins with a declaration. condition: its text; empty, at the place
+    where it would stand, for a `for` without one. outermost: in no other loop of the function.
+    """
+
+    span: Span
+    head: int
+    declares: bool
+    condition: Span
+    file: str
     line: int
     outermost: bool
-    condition: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
 class FunctionSites:
-    """One function with its sites, in source order, and their places in the text."""
+    """One function with its sites, in the order of `function.sites`, and their places.
+
+    head: where a declaration can be added at the start of the body.
+    """
 
     function: Function
     node: FunctionNode
-    body: int  # offset behind the opening brace
+    head: int
     sites: tuple[SiteNode, ...]
     loops: tuple[LoopNode, ...]
-    calls: frozenset[str]
+
+
+@dataclass
+class _Switch:
+    """A switch being collected: its labels as (span of the label's statement, node)."""
+
+    site: SiteNode
+    body: Span
+    arms: list[ArmNode] = field(default_factory=list)
+    has_default: bool = False
+    values: list[ast.Cursor] = field(default_factory=list)
+    ranges: bool = False
+
+
+Handler = Callable[[ast.Cursor, bool], int]
 
 
 class _Walker:
-    def __init__(self, text: bytes, lines: LineMap) -> None:
-        self.text = text
-        self.lines = lines
+    """Walks one function's body at a time.
+
+    libclang recurses by itself through what has no handler; handlers push the parts that they
+    leave to be walked, with the switch that their labels belong to.
+    """
+
+    def __init__(self, unit: ParsedUnit) -> None:
+        self.text = unit.text
+        self.lines: LineMap = unit.lines
+        self.tree = unit.tree
         self.sites: list[SiteNode] = []
         self.loops: list[LoopNode] = []
-        self.calls: set[str] = set()
-        self.seen: set[tuple[int, int, int]] = set()
-        self.switches: list[SiteNode] = []
-        self.depth = 0
+        self._switch: _Switch | None = None
+        self._work: list[tuple[ast.Cursor, _Switch | None]] = []
+        self._seen: set[int] = set()
+        self._common = self._table(rare=False)
+        self._careful = self._table(rare=True)
+        self._actions = self._common
 
-    # -- helpers ------------------------------------------------------------------------------
-
-    def site(self, kind: str, start: int, end: int) -> SiteNode:
-        node = SiteNode(kind, start, end, self.lines.at(start).line, self.lines.column(start))
-        self.sites.append(node)
-        return node
-
-    def arm(self, site: SiteNode, name: str, start: int, owner: Owner, insert: int = -1) -> Owner:
-        node = ArmNode(name, Owner(), self.lines.at(start).line, insert)
-        site.arms.append(node)
-        return node.owner
-
-    def condition(self, kind: str, cursor: cindex.Cursor) -> SiteNode | None:
-        """A site for a condition, unless it is constant."""
-        extent = cursor.extent
-        start, end = extent.start.offset, extent.end.offset
-        if end <= start or is_constant(cursor):
-            return None
-        return self.site(kind, start, end)
-
-    def owned(
-        self,
-        site: SiteNode | None,
-        name: str,
-        cursor: cindex.Cursor | None,
-        owner: Owner,
-        parent: int,
-    ) -> None:
-        """Walk what an arm runs; its bytes move from `owner` to the arm."""
-        if cursor is None:
-            if site is not None:
-                self.arm(site, name, site.start, owner)
-            return
-        if site is None:
-            self.walk(cursor, owner, parent)
-            return
-        extent = cursor.extent
-        start, end = extent.start.offset, extent.end.offset
-        inner = self.arm(site, name, start, owner)
-        inner.weight += end - start
-        owner.weight -= end - start
-        self.walk(cursor, inner, parent)
+    def _table(self, rare: bool) -> dict[int, int | Handler]:
+        actions: dict[int, int | Handler] = dict.fromkeys(ast.LEAVES, ast.CONTINUE)
+        actions.update(dict.fromkeys(ast.DECLARATIONS, ast.CONTINUE))
+        for kind in (ast.SIZEOF_EXPR, ast.GENERIC_EXPR, ast.ASM_STMT):
+            actions[kind] = ast.CONTINUE
+        actions.update(
+            {
+                ast.IF_STMT: self._if,
+                ast.CONDITIONAL_OPERATOR: self._conditional,
+                ast.BINARY_OPERATOR: self._binary,
+                ast.WHILE_STMT: self._while,
+                ast.DO_STMT: self._do,
+                ast.FOR_STMT: self._for,
+                ast.SWITCH_STMT: self._switch_statement,
+                ast.CASE_STMT: self._label,
+                ast.DEFAULT_STMT: self._label,
+                ast.LABEL_STMT: self._label,
+                ast.VAR_DECL: self._variable,
+                ast.CALL_EXPR: self._call,
+            }
+        )
+        if rare:
+            actions[ast.CAST_EXPR] = self._cast
+            actions[ast.UNEXPOSED_EXPR] = self._unexposed
+        return actions
 
     # -- the walk -----------------------------------------------------------------------------
 
-    def walk(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        kind = cursor._kind_id
-        if kind in _SKIPPED:
-            return
-        handler = _HANDLERS.get(kind)
-        if handler is not None:
-            handler(self, cursor, owner, parent)
-            return
-        if kind == _UNEXPOSED:
-            extent = cursor.extent
-            start, end = extent.start.offset, extent.end.offset
-            if _UNEVALUATED.match(self.text, start):
-                return
-            # gcc's `a ?: b` shows its condition more than once.
-            if self.text[start:end].find(b"?") >= 0:
-                for child in cursor.get_children():
-                    place = child.extent
-                    key = (place.start.offset, place.end.offset, child._kind_id)
-                    if key not in self.seen:
-                        self.seen.add(key)
-                        self.walk(child, owner, kind)
-                return
-        for child in cursor.get_children():
-            self.walk(child, owner, kind)
+    def run(self, node: FunctionNode) -> None:
+        """Collect the sites and loops of one function."""
+        self.sites, self.loops, self._seen = [], [], set()
+        rare = _RARE.search(self.text, node.body_start, node.body_end)
+        self._actions = self._careful if rare else self._common
+        self._work = [(node.body, None)]
+        while self._work:
+            cursor, self._switch = self._work.pop()
+            if self._dispatch(cursor, False) == ast.RECURSE:
+                self.tree.visit(cursor, self._visit)
 
-    def walk_if(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        condition, then, *rest = cursor.get_children()
-        site = self.condition("if", condition)
-        self.walk(condition, owner, _IF)
-        self.owned(site, "true", then, owner, _IF)
-        self.owned(site, "false", rest[0] if rest else None, owner, _IF)
+    def _visit(self, cursor: ast.Cursor, parent: ast.Cursor) -> int:
+        action = self._actions.get(cursor.kind, ast.RECURSE)
+        if isinstance(action, int):
+            return action
+        return action(cursor, parent.kind == ast.COMPOUND_STMT)
 
-    def walk_conditional(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        children = list(cursor.get_children())
-        if len(children) != 3:
-            return
-        site = self.condition("cond", children[0])
-        self.walk(children[0], owner, _CONDITIONAL)
-        self.owned(site, "true", children[1], owner, _CONDITIONAL)
-        self.owned(site, "false", children[2], owner, _CONDITIONAL)
+    def _dispatch(self, cursor: ast.Cursor, in_block: bool) -> int:
+        action = self._actions.get(cursor.kind, ast.RECURSE)
+        return action if isinstance(action, int) else action(cursor, in_block)
 
-    def walk_binary(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        left, right = cursor.get_children()
-        between = self.text[left.extent.end.offset : right.extent.start.offset]
-        operator = _LINE_MARKERS.sub(b"", between).strip()
-        if operator not in (b"&&", b"||"):
-            self.walk(left, owner, _BINARY)
-            self.walk(right, owner, _BINARY)
-            return
-        site = self.condition("and" if operator == b"&&" else "or", left)
-        self.walk(left, owner, _BINARY)
-        runs, skips = ("true", "false") if operator == b"&&" else ("false", "true")
-        if site is not None and runs == "false":
-            self.owned(site, skips, None, owner, _BINARY)
-        self.owned(site, runs, right, owner, _BINARY)
-        if site is not None and runs == "true":
-            self.owned(site, skips, None, owner, _BINARY)
+    def _later(self, *cursors: ast.Cursor) -> None:
+        self._work.extend((cursor, self._switch) for cursor in cursors)
 
-    def loop(
+    def _again(self, cursor: ast.Cursor) -> bool:
+        """Whether this very node was met before: `a ?: b` shows `a` three times."""
+        address = cursor.d1 or 0
+        if address in self._seen:
+            return True
+        self._seen.add(address)
+        return False
+
+    # -- positions ----------------------------------------------------------------------------
+
+    def _next(self, offset: int) -> int:
+        """The first byte of the token at or behind `offset`."""
+        match = _GAP.match(self.text, offset)
+        return match.end() if match else offset
+
+    def _followed_by(self, offset: int, token: bytes) -> bool:
+        return self.text.startswith(token, self._next(offset))
+
+    def block_head(self, brace: int) -> int:
+        """Where a declaration can go in the block that `brace` opens: behind `__label__`s, which
+        have to come first, and behind pragmas, which some compilers want first."""
+        place = brace + 1
+        while True:
+            token = self._next(place)
+            if b"\n#pragma" in self.text[place:token]:
+                place = token
+            match = _LABEL_BLOCK.match(self.text, token)
+            if match is None:
+                return place
+            place = match.end()
+
+    def _site(self, kind: str, span: Span, arms: Sequence[ArmNode] = ()) -> SiteNode:
+        start = span[0]
+        position = self.lines.at(start)
+        site = SiteNode(
+            kind, span, position.file, position.line, self.lines.column(start), tuple(arms)
+        )
+        self.sites.append(site)
+        return site
+
+    def _condition(
         self,
         kind: str,
-        cursor: cindex.Cursor,
-        condition: cindex.Cursor | None,
-        body: cindex.Cursor,
-        rest: Sequence[cindex.Cursor],
-        owner: Owner,
+        cursor: ast.Cursor,
+        after: bytes,
+        true: ast.Cursor | None,
+        false: ast.Cursor | None,
     ) -> None:
-        site = self.condition(kind, condition) if condition is not None else None
-        compound = body._kind_id == _COMPOUND
-        start = body.extent.start.offset
-        self.loops.append(
-            LoopNode(
-                start + 1 if compound else -1,
-                self.lines.at(cursor.extent.start.offset).line,
-                self.depth == 0,
-                (site.start, site.end) if site else None,
+        """A site for the condition `cursor`, which token `after` follows, unless it is constant;
+        `true` and `false` are what its arms run."""
+        span = self.tree.extent(cursor)
+        if span[1] <= span[0] or not self._followed_by(span[1], after):
+            return
+        # What asks whether something is constant is folded early, and code behind it relies on that.
+        if self.text.find(_CONSTANT_P, *span) >= 0 or self.tree.value(cursor) is not None:
+            return
+        self._site(kind, span, [self._arm("true", true, span), self._arm("false", false, span)])
+
+    def _arm(self, name: str, cursor: ast.Cursor | None, condition: Span) -> ArmNode:
+        if cursor is None:
+            return ArmNode(name, (condition[1], condition[1]), self.lines.line(condition[0]))
+        span = self.tree.extent(cursor)
+        return ArmNode(name, span, self.lines.line(span[0]))
+
+    # -- expressions --------------------------------------------------------------------------
+
+    def _conditional(self, cursor: ast.Cursor, _in_block: bool) -> int:
+        children = self.tree.children(cursor)
+        if len(children) != 3 or self._again(cursor):
+            return ast.CONTINUE
+        condition, true, false = children
+        self._condition("cond", condition, b"?", true, false)
+        self._later(*children)
+        return ast.CONTINUE
+
+    def _binary(self, cursor: ast.Cursor, _in_block: bool) -> int:
+        children = self.tree.children(cursor)
+        if len(children) != 2:
+            return ast.RECURSE
+        left, right = children
+        end = self.tree.extent(left)[1]
+        match = _OPERATOR.match(self.text, self._next(end))
+        if match is None:
+            return ast.RECURSE
+        if self._again(cursor):
+            return ast.CONTINUE
+        if match.group() == b"&&":
+            self._condition("and", left, b"&&", right, None)
+        else:
+            self._condition("or", left, b"||", None, right)
+        self._later(left, right)
+        return ast.CONTINUE
+
+    def _call(self, cursor: ast.Cursor, _in_block: bool) -> int:
+        kind = self.tree.library.clang_getCursorReferenced(cursor).kind
+        if kind == ast.FUNCTION_DECL:
+            start = self.tree.extent(cursor)[0]
+            return ast.CONTINUE if _UNEVALUATED.match(self.text, start) else ast.RECURSE
+        children = self.tree.children(cursor)
+        if not children or self._again(cursor):
+            return ast.CONTINUE
+        callee = children[0]
+        if not self._names_function(callee):
+            span = self.tree.extent(callee)
+            if span[1] > span[0] and self._followed_by(span[1], b"("):
+                self._site("icall", span)
+        self._later(*children)
+        return ast.CONTINUE
+
+    def _names_function(self, cursor: ast.Cursor) -> bool:
+        """Whether a callee is a function's name in parentheses, with `*` or with `&`."""
+        while cursor.kind in (ast.UNEXPOSED_EXPR, ast.PAREN_EXPR, ast.UNARY_OPERATOR):
+            children = self.tree.children(cursor)
+            if len(children) != 1:
+                return False
+            cursor = children[0]
+        if cursor.kind != ast.DECL_REF_EXPR:
+            return False
+        referenced = self.tree.library.clang_getCursorReferenced(cursor)
+        return bool(referenced.kind == ast.FUNCTION_DECL)
+
+    def _cast(self, cursor: ast.Cursor, _in_block: bool) -> int:
+        # The type's own expressions (of `typeof`) are children too.
+        self._later(*self.tree.children(cursor)[-1:])
+        return ast.CONTINUE
+
+    def _unexposed(self, cursor: ast.Cursor, _in_block: bool) -> int:
+        start = self.tree.extent(cursor)[0]
+        if not _UNEVALUATED.match(self.text, start):
+            return ast.RECURSE
+        # `__builtin_offsetof(…) && x` begins the same; only the operand itself is unexposed with
+        # no child that begins where it begins.
+        children = self.tree.children(cursor)
+        inner = bool(children) and self.tree.extent(children[0])[0] == start
+        return ast.RECURSE if inner else ast.CONTINUE
+
+    def _variable(self, cursor: ast.Cursor, _in_block: bool) -> int:
+        library = self.tree.library
+        initialiser = library.clang_Cursor_getVarDeclInitializer(cursor)
+        if initialiser.d1 and library.clang_Cursor_getStorageClass(cursor) != ast.STATIC_STORAGE:
+            self._later(initialiser)
+        return ast.CONTINUE
+
+    # -- statements ---------------------------------------------------------------------------
+
+    def _if(self, cursor: ast.Cursor, _in_block: bool) -> int:
+        children = self.tree.children(cursor)
+        if len(children) not in (2, 3):
+            return ast.CONTINUE
+        condition, then = children[:2]
+        self._condition("if", condition, b")", then, children[2] if children[2:] else None)
+        self._later(*children)
+        return ast.CONTINUE
+
+    def _loop(
+        self, cursor: ast.Cursor, body: ast.Cursor, condition: Span, is_loop: bool = True
+    ) -> None:
+        span = self.tree.extent(cursor)
+        head, declares = -1, False
+        if body.kind == ast.COMPOUND_STMT:
+            head = self.block_head(self.tree.extent(body)[0])
+            first = self.tree.children(body)[:1]
+            declares = bool(first) and first[0].kind == ast.DECL_STMT
+        if is_loop:
+            position = self.lines.at(span[0])
+            self.loops.append(
+                LoopNode(span, head, declares, condition, position.file, position.line, False)
             )
-        )
+
+    def _while(self, cursor: ast.Cursor, _in_block: bool) -> int:
+        children = self.tree.children(cursor)
+        if len(children) != 2:
+            return ast.CONTINUE
+        condition, body = children
+        self._loop(cursor, body, self.tree.extent(condition))
+        self._condition("while", condition, b")", body, None)
+        self._later(condition, body)
+        return ast.CONTINUE
+
+    def _do(self, cursor: ast.Cursor, _in_block: bool) -> int:
+        children = self.tree.children(cursor)
+        if len(children) != 2:
+            return ast.CONTINUE
+        body, condition = children
+        once = self.tree.value(condition) == 0
+        self._loop(cursor, body, self.tree.extent(condition), is_loop=not once)
+        if not once:
+            self._condition("do", condition, b")", body, None)
+        self._later(condition, body)
+        return ast.CONTINUE
+
+    def _for(self, cursor: ast.Cursor, _in_block: bool) -> int:
+        children = self.tree.children(cursor)
+        if not children:
+            return ast.CONTINUE
+        *parts, body = children
+        # `for`, `(`: the head begins; then what is there is told by the semicolons.
+        opening = self._next(self.tree.extent(cursor)[0] + len(b"for"))
+        place = self._next(opening + 1)
+        rest = list(parts)
+        if not self.text.startswith(b";", place):
+            if not rest:
+                return ast.CONTINUE
+            first = rest.pop(0)
+            end = self.tree.extent(first)[1]
+            # A declaration's extent holds its semicolon.
+            place = end - 1 if first.kind == ast.DECL_STMT else self._next(end)
+        condition: ast.Cursor | None = None
+        span = (place + 1, place + 1)
+        if rest and not self.text.startswith(b";", self._next(place + 1)):
+            condition = rest[0]
+            span = self.tree.extent(condition)
+        self._loop(cursor, body, span)
         if condition is not None:
-            self.walk(condition, owner, _WHILE)
-        for other in rest:
-            self.walk(other, owner, _FOR)
-        self.depth += 1
-        self.owned(site, "true", body, owner, _WHILE)
-        self.depth -= 1
-        if site is not None:
-            self.owned(site, "false", None, owner, _WHILE)
+            self._condition("for", condition, b";", body, None)
+        self._later(*children)
+        return ast.CONTINUE
 
-    def walk_while(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        condition, body = cursor.get_children()
-        self.loop("while", cursor, condition, body, (), owner)
+    # -- switches -----------------------------------------------------------------------------
 
-    def walk_do(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        body, condition = cursor.get_children()
-        self.loop("do", cursor, condition, body, (), owner)
+    def _switch_statement(self, cursor: ast.Cursor, _in_block: bool) -> int:
+        children = self.tree.children(cursor)
+        if len(children) != 2:
+            return ast.CONTINUE
+        condition, body = children
+        span = self.tree.extent(condition)
+        self._later(condition)
+        if self.tree.value(condition) is not None or not self._followed_by(span[1], b")"):
+            # Its labels are not a site's, and neither are they those of a switch around it.
+            self._work.append((body, None))
+            return ast.CONTINUE
+        switch = _Switch(self._site("switch", span), self.tree.extent(body))
+        # What the body holds is walked at once, so that all labels are known behind it; switches
+        # within it are met in the same walk.
+        outer, self._switch = self._switch, switch
+        held, self._work = self._work, [(body, switch)]
+        while self._work:
+            part, self._switch = self._work.pop()
+            if self._dispatch(part, False) == ast.RECURSE:
+                self.tree.visit(part, self._visit)
+        self._switch, self._work = outer, held
+        self._finish(switch, condition, body)
+        return ast.CONTINUE
 
-    def walk_for(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        *head, body = cursor.get_children()
-        first, second = self.semicolons(cursor.extent.start.offset)
-        condition, rest = None, []
-        for child in head:
-            start = child.extent.start.offset
-            if first < start < second:
-                condition = child
-            else:
-                rest.append(child)
-        self.loop("for", cursor, condition, body, rest, owner)
-
-    def semicolons(self, start: int) -> tuple[int, int]:
-        """Offsets of the two semicolons in the head of the `for` that begins at `start`."""
-        depth = 0
-        found: list[int] = []
-        position = self.text.index(b"(", start)
-        while len(found) < 2:
-            byte = self.text[position : position + 1]
-            if byte in (b"(", b"{", b"["):
-                depth += 1
-            elif byte in (b")", b"}", b"]"):
-                depth -= 1
-            elif byte in (b'"', b"'"):
-                position = self.quoted_end(position)
-            elif byte == b"#" and self.text[position - 1 : position] == b"\n":
-                position = self.text.index(b"\n", position)
-            elif byte == b";" and depth == 1:
-                found.append(position)
-            position += 1
-        return found[0], found[1]
-
-    def quoted_end(self, position: int) -> int:
-        quote = self.text[position]
-        position += 1
-        while self.text[position] != quote:
-            position += 2 if self.text[position] == 0x5C else 1
-        return position
-
-    def walk_switch(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        *head, body = cursor.get_children()
-        start = head[-1].extent.start.offset
-        site = self.site("switch", start, head[-1].extent.end.offset)
-        for child in head:
-            self.walk(child, owner, _SWITCH)
-        compound = body._kind_id == _COMPOUND
-        self.switches.append(site)
-        self.walk(body, owner, _SWITCH)
-        self.switches.pop()
-        if not any(arm.name == "default" for arm in site.arms):
-            self.arm(site, "default", start, owner)
-            if compound and not self.declares(body):
-                site.implicit_default = body.extent.end.offset - 1
-        if site.implicit_default < 0 and all(arm.insert < 0 for arm in site.arms):
+    def _finish(self, switch: _Switch, condition: ast.Cursor, body: ast.Cursor) -> None:
+        site = switch.site
+        arms = sorted(switch.arms, key=lambda arm: arm.span[0])
+        number = 0
+        for arm in arms:
+            if arm.name != "default":
+                arm.name = f"case{number}"
+                number += 1
+        end = switch.body[1]
+        # An arm reaches from its label to the next one: what the parser calls the label's
+        # statement is only the first one behind it.
+        for arm, following in zip(arms, [*arms[1:], None], strict=True):
+            limit = following.span[0] if following else end - 1
+            arm.span = (arm.span[1], max(arm.span[1], limit))
+        if not switch.has_default:
+            if body.kind == ast.COMPOUND_STMT and self._may_default(switch, condition, body):
+                site.implicit_default = end - 1
+                arms.append(ArmNode("default", (end - 1, end - 1), site.line))
+            elif not self._covers_enum(switch, condition):
+                arms.append(ArmNode("default", (end, end), site.line))
+        site.arms = tuple(arms)
+        if all(arm.insert < 0 for arm in arms) and site.implicit_default < 0:
             self.sites.remove(site)
 
-    def declares(self, body: cindex.Cursor) -> bool:
-        """Whether a switch's body declares something at its top: a jump over it could be wrong."""
-        return any(child._kind_id == _DECL_STMT for child in body.get_children())
+    def _may_default(self, switch: _Switch, condition: ast.Cursor, body: ast.Cursor) -> bool:
+        """Whether `default:` can be added at the end of the body: no jump to there may pass the
+        declaration of a variably modified type or of a variable with a cleanup, and a compiler
+        that knows that all values of an enumeration are covered keeps that knowledge."""
+        library = self.tree.library
+        for statement in self.tree.children(body):
+            if statement.kind != ast.DECL_STMT:
+                continue
+            start, end = self.tree.extent(statement)
+            if _CLEANUP.search(self.text, start, end):
+                return False
+            for declared in self.tree.children(statement):
+                kind = library.clang_getCanonicalType(library.clang_getCursorType(declared)).kind
+                if kind == ast.VARIABLE_ARRAY or declared.kind != ast.VAR_DECL:
+                    return False
+        return not self._covers_enum(switch, condition)
 
-    def walk_case(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        statement = None
-        for statement in cursor.get_children():  # noqa: B007 - the last child
-            pass
-        if statement is None or not self.switches:
-            return
-        site = self.switches[-1]
-        start = statement.extent.start.offset
-        is_case = cursor._kind_id == _CASE
-        name = f"case{sum(a.name != 'default' for a in site.arms)}" if is_case else "default"
-        insert = start if parent == _COMPOUND else -1
-        inner = self.arm(site, name, cursor.extent.start.offset, owner, insert)
-        length = statement.extent.end.offset - start
-        inner.weight += length
-        owner.weight -= length
-        self.walk(statement, inner, parent)
+    def _covers_enum(self, switch: _Switch, condition: ast.Cursor) -> bool:
+        """Whether the labels name each enumerator of an enumeration."""
+        library = self.tree.library
+        bare = self.tree.bare(condition)
+        kind = library.clang_getCanonicalType(library.clang_getCursorType(bare))
+        if kind.kind != ast.ENUM_TYPE or switch.ranges:
+            return False
+        declaration = library.clang_getTypeDeclaration(kind)
+        wanted = {
+            library.clang_getEnumConstantDeclValue(constant)
+            for constant in self.tree.children(declaration)
+            if constant.kind == ast.ENUM_CONSTANT_DECL
+        }
+        return wanted <= {self.tree.value(value) for value in switch.values}
 
-    def walk_label(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        for child in cursor.get_children():
-            self.walk(child, owner, parent)
+    def _label(self, cursor: ast.Cursor, in_block: bool) -> int:
+        """Labels in a row. A statement can be added behind them where they stand in a block: what
+        follows `if (x)` or `switch (x)` is one statement."""
+        while True:
+            children = self.tree.children(cursor)
+            if not children:
+                return ast.CONTINUE
+            statement = children[-1]
+            stacked = statement.kind in (ast.CASE_STMT, ast.DEFAULT_STMT)
+            if cursor.kind != ast.LABEL_STMT and self._switch is not None:
+                self._arm_label(self._switch, cursor, children, in_block, stacked)
+            if not stacked and statement.kind != ast.LABEL_STMT:
+                self._later(statement)
+                return ast.CONTINUE
+            cursor = statement
 
-    def walk_compound(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        for child in cursor.get_children():
-            self.walk(child, owner, _COMPOUND)
-
-    def walk_var(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        if cursor.storage_class == cindex.StorageClass.STATIC:
-            return
-        children = list(cursor.get_children())
-        if not children:
-            return
-        last = children[-1]
-        # An array's bound is a child too: only what stands behind `=` is an initialiser.
-        before = self.text[cursor.extent.start.offset : last.extent.start.offset].rstrip()
-        if before.endswith(b"="):
-            self.walk(last, owner, _VAR)
-
-    def walk_call(self, cursor: cindex.Cursor, owner: Owner, parent: int) -> None:
-        children = list(cursor.get_children())
-        if not children:
-            return
-        callee = children[0]
-        name = self.direct(callee)
-        if name is None:
-            extent = callee.extent
-            self.site("icall", extent.start.offset, extent.end.offset)
-            self.walk(callee, owner, _CALL)
+    def _arm_label(
+        self,
+        switch: _Switch,
+        cursor: ast.Cursor,
+        children: list[ast.Cursor],
+        in_block: bool,
+        stacked: bool,
+    ) -> None:
+        start = self.tree.extent(cursor)[0]
+        if cursor.kind == ast.CASE_STMT:
+            switch.values.append(children[0])
+            switch.ranges |= len(children) > 2
+            before = self.tree.extent(children[-2])[1]
+            name = "case"
         else:
-            self.calls.add(name)
-            if _UNEVALUATED.match(name.encode()):
-                return
-        for child in children[1:]:
-            self.walk(child, owner, _CALL)
-
-    def direct(self, callee: cindex.Cursor) -> str | None:
-        """The function that a callee names, or None for a pointer."""
-        while callee._kind_id in (_PAREN, _UNEXPOSED):
-            inner = next(iter(callee.get_children()), None)
-            if inner is None:
-                return callee.spelling or ""
-            callee = inner
-        if callee._kind_id != _REF:
-            return None
-        target = callee.referenced
-        if target is None or target.kind == _K.FUNCTION_DECL:
-            return str(callee.spelling)
-        return None
+            switch.has_default = True
+            before = start + len(b"default")
+            name = "default"
+        colon = self._next(before)
+        found = self.text.startswith(b":", colon)
+        insert = colon + 1 if found and in_block else -1
+        end = colon + 1 if found else before
+        switch.arms.append(ArmNode(name, (start, end), self.lines.line(start), insert, stacked))
 
 
-_HANDLERS = {
-    _IF: _Walker.walk_if,
-    _CONDITIONAL: _Walker.walk_conditional,
-    _BINARY: _Walker.walk_binary,
-    _WHILE: _Walker.walk_while,
-    _DO: _Walker.walk_do,
-    _FOR: _Walker.walk_for,
-    _SWITCH: _Walker.walk_switch,
-    _CASE: _Walker.walk_case,
-    _DEFAULT: _Walker.walk_case,
-    _LABEL: _Walker.walk_label,
-    _COMPOUND: _Walker.walk_compound,
-    _VAR: _Walker.walk_var,
-    _CALL: _Walker.walk_call,
-}
-
-
-def is_constant(cursor: cindex.Cursor) -> bool:
-    """Whether clang can evaluate an expression to an integer."""
-    library = cindex.conf.lib
-    result = library.clang_Cursor_Evaluate(cursor)
-    if not result:
-        return False
-    kind = library.clang_EvalResult_getKind(result)
-    library.clang_EvalResult_dispose(result)
-    return bool(kind != 0)
-
-
-def _declare_evaluate() -> None:
-    from ctypes import c_int, c_void_p
-
-    library = cindex.conf.lib
-    library.clang_Cursor_Evaluate.argtypes = [cindex.Cursor]
-    library.clang_Cursor_Evaluate.restype = c_void_p
-    library.clang_EvalResult_getKind.argtypes = [c_void_p]
-    library.clang_EvalResult_getKind.restype = c_int
-    library.clang_EvalResult_dispose.argtypes = [c_void_p]
-
-
-def digest(text: bytes) -> str:
-    """16 hexadecimal digits over a function's text, blind to white space and line markers."""
-    bare = _SPACE.sub(b" ", _LINE_MARKERS.sub(b"", text))
-    return hashlib.sha256(bare).hexdigest()[:16]
+def _outermost(loops: list[LoopNode]) -> tuple[LoopNode, ...]:
+    """The loops in source order, those in no other one told."""
+    result: list[LoopNode] = []
+    reached = -1
+    for loop in sorted(loops, key=lambda one: (one.span[0], -one.span[1])):
+        outer = loop.span[0] >= reached
+        if outer:
+            reached = loop.span[1]
+        result.append(
+            LoopNode(
+                loop.span, loop.head, loop.declares, loop.condition, loop.file, loop.line, outer
+            )
+        )
+    return tuple(result)
 
 
 def find_sites(unit: ParsedUnit, name_file: dict[str, str]) -> list[FunctionSites]:
     """The sites of all functions of `unit`; `name_file` gives each file's name for sites."""
-    _declare_evaluate()
-    return [_function(unit, node, name_file[node.position.file]) for node in unit.functions]
+    walker = _Walker(unit)
+    found: list[FunctionSites] = []
+    for node in unit.functions:
+        walker.run(node)
+        found.append(_function(unit, node, name_file[node.position.file], walker))
+    return found
 
 
-def _function(unit: ParsedUnit, node: FunctionNode, file: str) -> FunctionSites:
-    body = None
-    for child in node.cursor.get_children():
-        if child._kind_id == _COMPOUND:
-            body = child
-    assert body is not None
-    extent = body.extent
-    walker = _Walker(unit.text, unit.lines)
-    owner = Owner(extent.end.offset - extent.start.offset)
-    walker.walk(body, owner, _COMPOUND)
-    sites = sorted(walker.sites, key=lambda s: (s.start, -s.end))
+def _function(unit: ParsedUnit, node: FunctionNode, file: str, walker: _Walker) -> FunctionSites:
+    sites = sorted(walker.sites, key=lambda site: (site.span[0], -site.span[1]))
+    measure = Measure(unit.text, node.body_start, node.body_end)
+    spans = [arm.span for site in sites for arm in site.arms]
+    own, weights = measure.shares(spans)
+    weight = iter(weights)
     function = Function(
         file=file,
-        name=node.cursor.spelling,
+        name=node.name,
         line=node.position.line,
-        static=node.cursor.storage_class == cindex.StorageClass.STATIC,
-        digest=digest(unit.text[node.start : node.end]),
-        weight=max(owner.weight, 1),
+        static=node.static,
+        digest=digest(unit.text, node.start, node.end, unit.lines),
+        weight=own,
         sites=tuple(
             Site(
                 ordinal,
                 site.kind,
                 site.line,
                 site.column,
-                tuple(Arm(arm.name, max(arm.owner.weight, 1), arm.line) for arm in site.arms),
+                tuple(Arm(arm.name, next(weight), arm.line) for arm in site.arms),
             )
             for ordinal, site in enumerate(sites)
         ),
@@ -472,8 +572,7 @@ def _function(unit: ParsedUnit, node: FunctionNode, file: str) -> FunctionSites:
     return FunctionSites(
         function,
         node,
-        extent.start.offset + 1,
+        walker.block_head(node.body_start),
         tuple(sites),
-        tuple(walker.loops),
-        frozenset(walker.calls),
+        _outermost(walker.loops),
     )

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from clang import cindex
-
 from lp_build.config import Config, is_function
-from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.profile.verdicts import FunctionVerdicts, Manifest, Verdict
 from lp_build.source.edits import Edits
 from lp_build.source.markers import ARM, COLD, ENTRY, LOOP, Marker, marker_text
-from lp_build.source.model import Problem, UnitSites
+from lp_build.source.model import Function, Problem, UnitSites
 from lp_build.source.parse import parse_unit
-from lp_build.source.scout import name_files, named_problems
-from lp_build.source.sites import FunctionSites, SiteNode, find_sites
+from lp_build.source.request import check_request
+from lp_build.source.scout import FALLTHROUGH, name_files, named_problems
+from lp_build.source.sites import FunctionSites, LoopNode, SiteNode, find_sites
 
-_FRAME_READERS = ("__builtin_return_address", "__builtin_frame_address", "__builtin_apply_args")
-_REGISTER_ARGUMENTS = 6
+# What sees the addresses of frames, which differ in Elite.
+_FRAME_READERS = re.compile(
+    rb"\b__builtin_(?:return_address|frame_address|apply_args|apply|return|dwarf_cfa"
+    rb"|extract_return_addr|eh_return|init_dwarf_reg_size_table|unwind_init)\b"
+)
+_CHANGED = "changed since scouting: all its conditionals are unknown and it is not Elite"
 
 
 @dataclass(frozen=True)
 class SpecializedUnit:
     """The text with its markers; `markers` is indexed by the number in the assembly comment.
 
-    not_elite: functions, by key, that the manifest wants but the source rules out, and why.
+    functions: all of the unit, as they are now. not_elite: functions, by key, that the manifest
+    wants but the source rules out, and why.
     """
 
     text: bytes
@@ -36,102 +40,108 @@ class SpecializedUnit:
 
 
 class _Pass:
-    def __init__(self, text: bytes, stress: bool) -> None:
-        self.text = text
+    """The edits of one unit, and the markers that they leave."""
+
+    def __init__(self, *, cwd: str, build: BuildDir, stress: bool) -> None:
         self.stress = stress
         self.edits = Edits()
         self.markers: list[Marker] = []
+        self._cwd = cwd
+        self._build = build
 
-    def mark(self, kind: str, function: FunctionSites, name: str, line: int) -> str:
+    def _mark(self, kind: str, function: Function, name: str, file: str, line: int) -> str:
         """A marker's text; `name` is the rest of the site's name."""
-        key = function.function.key
-        self.markers.append(Marker(kind, f"{key}:{name}", function.function.file, line, key))
+        relative = self._build.relative(file, self._cwd)
+        self.markers.append(Marker(kind, f"{function.key}:{name}", relative, line, function.key))
         return marker_text(kind, len(self.markers) - 1)
 
-    def arm(
-        self, function: FunctionSites, ordinal: int, site: SiteNode, arm: str, hot: bool
-    ) -> str:
+    def _arm(self, function: Function, ordinal: int, site: SiteNode, number: int, hot: bool) -> str:
         """The marker of one arm, "" where none is due."""
         if hot and not self.stress:
             return ""
-        line = next((a.line for a in site.arms if a.name == arm), site.line)
-        return self.mark(ARM if hot else COLD, function, f"{ordinal}:{arm}", line)
+        arm = site.arms[number]
+        kind = ARM if hot else COLD
+        return self._mark(kind, function, f"{ordinal}:{arm.name}", site.file, arm.line)
 
-    def condition(
-        self, function: FunctionSites, ordinal: int, site: SiteNode, verdict: Verdict
+    def function(
+        self, function: FunctionSites, verdicts: FunctionVerdicts, *, entered: bool
     ) -> None:
-        true = self.arm(function, ordinal, site, "true", verdict is not Verdict.UNLIKELY)
-        false = self.arm(function, ordinal, site, "false", verdict is not Verdict.LIKELY)
-        if not true and not false:
-            return
-        one = f"__extension__ ({{ {true}; 1; }})" if true else "1"
-        zero = f"__extension__ ({{ {false}; 0; }})" if false else "0"
-        self.edits.wrap(site.start, site.end, "((", f") ? {one} : {zero})")
-
-    def switch(
-        self, function: FunctionSites, ordinal: int, site: SiteNode, hot: tuple[str, ...]
-    ) -> None:
-        for arm in site.arms:
-            text = self.arm(function, ordinal, site, arm.name, arm.name in hot)
-            if not text:
-                continue
-            if arm.insert >= 0:
-                self.edits.insert(arm.insert, f"{text}; ")
-            elif arm.name == "default" and site.implicit_default >= 0:
-                self.edits.insert(site.implicit_default, f" break; default: {text}; ")
-
-    def function(self, function: FunctionSites, verdicts: FunctionVerdicts) -> None:
-        """All markers of one Elite function."""
+        """All markers of one Elite function; `entered`: the Fallback may enter it at its loops."""
+        described = function.function
+        waiting: dict[tuple[int, int], str] = {}  # loop markers that go with a condition
+        for loop in function.loops:
+            self._loop(described, loop, entered, waiting)
         for ordinal, site in enumerate(function.sites):
             if site.kind == "switch":
                 names = tuple(arm.name for arm in site.arms)
-                self.switch(function, ordinal, site, verdicts.switches.get(ordinal, names))
-            elif site.kind != "icall":
+                self._switch(described, ordinal, site, verdicts.switches.get(ordinal, names))
+        for ordinal, site in enumerate(function.sites):
+            if site.kind not in ("switch", "icall"):
                 verdict = verdicts.conditions.get(ordinal, Verdict.UNKNOWN)
-                self.condition(function, ordinal, site, verdict)
+                loop_marker = waiting.pop(site.span, "")
+                self._condition(described, ordinal, site, verdict, loop_marker)
+        for (start, end), marker in waiting.items():
+            first = f"__extension__({{{marker};1;}})"
+            if start == end:  # `for (;;)`
+                self.edits.insert(start, first)
+            else:
+                self.edits.wrap(start, end, f"({first}?(", "):0)")
+
+    def _loop(
+        self,
+        function: Function,
+        loop: LoopNode,
+        entered: bool,
+        waiting: dict[tuple[int, int], str],
+    ) -> None:
+        """ENTRY and LOOP at a loop's head. A body without braces has its LOOP in the condition."""
+        markers: list[str] = []
+        if entered and loop.outermost and loop.head >= 0:
+            name = f"entry@{loop.line}"
+            markers.append(self._mark(ENTRY, function, name, loop.file, loop.line))
         if self.stress:
-            for loop in function.loops:
-                if loop.body >= 0:
-                    text = self.mark(LOOP, function, f"loop@{loop.line}", loop.line)
-                    self.edits.insert(loop.body, f"{text}; ")
+            name = f"loop@{loop.line}"
+            markers.append(self._mark(LOOP, function, name, loop.file, loop.line))
+        for marker in markers:
+            if loop.head < 0:
+                waiting[loop.condition] = marker
+            elif loop.declares:
+                # A declaration, because ISO C90 wants no statement before the next one.
+                flag = f"__lp_head_{len(self.markers)}_{len(marker)}"
+                self.edits.insert(
+                    loop.head,
+                    f"int {flag} __attribute__((__unused__))=__extension__({{{marker};0;}});",
+                )
+            else:
+                self.edits.insert(loop.head, f"{marker};")
 
-    def entries(self, function: FunctionSites) -> None:
-        """Where the Fallback may enter Elite: the heads of the loop function's outer loops."""
-        for loop in function.loops:
-            if loop.outermost and loop.body >= 0:
-                text = self.mark(ENTRY, function, f"entry@{loop.line}", loop.line)
-                self.edits.insert(loop.body, f"{text}; ")
+    def _condition(
+        self, function: Function, ordinal: int, site: SiteNode, verdict: Verdict, loop_marker: str
+    ) -> None:
+        true = self._arm(function, ordinal, site, 0, verdict is not Verdict.UNLIKELY)
+        false = self._arm(function, ordinal, site, 1, verdict is not Verdict.LIKELY)
+        if not true and not false and not loop_marker:
+            return
+        if loop_marker:
+            true = f"{loop_marker};{true}" if true else loop_marker
+        one = f"__extension__({{{true};1;}})" if true else "1"
+        zero = f"__extension__({{{false};0;}})" if false else "0"
+        self.edits.wrap(*site.span, "((", f")?{one}:{zero})")
 
-
-def check_request(cursor: cindex.Cursor, file: str, line: int) -> None:
-    """Raise LakePlacidError unless all arguments and the result travel in registers."""
-    name = cursor.spelling
-
-    def fail(what: str) -> LakePlacidError:
-        return LakePlacidError(
-            f"the request function {name} {what}, which a stack slot of its own can't take over",
-            file=file,
-            line=line,
-            remedy="choose a function in lp.toml whose arguments and result fit in registers",
-        )
-
-    kinds = cindex.TypeKind
-    in_memory = (kinds.RECORD, kinds.LONGDOUBLE, kinds.FLOAT128, kinds.COMPLEX)
-    if cursor.type.kind == kinds.FUNCTIONPROTO and cursor.type.is_function_variadic():
-        raise fail("takes a variable number of arguments")
-    if cursor.result_type.get_canonical().kind in in_memory:
-        raise fail("returns a struct, union or long double")
-    words = doubles = 0
-    for argument in cursor.get_arguments():
-        kind = argument.type.get_canonical().kind
-        if kind in in_memory:
-            raise fail(f"takes `{argument.spelling}` by value, as a struct, union or long double")
-        if kind in (kinds.FLOAT, kinds.DOUBLE):
-            doubles += 1
-        else:
-            words += 2 if kind in (kinds.INT128, kinds.UINT128) else 1
-    if words > _REGISTER_ARGUMENTS or doubles > 8:
-        raise fail("has arguments on the stack")
+    def _switch(
+        self, function: Function, ordinal: int, site: SiteNode, hot: tuple[str, ...]
+    ) -> None:
+        for number, arm in enumerate(site.arms):
+            implicit = arm.name == "default" and site.implicit_default >= 0
+            if arm.insert < 0 and not implicit:
+                continue
+            marker = self._arm(function, ordinal, site, number, arm.name in hot)
+            if not marker:
+                continue
+            if implicit:
+                self.edits.insert(site.implicit_default, f"break;default:{marker};")
+            else:
+                self.edits.insert(arm.insert, f"{marker};" + (FALLTHROUGH if arm.stacked else ""))
 
 
 def specialize_source(
@@ -144,7 +154,7 @@ def specialize_source(
     stress: bool,
     clang: bool = False,
 ) -> SpecializedUnit:
-    """Mark a preprocessed unit that was compiled in folder `cwd`.
+    """Mark a preprocessed unit that was compiled in folder `cwd`, for gcc or for clang.
 
     Raises LakePlacidError when libclang can't parse it, and for a request function that can't be
     run on a stack slot, with its file and line.
@@ -152,32 +162,35 @@ def specialize_source(
     unit = parse_unit(text)
     functions = find_sites(unit, name_files(unit, build, cwd))
     problems = list(named_problems(unit, build, cwd))
-    work = _Pass(text, stress)
+    work = _Pass(cwd=cwd, build=build, stress=stress)
     not_elite: dict[str, str] = {}
+    wanted = _by_key(manifest)
     for function in functions:
         described = function.function
         if is_function(config.request, described.file, described.name):
-            check_request(function.node.cursor, described.file, described.line)
+            check_request(unit.tree, function.node, described.file)
             # Its callers must neither inline it nor rely on what it leaves in registers.
-            attribute = "__noinline__, __used__" if clang else "__noipa__"
+            attribute = "__noinline__,__used__" if clang else "__noipa__"
             work.edits.insert(function.node.start, f"__attribute__(({attribute})) ")
-        verdicts = manifest.functions.get(described.key)
-        if verdicts is None:
+        known = wanted.get(described.key)
+        if known is None:
             continue
-        if verdicts.digest != described.digest:
-            reason = "changed since scouting: all its conditionals are unknown and it is not Elite"
-            not_elite[described.key] = reason
-            problems.append(Problem(described.file, described.line, f"{described.name} {reason}"))
+        verdicts = known.get(described.digest)
+        if verdicts is None:
+            if any(entry.elite for entry in known.values()):
+                not_elite[described.key] = _CHANGED
+            reason = f"{described.name} {_CHANGED}"
+            problems.append(Problem(described.file, described.line, reason))
             continue
         if not verdicts.elite:
             continue
-        reader = next((name for name in _FRAME_READERS if name in function.calls), None)
+        reader = _FRAME_READERS.search(text, function.node.body_start, function.node.body_end)
         if reader is not None:
-            not_elite[described.key] = f"it calls {reader}, which would see Elite's addresses"
+            name = reader.group().decode()
+            not_elite[described.key] = f"it uses {name}, which would see Elite's own addresses"
             continue
-        if is_function(config.loop, described.file, described.name):
-            work.entries(function)
-        work.function(function, verdicts)
+        entered = is_function(config.loop, described.file, described.name)
+        work.function(function, verdicts, entered=entered)
     return SpecializedUnit(
         work.edits.apply(text),
         tuple(work.markers),
@@ -185,3 +198,12 @@ def specialize_source(
         tuple(problems),
         not_elite,
     )
+
+
+def _by_key(manifest: Manifest) -> dict[str, dict[str, FunctionVerdicts]]:
+    """The manifest's functions by key and digest: a source that is compiled twice, with other
+    macros, has two entries of one key, however the manifest tells them apart."""
+    known: dict[str, dict[str, FunctionVerdicts]] = {}
+    for entry in manifest.functions.values():
+        known.setdefault(entry.key, {})[entry.digest] = entry
+    return known
