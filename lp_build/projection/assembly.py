@@ -231,6 +231,9 @@ class _Reader:
         lines = self.file.lines
         statements: list[str] = []
         begin = number
+        # gcc brackets each asm statement by line comments and may write debug labels between;
+        # clang writes neither.
+        inside = True
 
         def flush() -> None:
             if statements:
@@ -250,10 +253,13 @@ class _Reader:
                 self.add(item)
             elif _APP_START.match(text) or _APP_END.match(text):
                 flush()
+                inside = not _APP_END.match(text)
             elif text.startswith((".loc ", ".cfi_")):
                 # The compiler's own; the next statement's position may come before #NO_APP.
                 flush()
                 self.directive(number, text)
+            elif not inside and text.startswith(".L") and text.endswith(":"):
+                self.code(number, lines[number])
             else:
                 if not statements:
                     begin = number

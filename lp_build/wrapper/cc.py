@@ -70,7 +70,8 @@ def _replace_object(
     )
     try:
         unit = _capture(session, invocation, unit, target)
-    except (LakePlacidError, OSError) as error:
+    except Exception as error:
+        # Whatever goes wrong in our passes, the plain object stands: a build never fails by us.
         _note(session, unit, error)
     return unit
 
@@ -112,7 +113,7 @@ def _note(session: Session, unit: Unit, error: Exception) -> None:
     """A unit that our passes can't handle is compiled plainly, and reported."""
     where = error.file if isinstance(error, LakePlacidError) and error.file else unit.source
     line = error.line if isinstance(error, LakePlacidError) and error.line else 1
-    reason = error.message if isinstance(error, LakePlacidError) else str(error)
+    reason = error.message if isinstance(error, LakePlacidError) else repr(error)
     try:
         report(session.build, session.phase, where, line, reason)
     except OSError as failure:
