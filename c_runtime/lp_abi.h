@@ -39,7 +39,8 @@ struct lp_site {
 	const char *file; /* of the original source */
 	uint32_t line;
 	uint8_t kind; /* enum lp_site_kind */
-	uint8_t reserved[3];
+	uint8_t forced; /* zero; stress builds: set at start when LP_FORCE_DEOPT names the site */
+	uint8_t reserved[2];
 	uint64_t hits; /* deopts taken here; atomic, relaxed */
 	void *elite;   /* LP_SITE_FORCE: where Elite goes on when the deopt is not forced */
 };		       /* 72 bytes */

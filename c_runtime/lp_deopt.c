@@ -8,6 +8,7 @@
  *
  * Runs with the application's vector and x87 registers live: general registers only, no libc.
  */
+#include "lp_parameters.h"
 #include "lp_runtime.h"
 
 enum { DWARF_RBP = 6, DWARF_RSP = 7 };
@@ -122,6 +123,8 @@ struct lp_slot *lp_leave(struct lp_registers *registers)
 	struct lp_boundary boundary;
 
 	count(site, slot);
+	if (LP_STRESS)
+		lp_force_left();
 	boundary.return_address = translate(&walk);
 	for (int i = 0; i < LP_SAVED_COUNT; i++)
 		boundary.saved[i] = *walk.where[i];

@@ -73,8 +73,9 @@ struct lp_slot_counts {
 };
 
 extern struct lp_slot_counts lp_slot_counts LP_HIDDEN;
-extern struct lp_slot lp_no_slot LP_HIDDEN;
+/* The slot that this thread keeps, or NULL; and whether it is free for the next request (1 or 0). */
 extern __thread struct lp_slot *lp_own_slot __attribute__((tls_model("local-exec"))) LP_HIDDEN;
+extern __thread int32_t lp_own_idle __attribute__((tls_model("local-exec"))) LP_HIDDEN;
 
 /* Map the slots; refuses to start when there is no memory for them. */
 LP_HIDDEN void lp_slots_init(void);
@@ -147,6 +148,8 @@ LP_HIDDEN void lp_ring_init(void);
 /* Append, waiting while the ring is full; take the oldest, waiting while it is empty. GP. */
 LP_HIDDEN void lp_ring_push(struct lp_slot *slot);
 LP_HIDDEN struct lp_slot *lp_ring_pop(void);
+/* The oldest, or NULL when the ring is empty. GP. */
+LP_HIDDEN struct lp_slot *lp_ring_try_pop(void);
 
 LP_HIDDEN void lp_workers_start(void);
 LP_HIDDEN void lp_workers_forked(void);
@@ -160,8 +163,25 @@ extern const char lp_fallback_exit[] LP_HIDDEN; /* where a resumed slot's bottom
 
 /* -- forced deopts (lp_force.c; stress builds) ------------------------------------------------- */
 
+enum lp_force_mode { LP_FORCE_NONE, LP_FORCE_ALL, LP_FORCE_SITE, LP_FORCE_NTH, LP_FORCE_RANDOM };
+
+/* What LP_FORCE_DEOPT asks for. */
+struct lp_force {
+	enum lp_force_mode mode;
+	uint64_t nth;	       /* LP_FORCE_NTH: counted from 1 */
+	uint64_t seed;	       /* LP_FORCE_RANDOM */
+	uint64_t probability; /* the same: in units of 2^-64; UINT64_MAX: always */
+};
+
+extern struct lp_force lp_force_request LP_HIDDEN;
+extern uint8_t lp_force_armed LP_HIDDEN; /* what the checks in Elite test */
+
 /* Read LP_FORCE_DEOPT; refuses to start when it is not what it should be. */
-LP_HIDDEN void lp_force_init(const char *request);
+LP_HIDDEN void lp_force_init(const char *option);
+/* A check in Elite found lp_force_armed set: leave, or go on in Elite (as lp_leave answers). GP. */
+LP_HIDDEN struct lp_slot *lp_force_or_go_on(struct lp_registers *registers);
+/* This thread has left Elite: what is visited next comes after an enter. GP. */
+LP_HIDDEN void lp_force_left(void);
 
 /* -- statistics (lp_stats.c) ------------------------------------------------------------------- */
 

@@ -35,6 +35,47 @@
 	.cfi_escape 0x0f, 5, 0x77, LP_SLOT_CALLER_RSP, 0x06, 0x23, 0x08
 .endm
 
+/* The same where the slot is in %rbx, and holds the callee-saved registers too: DW_CFA_expression. */
+.macro cfa_is_callers_by_slot_at_rbx
+	.cfi_escape 0x0f, 5, 0x73, LP_SLOT_CALLER_RSP, 0x06, 0x23, 0x08
+	.set lp_place, LP_SLOT_CALLER_SAVED
+	.irp number, 3, 6, 12, 13, 14, 15
+	.cfi_escape 0x10, \number, 3, 0x73, (lp_place & 0x7f) | 0x80, lp_place >> 7
+	.set lp_place, lp_place + 8
+	.endr
+.endm
+
+/* The same where a thread resumed the slot at %rsp: its registers lie above its %rsp. */
+.macro cfa_is_resumers_by_slot_at_rsp
+	.cfi_escape 0x0f, 5, 0x77, LP_SLOT_CALLER_RSP, 0x06, 0x23, 56
+	callee_saved_are_pushed
+.endm
+
+.macro callee_saved_are_pushed
+	.set lp_place, -16
+	.irp register, rbx, rbp, r12, r13, r14, r15
+	.cfi_offset \register, lp_place
+	.set lp_place, lp_place - 8
+	.endr
+.endm
+
+/* At a function's entry and end; 48 bytes, so %rsp stays 8 off 16. */
+.macro push_callee_saved
+	.irp register, rbx, rbp, r12, r13, r14, r15
+	push %\register
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset \register, 0
+	.endr
+.endm
+
+.macro pop_callee_saved
+	.irp register, r15, r14, r13, r12, rbp, rbx
+	pop %\register
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore \register
+	.endr
+.endm
+
 /* All general registers and the flags, as struct lp_registers at %rsp. Changes nothing but %rsp;
  * the site lies on the stack already. The flags come first: nothing has touched them yet. */
 .macro save_registers

@@ -5,11 +5,29 @@
  * register filled from `pattern`; the Fallback stores what it finds in `found`. On the way back each
  * frame checks its registers, and counts what is wrong in `errors`.
  *
- * stay != 0: the innermost frame does not leave.
+ * stay != 0: the innermost frame does not leave. nest > 0: it calls request() first, so often.
+ *
+ * STRESS: each frame begins with a check, and the innermost does not leave but checks, too.
+ * WITHOUT_RECORD, BAD_RULE: tables that are wrong.
  */
 #include "contract.h"
 
 	request_function request
+
+/* Where frames begin: a site in a stress build, and a count of who goes on there. */
+.macro check name, is_elite
+#ifdef STRESS
+	.if \is_elite
+	cmpb $0, lp_force_armed(%rip)
+	jne \name\()_stub
+\name\()_on:
+	lock incq frames_elite
+	.else
+\name\()_over:
+	lock incq frames_fallback
+	.endif
+#endif
+.endm
 
 /* One side of everything; `is_elite` is 0 or 1. Callees are of the same side. */
 .macro side suffix, is_elite
@@ -30,6 +48,7 @@ request\suffix:
 	.cfi_rel_offset r13, 0
 	sub $32, %rsp
 	.cfi_adjust_cfa_offset 32
+	check request_check, \is_elite
 	mov %rdi, %rbx
 	imul $0x1111, %rdi, %r12
 	imul $0x2222, %rdi, %r13
@@ -84,6 +103,7 @@ by_rbp\suffix:
 	imul $0x4444, %rdi, %r15
 	push %rdi
 	push %rdi
+	check by_rbp_check, \is_elite
 	dec %rdi
 	jle 1f
 	call request_inner\suffix
@@ -119,7 +139,17 @@ leaf\suffix:
 	.cfi_adjust_cfa_offset 8
 	.cfi_rel_offset \register, 0
 	.endr
-	xor %eax, %eax
+	cmpq $0, nest
+	jle 1f
+	decq nest
+	mov $2, %edi
+	sub $8, %rsp
+	.cfi_adjust_cfa_offset 8
+	call request
+leaf_n1\suffix:
+	add $8, %rsp
+	.cfi_adjust_cfa_offset -8
+1:	xor %eax, %eax
 	cmpq $0, stay
 	jne leaf_end\suffix
 	cmpq $0, vectors
@@ -161,7 +191,12 @@ leaf\suffix:
 	mov pattern+104, %r14
 	mov pattern+112, %r15
 	.if \is_elite
+#ifdef STRESS
+	cmpb $0, lp_force_armed(%rip)
+	jne leaf_stub
+#else
 	jmp leaf_stub
+#endif
 	.endif
 leaf_over\suffix:
 	pushfq
@@ -230,13 +265,39 @@ leaf_end\suffix:
 	elite_text
 	.set request_inner.lp_elite, request.lp_elite
 	side .lp_elite, 1
+#ifdef STRESS
+leaf_stub:
+	pushq $leaf_site
+	jmp lp_force
+request_check_stub:
+	pushq $request_site
+	jmp lp_force
+by_rbp_check_stub:
+	pushq $by_rbp_site
+	jmp lp_force
+site_begin request_site, request_check_over
+	frame_rule 7, 64, -2, 0, -3, -4
+site_end "app.c:request:call@10:by_rbp", 10, 4, request_check_on
+site_begin by_rbp_site, by_rbp_check_over
+	frame_rule 6, 16, 0, -2, 0, 0, -3, -4
+site_end "app.c:by_rbp:call@20:request", 20, 4, by_rbp_check_on
+#else
 leaf_stub:
 	leave leaf_site
+#endif
 	ud2
 
 site_begin leaf_site, leaf_over.lp_fallback
+#ifdef BAD_RULE
+	frame_rule 7, 7 << 20
+#else
 	frame_rule 7, 56, -2, -3, -4, -5, -6, -7
+#endif
+#ifdef STRESS
+site_end "app.c:leaf:1:else", 42, 4, leaf_over.lp_elite
+#else
 site_end "app.c:leaf:1:else", 42
+#endif
 
 /* long call_checked(long depth): calls request() and checks that its callee-saved registers come
  * back; those that are in use by frames further in are all different. */
@@ -295,7 +356,112 @@ return_end
 	a_return request_r2, 7, 64, -2, 0, -3, -4
 #endif
 
+	a_return leaf_n1, 7, 64, -2, -3, -4, -5, -6, -7
 function_record request, request
+function_record looked_up, looked_up.lp_elite
+
+/* For lp_lookup: functions with and without an Elite copy. */
+	.text
+	.globl looked_up, not_looked_up
+looked_up:
+	ret
+not_looked_up:
+	ret
+	elite_text
+looked_up.lp_elite:
+	ret
+
+/* long lookup_checked(void *function, long *kept): what lp_lookup makes of it, zero if nothing;
+ * *kept: whether all other registers were. */
+	.text
+	.globl lookup_checked
+	.type lookup_checked, @function
+lookup_checked:
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	push %rsi
+	mov %rdi, %r11
+	.set lp_value, 100
+	.irp register, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
+	mov $lp_value, %\register
+	.set lp_value, lp_value + 1
+	.endr
+	call lp_lookup
+	jnz 1f
+	xor %r11d, %r11d
+1:	.set lp_value, 100
+	.irp register, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
+	cmp $lp_value, %\register
+	jne 2f
+	.set lp_value, lp_value + 1
+	.endr
+	mov $1, %eax
+	jmp 3f
+2:	xor %eax, %eax
+3:	pop %rsi
+	mov %rax, (%rsi)
+	mov %r11, %rax
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+
+/* long loop(long turns): a loop with an entry at its head; Elite counts a turn in turns_elite and
+ * leaves at every fourth turn, the Fallback counts in turns_fallback. */
+.macro loop_body suffix, is_elite
+	.if \is_elite
+loop_head.lp_elite:
+	lock incq turns_elite
+	inc %rbx
+	test $3, %rbx
+	jz loop_stub
+	.else
+	.globl loop
+	.type loop, @function
+loop:
+	.cfi_startproc
+	push %rbx
+	.cfi_adjust_cfa_offset 8
+	push %r12
+	.cfi_adjust_cfa_offset 8
+	xor %ebx, %ebx
+	mov %rdi, %r12
+loop_head.lp_fallback:
+	cmpb $0, lp_entries_enabled(%rip)
+	jne loop_entry
+	lock incq turns_fallback
+	inc %rbx
+	.endif
+loop_over\suffix:
+	cmp %r12, %rbx
+	jl loop_head\suffix
+	mov %rbx, %rax
+	pop %r12
+	pop %rbx
+	ret
+	.ifeq \is_elite
+	.cfi_endproc
+loop_entry:
+	lock incq lp_entry_count(%rip)
+	jmp loop_head.lp_elite
+	.endif
+.endm
+	loop_body .lp_fallback, 0
+	elite_text
+	loop_body .lp_elite, 1
+loop_stub:
+	leave loop_site
+	ud2
+site_begin loop_site, loop_over.lp_fallback
+	frame_rule 7, 24, -2, 0, -3
+site_end "app.c:loop:1:then", 77
 
 	.section .rodata
 default_mxcsr:

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Drives frames.S: `main SCENARIO …` does one thing and prints what a test looks at.
+ * Drives frames.S: `main SCENARIO …` does one thing and prints what a test looks at. It ends with a
+ * line `errors=… fallbacks=… elite=…`, and with status 1 if there were errors.
+ *
+ * QUEUE: a request that leaves answers QUEUE_VALUE and finishes in another thread.
  */
 #include <errno.h>
+#include <execinfo.h>
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -11,35 +17,52 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lp_runtime.h"
+
 long request(long depth);
 long call_checked(long depth);
+long lookup_checked(void (*function)(void), long *kept);
+void looked_up(void);
+void not_looked_up(void);
+long loop(long turns);
 
 /* What frames.S reads and writes: see the offsets there. */
 struct state {
 	uint64_t general[15];
 	uint64_t flags;
-	double st1_unused;
+	double pi;
 	uint32_t mxcsr;
 	uint16_t x87_control, pad;
 	uint64_t mask;
-	double unused;
+	double one;
 	unsigned char vector[32][64];
 };
 _Static_assert(offsetof(struct state, vector) == 160, "frames.S");
 
 struct state pattern, found;
-uint64_t stay, vectors, errors, finished_in_elite;
+uint64_t stay, nest, vectors, errors, finished_in_elite;
+uint64_t frames_elite, frames_fallback, turns_elite, turns_fallback;
 static uint64_t fallbacks;
 static void (*hook)(void);
+static sem_t been_in_fallback;
 
 void in_fallback(void)
 {
-	__atomic_fetch_add(&fallbacks, 1, __ATOMIC_SEQ_CST);
 	if (hook)
 		hook();
+	__atomic_fetch_add(&fallbacks, 1, __ATOMIC_SEQ_CST);
+	sem_post(&been_in_fallback);
+}
+
+static void fail(const char *what)
+{
+	printf("%s\n", what);
+	__atomic_fetch_add(&errors, 1, __ATOMIC_SEQ_CST);
 }
 
 static long triangle(long depth)
@@ -47,19 +70,17 @@ static long triangle(long depth)
 	return depth * (depth + 1) / 2;
 }
 
-static void report(void)
-{
-	printf("errors=%lu fallbacks=%lu elite=%lu\n", errors, fallbacks, finished_in_elite);
-	fflush(stdout);
-}
-
 static void call(long depth)
 {
 	long result = call_checked(depth);
 
+#ifdef QUEUE
+	if (result == QUEUE_VALUE)
+		return;
+#endif
 	if (result != triangle(depth)) {
 		printf("result %ld instead of %ld\n", result, triangle(depth));
-		__atomic_fetch_add(&errors, 1, __ATOMIC_SEQ_CST);
+		fail("wrong result");
 	}
 }
 
@@ -69,59 +90,571 @@ static void fill(void)
 {
 	for (int i = 0; i < 15; i++)
 		pattern.general[i] = 0x0101010101010101 * (i + 1) ^ 0xdeadbeef00000000;
-	pattern.flags = 0xcd7; /* CF PF AF ZF SF DF OF, IF reads as set */
-	pattern.flags |= 0x202;
+	pattern.flags = 0xcd5 | 0x202;	 /* CF PF AF ZF SF DF OF; IF and bit 1 always read as set */
 	pattern.mxcsr = 0x1f80 | 0x6000; /* round towards zero */
-	pattern.x87_control = 0x0f7f;	 /* the same, and extended precision's mask bits */
+	pattern.x87_control = 0x0f7f;
 	pattern.mask = 0xa5a5;
 	for (int i = 0; i < 32; i++)
-		memset(pattern.vector[i], 0x40 + i, 64);
-	for (int i = 0; i < 32; i++)
 		for (int j = 0; j < 64; j++)
-			pattern.vector[i][j] += j;
+			pattern.vector[i][j] = 0x40 + i + 3 * j;
 	__builtin_cpu_init();
 	vectors = __builtin_cpu_supports("avx512f") ? 3 : __builtin_cpu_supports("avx") ? 2 : 1;
 }
 
-static void registers(int count, char **depths)
+static void compare(void)
 {
 	static const size_t width[] = {0, 16, 32, 64};
-	int vector_count = vectors == 3 ? 32 : 16;
 
-	for (int k = 0; k < count; k++) {
-		long depth = atol(depths[k]);
-
-		memset(&found, 0, sizeof(found));
-		call(depth);
-		for (int i = 0; i < 15; i++)
-			if (found.general[i] != pattern.general[i])
-				printf("register %d: %lx not %lx\n", i, found.general[i],
-				       pattern.general[i]);
-		if (found.flags != pattern.flags)
-			printf("flags: %lx not %lx\n", found.flags, pattern.flags);
-		if (found.mxcsr != pattern.mxcsr || found.x87_control != pattern.x87_control)
-			printf("mxcsr %x x87 %x\n", found.mxcsr, found.x87_control);
-		if (memcmp(&found.st1_unused, &(double){3.141592653589793}, 8) ||
-		    found.unused != 1.0)
-			printf("x87: %.17g %.17g\n", found.st1_unused, found.unused);
-		if (vectors == 3 && found.mask != pattern.mask)
-			printf("mask: %lx\n", found.mask);
-		for (int i = 0; i < vector_count; i++)
-			if (memcmp(found.vector[i], pattern.vector[i], width[vectors]))
-				printf("vector %d differs\n", i);
-	}
-	report();
+	for (int i = 0; i < 15; i++)
+		if (found.general[i] != pattern.general[i])
+			fail("general register");
+#ifndef STRESS /* the check changes them */
+	if (found.flags != pattern.flags)
+		fail("flags");
+#endif
+	if (found.mxcsr != pattern.mxcsr || found.x87_control != pattern.x87_control)
+		fail("control words");
+	if (found.pi != 3.141592653589793 || found.one != 1.0)
+		fail("x87 stack");
+	if (vectors == 3 && found.mask != pattern.mask)
+		fail("mask register");
+	for (int i = 0; i < (vectors == 3 ? 32 : 16); i++)
+		if (memcmp(found.vector[i], pattern.vector[i], width[vectors]))
+			fail("vector register");
 }
+
+static void registers(char **depths)
+{
+	fill();
+	for (; *depths; depths++) {
+		memset(&found, 0, sizeof(found));
+		call(atol(*depths));
+		/* Whoever dispatched keeps what the request set; the rest of us wants the default. */
+		__asm__ volatile("fninit\n\tldmxcsr %0" : : "m"((int){0x1f80}));
+#ifndef STRESS
+		sem_wait(&been_in_fallback);
+#endif
+		compare();
+	}
+}
+
+/* -- many requests ----------------------------------------------------------------------------- */
+
+static void elite(char **arguments)
+{
+	long count = atol(arguments[0]), depth = atol(arguments[1]);
+
+	stay = 1;
+	for (long i = 0; i < count; i++)
+		call(depth);
+}
+
+static void leave(char **arguments)
+{
+	long count = atol(arguments[0]), depth = atol(arguments[1]);
+
+	for (long i = 0; i < count; i++)
+		call(depth);
+	for (long i = 0; i < count; i++)
+		sem_wait(&been_in_fallback);
+}
+
+struct job {
+	pthread_t thread;
+	long calls, number;
+};
+
+static void *calls(void *argument)
+{
+	struct job *job = argument;
+	uint64_t random = job->number * 2654435761 + 1;
+
+	for (long i = 0; i < job->calls; i++) {
+		random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+		/* Others' requests see this, too: some stay, some leave. */
+		__atomic_store_n(&stay, random & 3 ? 1 : 0, __ATOMIC_RELAXED);
+		call(random >> 8 & 15);
+	}
+	return NULL;
+}
+
+static void threads(char **arguments)
+{
+	long count = atol(arguments[0]), calls_each = atol(arguments[1]);
+	struct job jobs[64];
+
+	for (long i = 0; i < count; i++) {
+		jobs[i] = (struct job){.calls = calls_each, .number = i};
+		pthread_create(&jobs[i].thread, NULL, calls, &jobs[i]);
+	}
+	for (long i = 0; i < count; i++)
+		pthread_join(jobs[i].thread, NULL);
+}
+
+static void threads_in_turn(char **arguments)
+{
+	for (long i = 0; i < atol(arguments[0]); i++) {
+		struct job job = {.calls = 3, .number = i};
+
+		pthread_create(&job.thread, NULL, calls, &job);
+		pthread_join(job.thread, NULL);
+	}
+	printf("kept=%lu taken=%lu\n", lp_slot_counts.kept, lp_slot_counts.taken);
+}
+
+/* Threads that have a slot and do nothing with it, while others want one. */
+static sem_t idle_done;
+static sem_t idle_ready;
+
+static void *call_and_idle(void *argument)
+{
+	calls(argument);
+	sem_post(&idle_ready);
+	sem_wait(&idle_done);
+	return NULL;
+}
+
+static void idle(char **arguments)
+{
+	long count = atol(arguments[0]);
+	struct job jobs[64];
+
+	sem_init(&idle_done, 0, 0);
+	sem_init(&idle_ready, 0, 0);
+	for (long i = 0; i < count; i++) {
+		jobs[i] = (struct job){.calls = 10, .number = i};
+		pthread_create(&jobs[i].thread, NULL, call_and_idle, &jobs[i]);
+		sem_wait(&idle_ready);
+	}
+	for (long i = 0; i < count; i++)
+		sem_post(&idle_done);
+	for (long i = 0; i < count; i++)
+		pthread_join(jobs[i].thread, NULL);
+}
+
+/* -- slots and ring run out -------------------------------------------------------------------- */
+
+static uint64_t waits_wanted;
+static uint64_t *waits;
+
+/* Hold the slot until as many threads wait as are to. */
+static void hold(void)
+{
+	while (__atomic_load_n(waits, __ATOMIC_SEQ_CST) < waits_wanted)
+		sched_yield();
+}
+
+static void *one_call(void *argument)
+{
+	call(3);
+	return argument;
+}
+
+static void exhaust(char **arguments)
+{
+	long count = atol(arguments[0]);
+	pthread_t all[64];
+
+	waits = &lp_slot_counts.waits;
+	waits_wanted = atol(arguments[1]);
+	hook = hold;
+	for (long i = 0; i < count; i++)
+		pthread_create(&all[i], NULL, one_call, NULL);
+	for (long i = 0; i < count; i++)
+		pthread_join(all[i], NULL);
+	for (long i = 0; i < count; i++)
+		sem_wait(&been_in_fallback);
+	printf("waits=%lu\n", lp_slot_counts.waits);
+}
+
+#ifdef QUEUE
+static void fill_ring(char **arguments)
+{
+	waits = &lp_ring_counts.waits;
+	waits_wanted = 1;
+	hook = hold;
+	leave(arguments);
+	printf("waits=%lu depth_max=%lu\n", lp_ring_counts.waits, lp_ring_counts.depth_max);
+}
+
+/* Which threads finish requests: not the one that dispatches them. */
+static pthread_t dispatcher;
+
+static void not_the_dispatcher(void)
+{
+	if (pthread_equal(pthread_self(), dispatcher))
+		fail("finished by the thread that dispatched it");
+}
+
+static void other_thread(char **arguments)
+{
+	dispatcher = pthread_self();
+	hook = not_the_dispatcher;
+	leave(arguments);
+}
+
+/* A request that is under way when the program ends. */
+static sem_t ended;
+
+static void finish_late(void)
+{
+	sem_wait(&ended);
+}
+
+static void let_finish(void)
+{
+	sem_post(&ended);
+}
+
+static void end_early(char **arguments)
+{
+	(void)arguments;
+	sem_init(&ended, 0, 0);
+	atexit(let_finish);
+	hook = finish_late;
+	call(3);
+}
+
+static void exit_worker(void)
+{
+	__atomic_fetch_add(&fallbacks, 1, __ATOMIC_SEQ_CST);
+	pthread_exit(NULL);
+}
+
+/* Requests that end the thread that they run on: the next ones still find one. */
+static void worker_exits(char **arguments)
+{
+	hook = exit_worker;
+	for (long i = 0; i < atol(arguments[0]); i++)
+		call(3);
+	lp_workers_drain();
+	printf("taken=%lu\n", lp_slot_counts.taken);
+}
+#endif
+
+/* -- within requests --------------------------------------------------------------------------- */
+
+static __thread int level;
+
+static void call_again(void)
+{
+	/* On a slot: the request function runs where it is. */
+	if (level == 3)
+		return;
+	level++;
+	if (call_checked(level) != triangle(level))
+		fail("wrong result of a request within a request");
+	level--;
+}
+
+static void nested(char **arguments)
+{
+	hook = call_again;
+	leave(arguments);
+#ifdef QUEUE
+	lp_workers_drain();
+#endif
+	printf("nested=%lu\n", lp_slot_counts.nested);
+}
+
+static void nested_in_elite(char **arguments)
+{
+	nest = atol(arguments[0]);
+	call(4);
+	printf("nested=%lu\n", lp_slot_counts.nested);
+}
+
+static jmp_buf out;
+
+static void jump_out(void)
+{
+	longjmp(out, 1);
+}
+
+static void leave_by_longjmp(char **arguments)
+{
+	volatile long left = atol(arguments[0]);
+
+	hook = jump_out;
+	if (setjmp(out))
+		fallbacks++;
+	if (left-- > 0)
+		request(3);
+	printf("taken=%lu\n", lp_slot_counts.taken);
+}
+
+static void note_cleanup(void *semaphore)
+{
+	sem_post(semaphore);
+}
+
+static void *exit_within(void *argument)
+{
+	pthread_cleanup_push(note_cleanup, &idle_ready);
+	request(5);
+	pthread_cleanup_pop(0);
+	fail("still here");
+	return argument;
+}
+
+static void exit_thread(void)
+{
+	fallbacks++;
+	pthread_exit(NULL);
+}
+
+static void thread_exits(char **arguments)
+{
+	hook = exit_thread;
+	sem_init(&idle_ready, 0, 0);
+	for (long i = 0; i < atol(arguments[0]); i++) {
+		pthread_t thread;
+		int cleaned = -1;
+
+		pthread_create(&thread, NULL, exit_within, NULL);
+		pthread_join(thread, NULL);
+		sem_getvalue(&idle_ready, &cleaned);
+		if (cleaned != i + 1)
+			fail("the cleanup handler below the request did not run");
+	}
+	printf("taken=%lu\n", lp_slot_counts.taken);
+}
+
+static void *addresses[64];
+static int address_count;
+
+static void look_back(void)
+{
+	address_count = backtrace(addresses, 64);
+}
+
+/* Unwinding goes from the slot on to the stack of whoever entered, or of the worker. */
+static void back_trace(char **arguments)
+{
+	bool crossed = false;
+
+	hook = look_back;
+	call(atol(arguments[0]));
+	sem_wait(&been_in_fallback);
+	for (int i = 0; i < address_count - 1; i++)
+#ifdef QUEUE
+		crossed |= addresses[i] == lp_fallback_exit;
+#else
+		crossed |= addresses[i] > (void *)call_checked &&
+			   addresses[i] < (void *)call_checked + 200;
+#endif
+	printf("crossed=%d\n", crossed);
+}
+
+static volatile long forever = 1;
+
+static long overflow(volatile char *below)
+{
+	volatile char here[1024];
+
+	here[0] = *below;
+	return forever ? overflow(here) + here[0] : 0;
+}
+
+static void recurse(void)
+{
+	overflow(&(volatile char){0});
+}
+
+static void guard(char **arguments)
+{
+	struct rlimit none = {0, 0};
+
+	(void)arguments;
+	setrlimit(RLIMIT_CORE, &none);
+	hook = recurse;
+	call(1);
+	sem_wait(&been_in_fallback);
+}
+
+/* -- signals and processes --------------------------------------------------------------------- */
+
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int signal)
+{
+	(void)signal;
+	alarms++;
+	call(alarms & 7);
+}
+
+/* Handlers make requests at any instruction of the dispatch. */
+static void signals(char **arguments)
+{
+	struct itimerval every = {{0, 50}, {0, 50}};
+	static char alternate[65536];
+	stack_t stack = {.ss_sp = alternate, .ss_size = sizeof(alternate)};
+	bool on_stack = !strcmp(arguments[1], "alternate");
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = on_stack ? SA_ONSTACK : 0};
+
+	sigaltstack(&stack, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
+	for (long i = 0; alarms < atol(arguments[0]); i++) {
+		stay = i & 1;
+		call(i & 3);
+	}
+	every = (struct itimerval){0};
+	setitimer(ITIMER_REAL, &every, NULL);
+#ifdef QUEUE
+	lp_workers_drain();
+#endif
+	printf("leaked=%lu\n", lp_slot_counts.taken - lp_slot_counts.kept);
+}
+
+static void wait_for(pid_t child)
+{
+	int status;
+
+	if (waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status))
+		fail("the child failed");
+}
+
+#ifndef QUEUE
+static pid_t child_in_request = -1;
+
+static void fork_within(void)
+{
+	hook = NULL;
+	child_in_request = fork();
+}
+#endif
+
+/* Forks between requests (as servers do) and within one. */
+static void forks(char **arguments)
+{
+	long count = atol(arguments[0]);
+	pid_t child;
+
+	stay = 1;
+	call(2);
+	call(2);
+	child = fork();
+	for (long i = 0; i < count; i++)
+		call(3);
+	stay = 0;
+	call(3);
+	sem_wait(&been_in_fallback);
+	if (!child) {
+		printf("child\n");
+		return;
+	}
+	wait_for(child);
+#ifndef QUEUE
+	hook = fork_within;
+	call(4);
+	sem_wait(&been_in_fallback);
+	if (!child_in_request) {
+		call(1);
+		return;
+	}
+	wait_for(child_in_request);
+#endif
+}
+
+static void stop_by(char **arguments)
+{
+	stay = 1;
+	call(3);
+	if (arguments[0][0] == 'i')
+		signal(SIGTERM, SIG_IGN);
+	raise(atoi(arguments[0] + (arguments[0][0] == 'i')));
+}
+
+/* -- tables and entries ------------------------------------------------------------------------ */
+
+static void lookup(char **arguments)
+{
+	long kept = 0;
+
+	(void)arguments;
+	if (lookup_checked(looked_up, &kept) == 0 || !kept)
+		fail("a function with an Elite copy");
+	if (lookup_checked((void (*)(void))request, &kept) != (long)request || !kept)
+		fail("the request function");
+	if (lookup_checked(not_looked_up, &kept) != 0 || !kept)
+		fail("a function without an Elite copy");
+	if (lookup_checked(NULL, &kept) != 0 || !kept)
+		fail("no function");
+}
+
+static void entries(char **arguments)
+{
+	long turns = atol(arguments[0]);
+
+	if (loop(turns) != turns)
+		fail("wrong result");
+	printf("entries=%lu turns_elite=%lu turns_fallback=%lu\n", lp_entry_count, turns_elite,
+	       turns_fallback);
+}
+
+#ifdef STRESS
+static void frames(char **arguments)
+{
+	long count = atol(arguments[1]);
+
+	stay = 1;
+	for (long i = 0; i < count; i++)
+		call(atol(arguments[0]));
+#ifdef QUEUE
+	lp_workers_drain();
+#endif
+	printf("frames_elite=%lu frames_fallback=%lu\n", frames_elite, frames_fallback);
+}
+#endif
+
+static const struct scenario {
+	const char *name;
+	int arguments;
+	void (*run)(char **arguments);
+} scenarios[] = {
+	{"registers", 1, registers},
+	{"elite", 2, elite},
+	{"leave", 2, leave},
+	{"threads", 2, threads},
+	{"threads_in_turn", 1, threads_in_turn},
+	{"idle", 1, idle},
+	{"exhaust", 2, exhaust},
+#ifdef QUEUE
+	{"fill_ring", 2, fill_ring},
+	{"other_thread", 2, other_thread},
+	{"end_early", 0, end_early},
+	{"worker_exits", 1, worker_exits},
+#endif
+	{"nested", 2, nested},
+	{"nested_in_elite", 1, nested_in_elite},
+	{"leave_by_longjmp", 1, leave_by_longjmp},
+	{"thread_exits", 1, thread_exits},
+	{"back_trace", 1, back_trace},
+	{"guard", 0, guard},
+	{"signals", 2, signals},
+	{"forks", 1, forks},
+	{"stop_by", 1, stop_by},
+	{"lookup", 0, lookup},
+	{"entries", 1, entries},
+#ifdef STRESS
+	{"frames", 2, frames},
+#endif
+};
 
 int main(int argc, char **argv)
 {
-	const char *scenario = argc > 1 ? argv[1] : "";
+	sem_init(&been_in_fallback, 0, 0);
+	for (size_t i = 0; argc > 1 && i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+		const struct scenario *scenario = &scenarios[i];
 
-	if (!strcmp(scenario, "registers")) {
-		fill();
-		registers(argc - 2, argv + 2);
-	} else {
-		return 3;
+		if (strcmp(argv[1], scenario->name) || argc - 2 < scenario->arguments)
+			continue;
+		scenario->run(argv + 2);
+		printf("errors=%lu fallbacks=%lu elite=%lu\n", errors, fallbacks,
+		       finished_in_elite);
+		return errors != 0;
 	}
-	return errors != 0;
+	fprintf(stderr, "no such scenario, or arguments are missing\n");
+	return 3;
 }
