@@ -231,7 +231,7 @@ class _Walker:
         span = self.tree.extent(cursor)
         if span[1] <= span[0] or not self._followed_by(span[1], after):
             return
-        # What asks whether something is constant is folded early, and code behind it relies on that.
+        # What asks whether something is constant is folded early; code behind it may rely on that.
         if self.text.find(_CONSTANT_P, *span) >= 0 or self.tree.value(cursor) is not None:
             return
         self._site(kind, span, [self._arm("true", true, span), self._arm("false", false, span)])
