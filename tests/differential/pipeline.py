@@ -107,9 +107,7 @@ class Trial:
 
     def scouted(self) -> Path:
         """The instrumented program."""
-        unit = scout_source(
-            self.text, cwd=str(self.folder), build=self.build, config=self.config
-        )
+        unit = scout_source(self.text, cwd=str(self.folder), build=self.build, config=self.config)
         edited = self.folder / "scouted.i"
         edited.write_bytes(unit.text)
         objects = [edited, scout_archive(self.build, self.compiler[0])]
