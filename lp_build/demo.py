@@ -32,6 +32,7 @@ from lp_build.sources import cache_folder
 from lp_build.steps import run_step, tool
 
 PROGRAM = "udp_kv"
+ELITE = "elite"  # folder of the specialised program
 KEPT = ("LP_CC", "LP_CACHE")  # of the user's settings
 SOURCES = ("*.c", "*.h", "Makefile", "lp.toml")
 # Another mix than scouting sees, with more that leaves the hot path.
@@ -190,15 +191,16 @@ def run_demo(folder: Path, show: Show, requests: int, seed: int) -> Outcome:
         drive(program, {}, show, requests, Mix(), seed)
     with show.step("Decide from the traces what is hot", "lp manifest"):
         run_step([tool("lp"), "manifest"], folder, environment)
-    with show.step("Build the specialised server", "lp build"):
-        run_step([tool("lp"), "build"], folder, environment)
+    # Beside the scouting server, not in its place: the next run has both up to date.
+    with show.step("Build the specialised server", f"lp build --output {ELITE}"):
+        run_step([tool("lp"), "build", "--output", ELITE], folder, environment)
     statistics = folder / "stats.json"
     statistics.unlink(missing_ok=True)
     with show.step(
-        "Run it under another load", f"LP_ELITE=inprocess LP_STATS=stats.json ./{PROGRAM}"
+        "Run it under another load", f"LP_ELITE=inprocess LP_STATS=stats.json {ELITE}/{PROGRAM}"
     ):
         elite = {"LP_ELITE": "inprocess", "LP_STATS": str(statistics)}
-        load = drive(program, elite, show, requests, MEASURED_MIX, seed + 1)
+        load = drive(folder / ELITE / PROGRAM, elite, show, requests, MEASURED_MIX, seed + 1)
     return Outcome(load, read_statistics(statistics), time.monotonic() - began)
 
 

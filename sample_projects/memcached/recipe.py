@@ -244,12 +244,15 @@ def scout(tree: Tree, program: Path, requests: int = 20000) -> None:
         run_load(server.port, requests, mix=SCOUTING_MIX)
 
 
-def specialize(tree: Tree, *, stress: bool = False) -> None:
-    """`lp manifest` (unless there is one) and `lp build`."""
+def specialize(tree: Tree, *, stress: bool = False) -> Path:
+    """`lp manifest` (unless there is one) and `lp build`; return the folder of the programs, which
+    is not where the scouting ones are."""
     if not (tree.root / "lp-manifest.toml").exists():
         run_step([tool("lp"), "manifest"], tree.root, clean_environment())
-    arguments = ["--stress"] if stress else []
+    output = tree.root / ("stress" if stress else "elite")
+    arguments = ["--output", output, *(["--stress"] if stress else [])]
     run_step([tool("lp"), "build", *arguments], tree.root, clean_environment())
+    return output / "memcached"
 
 
 @dataclass(frozen=True)
@@ -316,10 +319,10 @@ def suite_variants(root: Path, cache: Path, jobs: int, show: Console) -> list[Va
     """Build all that the suite is run with: plain, scouting, specialised, and its stress build."""
     program = "memcached-debug"
 
-    def bench(name: str, tree: Tree) -> Path:
-        folder = root / "bench" / name
-        memcached = tree.memcached
-        return bench_folder(folder, memcached, memcached / program, memcached / "timedrun")
+    def bench(name: str, tree: Tree, programs: Path | None = None) -> Path:
+        server = (programs or tree.memcached) / program
+        timedrun = tree.memcached / "timedrun"
+        return bench_folder(root / "bench" / name, tree.memcached, server, timedrun)
 
     show.print("building memcached-debug with the plain compiler")
     plain = prepare(root / "plain", cache)
@@ -334,14 +337,13 @@ def suite_variants(root: Path, cache: Path, jobs: int, show: Console) -> list[Va
     variants.append(Variant("scouted", folder, {"LP_TRACE_DIR": str(folder / "traces")}))
 
     show.print("specialising it")
-    specialize(wrapped)
-    folder = bench("specialised", wrapped)
+    folder = bench("specialised", wrapped, specialize(wrapped))
     variants.append(Variant("specialised", folder, elite_settings(folder)))
 
     show.print("and with forced deopts")
-    specialize(wrapped, stress=True)
+    programs = specialize(wrapped, stress=True)
     for force in FORCED:
-        folder = bench(f"force {force}".replace(":", "-").replace(" ", "-"), wrapped)
+        folder = bench(f"forced-{force.replace(':', '-')}", wrapped, programs)
         settings = {**elite_settings(folder), "LP_FORCE_DEOPT": force}
         variants.append(Variant(force, folder, settings))
     return variants
@@ -425,7 +427,7 @@ def step_server(options: argparse.Namespace, cache: Path, show: Console) -> bool
     show.print("scouting it under a GET-heavy load")
     scout(tree, program)
     show.print("specialising it")
-    specialize(tree)
+    program = specialize(tree) / "memcached"
     gets = measure(program, GET_ONLY, options.requests)
     mixed = measure(program, Mix(), options.requests)
     table = Table(title="memcached, specialised, in one process", title_justify="left")

@@ -1,0 +1,88 @@
+"""memcached, really: fetched, built, scouted, specialised, and run. The whole of it, with all its
+own tests and forced deopts, is `make memcached`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import load
+import pytest
+import recipe
+import suite
+
+from lp_build.sources import cache_folder
+
+ROOT = Path(__file__).parent.parent.parent
+PROGRAM = "memcached-debug"  # the one that its test suite runs
+# Quick ones, of the text, meta and binary protocols.
+FILES = ["t/getset.t", "t/incrdecr.t", "t/cas.t", "t/flags.t", "t/metaget.t", "t/binary-get.t"]
+
+pytestmark = pytest.mark.needs_network
+
+
+@dataclass(frozen=True)
+class Built:
+    """Folders with the scouting server, the specialised one, and its stress build."""
+
+    scouted: Path
+    specialised: Path
+    stress: Path
+
+
+def bench(folder: Path, tree: recipe.Tree, name: str, programs: Path) -> Path:
+    """A folder for the suite, with the server of this folder of programs."""
+    timedrun = tree.memcached / "timedrun"
+    return suite.bench_folder(folder / name, tree.memcached, programs / PROGRAM, timedrun)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """One tree, built as the recipe does it."""
+    folder = tmp_path_factory.mktemp("memcached")
+    tree = recipe.prepare(folder / "tree", cache_folder({}, ROOT))
+    recipe.wrapped_builder("scout").build(tree, recipe.SUITE_TARGETS)
+    recipe.scout(tree, tree.memcached / PROGRAM, 10000)
+    return Built(
+        bench(folder, tree, "scouted", tree.memcached),
+        bench(folder, tree, "specialised", recipe.specialize(tree)),
+        bench(folder, tree, "stress", recipe.specialize(tree, stress=True)),
+    )
+
+
+def test_gets_finish_in_elite(built: Built) -> None:
+    measured = recipe.measure(built.specialised / PROGRAM, load.GET_ONLY, 20000)
+    assert measured.begun >= measured.sent
+    assert measured.finished_share >= recipe.GET_SHARE, measured.deopts
+
+
+def test_mixed_load_is_answered_rightly_and_leaves_elite(built: Built) -> None:
+    measured = recipe.measure(built.specialised / PROGRAM, load.Mix(), 10000)
+    assert measured.begun > measured.finished > 0
+    assert measured.deopts
+
+
+def test_all_deopts_forced_change_no_answer(built: Built) -> None:
+    measured = recipe.measure(built.stress / PROGRAM, load.Mix(), 3000, LP_FORCE_DEOPT="all")
+    assert measured.finished == 0
+
+
+def test_random_deopts_change_no_answer(built: Built) -> None:
+    measured = recipe.measure(
+        built.stress / PROGRAM, load.Mix(), 5000, LP_FORCE_DEOPT="random:1:0.1"
+    )
+    assert measured.begun > measured.finished
+
+
+@pytest.mark.parametrize("variant", ["scouted", "specialised", "stress"])
+def test_memcacheds_own_tests_pass(built: Built, variant: str, tmp_path: Path) -> None:
+    folder: Path = getattr(built, variant)
+    settings = {
+        "scouted": {"LP_TRACE_DIR": str(tmp_path)},
+        "specialised": recipe.elite_settings(folder),
+        "stress": {**recipe.elite_settings(folder), "LP_FORCE_DEOPT": "all"},
+    }[variant]
+    results = suite.run_suite(folder, FILES, recipe.clean_environment(**settings), jobs=6)
+    assert {str(name): result.status for name, result in results.items()} == dict.fromkeys(
+        FILES, "ok"
+    )
