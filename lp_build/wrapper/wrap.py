@@ -114,7 +114,9 @@ def _finish(session: Session, before: int, *, quiet: bool) -> int:
     build = session.build
     units = load_units(build)
     _write_compile_commands(build)
-    if session.phase == "scout" and units:
+    # A library that is built first, for a program to come, has no request function yet.
+    linked = any(step["kind"] == "link" for step in read_json_lines(build.steps))
+    if session.phase == "scout" and linked:
         missing = missing_functions(session)
         if missing:
             raise LakePlacidError(
