@@ -116,30 +116,28 @@ class Builder:
         """Run one step of the build."""
         return run_step(command, cwd, clean_environment())
 
-    def configure_libevent(self, tree: Tree) -> None:
-        """`CC=… ./configure` of libevent, static only."""
+    def configure(self, tree: Tree) -> None:
+        """`CC=… ./configure` of both. memcached's links programs with libevent; they need a plain
+        one, so that is built for it, and thrown away."""
+        cc = f"CC={self.cc}"
         options = [f"--prefix={tree.stage}", *LIBEVENT_OPTIONS]
-        self.run(["env", f"CC={self.cc}", "./configure", *options], tree.libevent)
+        self.run(["env", cc, "./configure", *options], tree.libevent)
+        self.run(["make", f"-j{self.jobs}", "install"], tree.libevent)
+        self.run(["env", cc, "./configure", f"--with-libevent={tree.stage}"], tree.memcached)
+        self.run(["make", "clean"], tree.libevent)
 
     def make_libevent(self, tree: Tree) -> None:
         """Build libevent and install it to the stage."""
-        self.run([*self.wrap, "make", f"-j{self.jobs}"], tree.libevent)
-        self.run([*self.wrap, "make", "install"], tree.libevent)
-
-    def configure_memcached(self, tree: Tree) -> None:
-        """`CC=… ./configure` of memcached, which links a program with libevent."""
-        option = f"--with-libevent={tree.stage}"
-        self.run(["env", f"CC={self.cc}", "./configure", option], tree.memcached)
+        self.run([*self.wrap, "make", f"-j{self.jobs}", "install"], tree.libevent)
 
     def make_memcached(self, tree: Tree, targets: Sequence[str] = ()) -> None:
         """Build memcached; targets: none means `make`'s default, all of it."""
         self.run([*self.wrap, "make", f"-j{self.jobs}", *targets], tree.memcached)
 
     def build(self, tree: Tree, targets: Sequence[str] = ()) -> None:
-        """All four steps."""
-        self.configure_libevent(tree)
+        """All of it."""
+        self.configure(tree)
         self.make_libevent(tree)
-        self.configure_memcached(tree)
         self.make_memcached(tree, targets)
 
 
