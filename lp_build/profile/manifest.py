@@ -147,7 +147,7 @@ def format_manifest(manifest: Manifest, profile: Profile) -> str:
     out = [_HEAD, f"version = {VERSION}", f"request = {_text(manifest.request)}"]
     if manifest.loop:
         out.append(f"loop = {_text(manifest.loop)}")
-    out += [f"threshold = {manifest.threshold}", f"covered = {manifest.covered:.6f}"]
+    out += [f"threshold = {manifest.threshold}", f"covered = {manifest.covered!r}"]
     for key, verdicts in manifest.functions.items():
         out += [
             "",

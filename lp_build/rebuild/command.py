@@ -11,7 +11,8 @@ from pathlib import Path
 from lp_build.config import load_config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import find_build_dir
-from lp_build.profile.manifest import load_manifest
+from lp_build.profile.command import captured_functions
+from lp_build.profile.manifest import check_sites, load_manifest
 from lp_build.rebuild.plan import make_plan
 
 
@@ -33,8 +34,11 @@ def main(argv: list[str]) -> int:
             file=str(build.manifest),
             remedy="run the scouted program under a typical load, then `lp manifest`",
         )
-    load_manifest(build.manifest)
+    manifest = load_manifest(build.manifest)
     make_plan(build)
+    sources = captured_functions(build)
+    if sources is not None:
+        check_sites(manifest, sources, build.manifest)
     from lp_build.rebuild.graph import Graph  # noqa: F401 - an early, clear ImportError
 
     command = [

@@ -1,0 +1,91 @@
+"""Classes of equal paths: merged over traces, then greedily until the threshold is reached."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lp_build.profile.classes import arm_weights, merge_classes, merge_traces
+from lp_build.profile.traces import Target
+from tests.profile.support import condition, function, path, profile, trace
+
+GET = function("get", condition(0, true=100, false=7), condition(1, true=30, false=30))
+
+
+def merge(threshold: float, *classes):  # type: ignore[no-untyped-def]
+    return merge_classes(classes, arm_weights(profile((GET,)).functions), threshold)
+
+
+def test_the_commonest_path_alone_is_enough_when_it_reaches_the_threshold() -> None:
+    common = path(95, "get", "get:0:false")
+    rare = path(5, "get", "get:0:true")
+    result = merge(0.9, common, rare)
+    assert [step.chosen for step in result.steps] == [common]
+    assert result.covered == 0.95
+    assert result.hot == common.arms
+
+
+def test_the_rest_tells_what_the_next_class_would_cost() -> None:
+    common = path(95, "get", "get:0:false")
+    rare = path(5, "get", "get:0:true")
+    (following,) = merge(0.9, common, rare).rest
+    assert following.chosen == rare
+    assert following.weight == 100
+    assert following.covered == 100
+
+
+def test_classes_whose_arms_are_all_hot_come_for_free() -> None:
+    wide = path(60, "get", "get:0:false", "get:1:true", "get:1:false")
+    narrow = path(40, "get", "get:0:false", "get:1:true")
+    result = merge(0.99, wide, narrow)
+    assert result.covered == 1.0
+    assert sum(step.weight for step in result.steps) == 10 + 7 + 30 + 30
+
+
+def test_of_classes_that_reach_the_threshold_the_cheapest_is_taken() -> None:
+    first = path(80, "get", "get:0:false")
+    dear = path(12, "get", "get:0:true")
+    cheap = path(8, "get", "get:0:false", "get:1:true")
+    result = merge(0.88, first, dear, cheap)
+    assert [step.chosen for step in result.steps] == [first, cheap]
+
+
+def test_nothing_is_hot_without_requests() -> None:
+    result = merge(0.9)
+    assert (result.hot, result.covered) == (frozenset(), 0.0)
+
+
+def test_equal_paths_of_several_processes_are_one_class(tmp_path: Path) -> None:
+    one = trace(tmp_path / "1", (GET,), (path(3, "get"),))
+    two = trace(tmp_path / "2", (GET,), (path(4, "get"), path(1, "get", "get:0:true")))
+    merged = merge_traces([one, two], None)
+    assert [c.count for c in merged.classes] == [7, 1]
+    assert merged.requests() == 8
+
+
+def test_targets_of_several_processes_are_added(tmp_path: Path) -> None:
+    target = Target("a.c:get:2", "reader", 5)
+    traces = [trace(tmp_path / n, (GET,), (path(1, "get"),), (target,)) for n in "12"]
+    assert merge_traces(traces, None).targets == (Target("a.c:get:2", "reader", 10),)
+
+
+def test_a_changed_function_is_left_out_and_named(tmp_path: Path) -> None:
+    other = function("helper", condition(0), digest="new")
+    old = function("helper", condition(0), digest="old")
+    seen = path(5, "get", "helper", "helper:0:true")
+    merged = merge_traces(
+        [trace(tmp_path / "1", (GET, old), (seen,))],
+        {other.key: {"new": other}, GET.key: {"d0": GET}},
+    )
+    assert merged.functions["a.c:helper"] == other
+    (only,) = merged.classes
+    assert only.arms == {"a.c:get"}
+    (warning,) = merged.warnings
+    assert "a.c:helper has changed" in warning
+
+
+def test_of_a_source_compiled_twice_the_busiest_build_counts(tmp_path: Path) -> None:
+    debug = function("get", condition(0), digest="debug")
+    idle = trace(tmp_path / "1", (debug,), (path(1, "get"),))
+    busy = trace(tmp_path / "2", (GET,), (path(100, "get"),))
+    merged = merge_traces([idle, busy], {GET.key: {"d0": GET, "debug": debug}})
+    assert merged.functions["a.c:get"].digest == "d0"

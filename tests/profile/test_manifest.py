@@ -1,0 +1,136 @@
+"""The manifest: what it decides, and that people can read, edit and mistype it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lp_build.config import Config
+from lp_build.errors import LakePlacidError
+from lp_build.profile.manifest import (
+    check_sites,
+    format_manifest,
+    load_manifest,
+    manifest_from,
+    merge_profile,
+)
+from lp_build.profile.traces import Target
+from lp_build.profile.verdicts import Manifest, Verdict
+from tests.profile.support import condition, function, icall, path, profile, switch
+
+GET = function(
+    "get", condition(0), condition(1), condition(2), switch(3, "case0", "default"), icall(4)
+)
+READER = function("reader", file="io.c", static=True)
+COLD = function("cold", condition(0))
+SEEN = profile(
+    (GET, READER, COLD),
+    path(90, "get", "get:0:true", "get:1:false", "get:2:true", "get:2:false", "get:3:case0"),
+    path(1, "get", "cold", "cold:0:true"),
+    targets=(Target("a.c:get:4", "io.c:reader", 90), Target("a.c:get:4", "recv", 2)),
+)
+CONFIG = Config(request="get", threshold=0.9)
+
+
+def decide() -> Manifest:
+    return manifest_from(SEEN, CONFIG, merge_profile(SEEN, CONFIG.threshold))
+
+
+def written(tmp_path: Path) -> Path:
+    place = tmp_path / "lp-manifest.toml"
+    place.write_text(format_manifest(decide(), SEEN), encoding="utf-8")
+    return place
+
+
+def test_each_conditional_is_likely_unlikely_or_unknown() -> None:
+    assert decide().functions["a.c:get"].conditions == {
+        0: Verdict.LIKELY,
+        1: Verdict.UNLIKELY,
+        2: Verdict.UNKNOWN,
+    }
+
+
+def test_a_switch_keeps_the_arms_that_were_reached() -> None:
+    assert decide().functions["a.c:get"].switches == {3: ("case0",)}
+
+
+def test_observed_targets_are_named_by_their_function_the_commonest_first() -> None:
+    assert decide().functions["a.c:get"].targets == {4: ("io.c:reader", "recv")}
+
+
+def test_functions_of_accepted_classes_are_elite_and_others_are_not() -> None:
+    manifest = decide()
+    assert {f.name: f.elite for f in manifest.functions.values()} == {"get": True, "cold": False}
+
+
+def test_the_loop_function_is_elite_when_iterations_were_seen() -> None:
+    loop = function("serve", condition(0))
+    seen = profile((GET, loop), path(5, "get"), path(6, "serve:0:true", "serve:0:false", kind=1))
+    config = Config(request="get", loop="serve")
+    manifest = manifest_from(seen, config, merge_profile(seen, 0.9))
+    assert manifest.functions["a.c:serve"].elite
+
+
+def test_without_a_request_there_is_nothing_to_decide() -> None:
+    empty = profile((GET,))
+    with pytest.raises(LakePlacidError, match="no request was seen"):
+        manifest_from(empty, CONFIG, merge_profile(empty, 0.9))
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    assert load_manifest(written(tmp_path)) == decide()
+
+
+def test_an_edited_verdict_is_followed(tmp_path: Path) -> None:
+    place = written(tmp_path)
+    text = place.read_text(encoding="utf-8")
+    place.write_text(text.replace('verdict = "likely"', 'verdict = "unknown"'), encoding="utf-8")
+    assert load_manifest(place).functions["a.c:get"].conditions[0] is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "part"),
+    [
+        ('verdict = "likely"', 'verdict = "always"', "no such verdict: 'always'"),
+        ('verdict = "likely"', 'verdct = "likely"', "unknown key `verdct`"),
+        ('kind = "switch"', 'kind = "swich"', "no such kind of site: 'swich'"),
+        ("elite = true", "elite = true\nfast = true", "unknown key `fast`"),
+        ("version = 1", "version = 7", "version 7"),
+        ("threshold = 0.9", "treshold = 0.9", "unknown key `treshold`"),
+        ("[[function]]", "[function]]", "not valid TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, part: str) -> None:
+    place = written(tmp_path)
+    text = place.read_text(encoding="utf-8").replace(old, new, 1)
+    place.write_text(text, encoding="utf-8")
+    with pytest.raises(LakePlacidError) as caught:
+        load_manifest(place)
+    assert part in caught.value.message
+    assert caught.value.remedy
+    line = caught.value.line
+    if line is not None:
+        word = new.rpartition("\n")[2].split()[0]
+        assert word in text.splitlines()[line - 1]
+
+
+def test_a_verdict_for_a_site_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    place = written(tmp_path)
+    text = place.read_text(encoding="utf-8").replace("{ site = 2,", "{ site = 22,")
+    place.write_text(text, encoding="utf-8")
+    with pytest.raises(LakePlacidError, match=r"a\.c:get has no site 22"):
+        check_sites(load_manifest(place), {GET.key: {"d0": GET}}, place)
+
+
+def test_an_arm_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    place = written(tmp_path)
+    text = place.read_text(encoding="utf-8").replace('["case0"]', '["case9"]')
+    place.write_text(text, encoding="utf-8")
+    with pytest.raises(LakePlacidError, match="no arm `case9`"):
+        check_sites(load_manifest(place), {GET.key: {"d0": GET}}, place)
+
+
+def test_a_missing_manifest_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(LakePlacidError, match="lp manifest"):
+        load_manifest(tmp_path / "none.toml")
