@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from lp_build.config import load_config
 from lp_build.errors import LakePlacidError
-from lp_build.layout import find_build_dir
+from lp_build.layout import BuildDir, find_build_dir
 from lp_build.profile.command import captured_functions
 from lp_build.profile.manifest import check_sites, load_manifest
 from lp_build.rebuild.plan import make_plan
@@ -54,6 +56,27 @@ def main(argv: list[str]) -> int:
     environment = {**os.environ, "PYTHONPATH": package}
     environment.pop("LP_PHASE", None)
     status = subprocess.run(command, env=environment, check=False).returncode
+    if status == 0 and not arguments.quiet:
+        print(summary(build, "stress" if arguments.stress else "elite"))
     if status != 0:
         print("lp: the build failed; the programs are as they were", file=sys.stderr)
     return 1 if status else 0
+
+
+def summary(build: BuildDir, name: str) -> str:
+    """What is Elite and what is not, in a few lines (floating point is saved and restored with
+    everything else when a stack changes sides in one process)."""
+    functions: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
+    for path in sorted(build.units.glob(f"*/{name}.json")):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        functions += data["functions"]
+        rejected += data["not_elite"]
+    floating = sum(f["floating_point"] for f in functions)
+    lines = [
+        f"lp build: {len(functions)} Elite functions, "
+        f"{sum(f['instructions'] for f in functions)} instructions; "
+        f"{floating} of them use floating point or SIMD, which is handled fully"
+    ]
+    lines += [f"  not Elite: {row['name']}: {row['reason']}" for row in rejected]
+    return "\n".join(lines)

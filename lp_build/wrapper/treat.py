@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lp_build.config import is_function
 from lp_build.errors import LakePlacidError
@@ -14,6 +14,9 @@ from lp_build.profile.verdicts import Manifest
 from lp_build.source.model import UnitSites
 from lp_build.wrapper.capture import Unit, load_sites, load_units, report
 from lp_build.wrapper.environment import Session
+
+if TYPE_CHECKING:
+    from lp_build.projection.project import Projection
 
 # Behind the build's own flags, so that these win. An object for Elite is never
 # position-independent, has no red zone (a deopt pushes on the stack) and describes its frames.
@@ -128,12 +131,28 @@ def specialize(session: Session, unit: Unit, manifest: Manifest) -> Treated:
         report(build, session.phase, unit.source, 1, f"{rejected.function}: {rejected.reason}")
     if not projection.functions:
         return Treated(None, marked.functions)
+    _describe(folder / f"{name}.json", projection)
     combined = folder / f"{name}.lp.s"
     combined.write_text(projection.text, encoding="utf-8", errors="surrogateescape")
     target = folder / f"{name}.o"
     assembler = [f for f in unit.flags if f.startswith("-Wa,") or f in ("-m64", "-pipe")]
     _compile([unit.compiler, *assembler, "-c", str(combined), "-o", str(target)], unit)
     return Treated(target, marked.functions, tuple(f.name for f in projection.functions))
+
+
+def _describe(path: Path, projection: Projection) -> None:
+    """What became of the unit's Elite functions, for `lp build`'s summary and for reports."""
+    functions = [
+        {
+            "name": f.name,
+            "instructions": f.instructions,
+            "deopt_sites": f.deopts,
+            "floating_point": f.uses_fp,
+        }
+        for f in projection.functions
+    ]
+    rejected = [{"name": r.function, "reason": r.reason} for r in projection.rejected]
+    path.write_text(json.dumps({"functions": functions, "not_elite": rejected}, indent=1))
 
 
 def _compile(command: list[str], unit: Unit) -> None:
@@ -169,10 +188,3 @@ def missing_functions(session: Session) -> list[str]:
     ]
     wanted = [name for name in (config.request, config.loop) if name]
     return [w for w in wanted if not any(is_function(w, f.file, f.name) for f in functions)]
-
-
-def write_summary(path: Path, data: object) -> None:
-    """Write JSON for other commands."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as out:
-        json.dump(data, out)
-    Path(out.name).replace(path)
