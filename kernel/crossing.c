@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The atomic section that E is in while it runs on U's stack. */
+#include <linux/percpu.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+
+#include "crossing.h"
+#include "syscalls.h"
+
+/*
+ * An access may reach into a second page, which its fix-up does not know: the widest instruction
+ * that general registers need no state for is far below this.
+ */
+#define ACCESS_MAX 64
+/* An access that has faulted this often at one address lacks its second page. */
+#define REPEATS_MAX 16
+
+/* Which crossing this processor is in; good only in the section. */
+DEFINE_PER_CPU(struct lp_crossing *, lp_crossing_here);
+
+/* Defined in crossing_switch.S; exported where their types are known. */
+EXPORT_SYMBOL_GPL(lp_crossing_read);
+EXPORT_SYMBOL_GPL(lp_crossing_write);
+EXPORT_SYMBOL_GPL(lp_crossing_syscall);
+
+static int populate_stack(struct lp_crossing *crossing)
+{
+	unsigned long page;
+	int error;
+
+	for (page = crossing->low; page < crossing->top; page += PAGE_SIZE) {
+		error = lp_mirror_populate(page, true);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Go into the section, with all of the stack's pages there. Fails when U has them no more. */
+static int enter(struct lp_crossing *crossing)
+{
+	u64 generation;
+	int error;
+
+	for (;;) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		generation = lp_mirror_generation(crossing->mirror);
+		if (crossing->populated != generation) {
+			error = populate_stack(crossing);
+			if (error)
+				return error;
+			crossing->populated = generation;
+		}
+		if (lp_mirror_activate(crossing->mirror, generation))
+			break;
+		cond_resched();
+	}
+	this_cpu_write(lp_crossing_here, crossing);
+	return 0;
+}
+
+static void leave(struct lp_crossing *crossing)
+{
+	this_cpu_write(lp_crossing_here, NULL);
+	lp_mirror_deactivate(crossing->mirror);
+}
+
+/*
+ * Return addresses and interrupted registers are kernel addresses: what ran there must leave none
+ * to U. In the section.
+ */
+static void scrub(struct lp_crossing *crossing)
+{
+	memset((void *)crossing->low, 0, crossing->top - crossing->low);
+}
+
+/* The stack for what follows. -EINVAL: none that could be one. */
+int lp_crossing_prepare(struct lp_crossing *crossing, struct lp_mirror *mirror, unsigned long low,
+			unsigned long top)
+{
+	BUILD_BUG_ON(offsetof(struct lp_crossing, kernel_sp) != LP_CROSSING_KERNEL_SP);
+
+	if (low < LP_MIRROR_START || top > LP_MIRROR_END || low >= top || low & ~PAGE_MASK ||
+	    top & 15 || top - low < LP_STACK_MIN || top - low > LP_STACK_MAX)
+		return -EINVAL;
+	crossing->mirror = mirror;
+	crossing->populated = 0;
+	crossing->excursions = 0;
+	if (crossing->low != low || crossing->top != top) {
+		crossing->low = low;
+		crossing->top = top;
+		lp_mirror_set_stack(mirror, low, top);
+	}
+	return 0;
+}
+
+/*
+ * Run `function` on U's stack. 0 with its result, -EFAULT if it met an address that has no page,
+ * -EINTR if E is to die.
+ */
+int lp_crossing_run(struct lp_crossing *crossing, lp_elite_fn function, u64 a, u64 b, u64 c,
+		    u64 *result)
+{
+	int error = enter(crossing);
+
+	if (error)
+		return error;
+	crossing->aborted = false;
+	crossing->repeats = 0;
+	*result = lp_crossing_switch(crossing, crossing->top, function, a, b, c);
+	if (!crossing->aborted) {
+		scrub(crossing);
+		leave(crossing);
+		return 0;
+	}
+	/* The section was left before. If the stack is gone, so is what was on it. */
+	if (!enter(crossing)) {
+		scrub(crossing);
+		leave(crossing);
+	}
+	return crossing->error;
+}
+
+static void abort_run(struct lp_crossing *crossing, int error)
+{
+	crossing->aborted = true;
+	crossing->error = error;
+	lp_crossing_abort(crossing);
+}
+
+static int fetch(struct lp_crossing *crossing, unsigned long address, bool write)
+{
+	unsigned long last = address + ACCESS_MAX - 1;
+	int error = lp_mirror_populate(address, write);
+
+	if (error)
+		return error;
+	if (address != crossing->last_address)
+		crossing->repeats = 0;
+	crossing->last_address = address;
+	if (crossing->repeats++ == REPEATS_MAX)
+		return -EFAULT;
+	/* Perhaps not part of the access: its absence shows when the access faults again. */
+	if ((address ^ last) & PAGE_MASK && lp_mirror_populate(last, write) == -EINTR)
+		return -EINTR;
+	return 0;
+}
+
+/* On E's stack, in the section: get the page of an access that faulted, and come back. */
+void lp_crossing_fetch(struct lp_crossing *crossing, unsigned long address, bool write)
+{
+	int error;
+
+	leave(crossing);
+	crossing->excursions++;
+	error = fetch(crossing, address, write);
+	if (!error)
+		error = enter(crossing);
+	if (error)
+		abort_run(crossing, error);
+}
+
+/* On E's stack, in the section: make a system call, and come back. */
+long lp_crossing_kernel_call(struct lp_crossing *crossing, const struct lp_call_registers *call)
+{
+	long result;
+	int error;
+
+	leave(crossing);
+	result = lp_syscall(call->number, call->arguments);
+	error = enter(crossing);
+	if (error)
+		abort_run(crossing, error);
+	return result;
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /dev/lakeplacid: who may, and what is asked, before it is done. */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/uidgid.h>
+#include <asm/special_insns.h>
+
+#include "device.h"
+#include "session.h"
+
+/* Linear address space separation: user addresses are out of bounds then, whatever a page says. */
+#define CR4_LASS BIT(27)
+
+static int gid = -1;
+module_param(gid, int, 0444);
+MODULE_PARM_DESC(gid, "The group that may use LakePlacid, besides root (default: none)");
+
+static int device_open(struct inode *inode, struct file *file)
+{
+	struct lp_session *session;
+
+	if (!capable(CAP_SYS_ADMIN) && (gid < 0 || !in_egroup_p(make_kgid(&init_user_ns, gid))))
+		return -EPERM;
+	session = lp_session_open(file);
+	if (!session)
+		return -ENOMEM;
+	file->private_data = session;
+	return 0;
+}
+
+static int device_flush(struct file *file, fl_owner_t owner)
+{
+	lp_session_flush(file->private_data);
+	return 0;
+}
+
+static int device_release(struct inode *inode, struct file *file)
+{
+	lp_session_release(file->private_data);
+	return 0;
+}
+
+static int device_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return lp_session_mmap(file->private_data, vma);
+}
+
+static int attach(struct lp_session *session, struct lp_attach __user *user)
+{
+	struct lp_attach attach;
+	int error;
+
+	if (copy_from_user(&attach, user, sizeof(attach)))
+		return -EFAULT;
+	if (attach.protocol != LP_PROTOCOL || attach.flags || attach.pad ||
+	    strnlen(attach.name, LP_NAME_SIZE) == LP_NAME_SIZE)
+		return -EINVAL;
+	if (__read_cr4() & CR4_LASS) {
+		pr_notice_once("lakeplacid: this processor has LASS: boot with lass=off\n");
+		return -EOPNOTSUPP;
+	}
+	error = lp_session_attach(session, &attach);
+	if (error == -ESTALE && copy_to_user(user, &attach, sizeof(attach)))
+		return -EFAULT;
+	return error;
+}
+
+static long enter(struct lp_session *session, struct file *file, struct lp_enter __user *user)
+{
+	struct lp_enter enter;
+
+	if (copy_from_user(&enter, user, sizeof(enter)))
+		return -EFAULT;
+	if (enter.flags || enter.pad)
+		return -EINVAL;
+	return lp_session_enter(session, file);
+}
+
+static int await(struct lp_session *session, struct lp_await __user *user)
+{
+	struct lp_await await;
+
+	if (copy_from_user(&await, user, sizeof(await)))
+		return -EFAULT;
+	if (await.flags || await.pid <= 0)
+		return -EINVAL;
+	return lp_session_await(session, await.pid);
+}
+
+static int call(struct lp_session *session, struct lp_call __user *user)
+{
+	struct lp_call call;
+	int error;
+
+	if (copy_from_user(&call, user, sizeof(call)))
+		return -EFAULT;
+	if (call.flags)
+		return -EINVAL;
+	error = lp_session_call(session, &call);
+	if (error)
+		return error;
+	return put_user(call.result, &user->result);
+}
+
+static int counters(struct lp_session *session, struct lp_counters __user *user)
+{
+	struct lp_counters counters = {};
+	int error = lp_session_counters(session, &counters);
+
+	if (error)
+		return error;
+	return copy_to_user(user, &counters, sizeof(counters)) ? -EFAULT : 0;
+}
+
+static long device_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	struct lp_session *session = file->private_data;
+	void __user *user = (void __user *)argument;
+
+	switch (command) {
+	case LP_IOC_ATTACH:
+		return attach(session, user);
+	case LP_IOC_ENTER:
+		return enter(session, file, user);
+	}
+	if (!lp_session_is_user(session, current))
+		return -EPERM;
+	switch (command) {
+	case LP_IOC_AWAIT:
+		return await(session, user);
+	case LP_IOC_CALL:
+		return call(session, user);
+	case LP_IOC_DETACH:
+		return argument ? -EINVAL : lp_session_detach(session);
+	case LP_IOC_COUNTERS:
+		return counters(session, user);
+	}
+	return -ENOTTY;
+}
+
+static const struct file_operations operations = {
+    .owner = THIS_MODULE,
+    .open = device_open,
+    .flush = device_flush,
+    .release = device_release,
+    .mmap = device_mmap,
+    .unlocked_ioctl = device_ioctl,
+    .llseek = noop_llseek,
+};
+
+/* Without a group, the node's own bits keep others out; with one, open() does. */
+static struct miscdevice device = {
+    .minor = MISC_DYNAMIC_MINOR,
+    .name = "lakeplacid",
+    .fops = &operations,
+    .mode = 0600,
+};
+
+int lp_device_init(void)
+{
+	if (gid >= 0)
+		device.mode = 0666;
+	return misc_register(&device);
+}
+
+void lp_device_uninit(void)
+{
+	misc_deregister(&device);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The protocol between an application and the LakePlacid driver.
+ *
+ * An application's thread that enters Elite has two bodies: U, the thread itself, and E, a process
+ * that never leaves the kernel and sees U's memory at U's addresses. One open file of
+ * /dev/lakeplacid is one session: one U, one E.
+ *
+ *   U                                        E
+ *   fd = open("/dev/lakeplacid", O_RDWR)
+ *   ioctl(fd, LP_IOC_ATTACH)
+ *   clone(CLONE_FILES | CLONE_FS)     ->     ioctl(fd, LP_IOC_ENTER), does not return
+ *   ioctl(fd, LP_IOC_AWAIT)
+ *   ioctl(fd, LP_IOC_CALL)            ->     runs
+ *   ...                               <-     result
+ *   ioctl(fd, LP_IOC_DETACH), waitpid(E, __WCLONE)
+ *
+ * ATTACH finds the application's module by name. It must be of the same build: else ESTALE, and
+ * the module's build id is written back. ENOENT: no such module. EBUSY: this thread or this file
+ * has a session already. EOPNOTSUPP: the processor's LASS is on (boot with lass=off).
+ *
+ * ENTER turns the caller into E. It must be U's child, share U's table of files, and not share U's
+ * memory: a raw clone() with no signal at its end, so that U's wait() does not see it. What the
+ * caller had mapped is gone when it succeeds, and it ends only by dying.
+ *
+ * AWAIT waits until E is there. ECHILD: the process with that id is no child of U's, or it died.
+ *
+ * CALL has E run an operation of the application's module and waits for its end. The stack is
+ * memory of U's that the module runs on; all of it below stack_top is lost. What the operation
+ * answers is in `result`; EFAULT: it met an address that U has no page for. A signal for U
+ * interrupts what E waits for, then CALL ends. EPIPE: E is gone.
+ *
+ * DETACH ends E and waits for that. So does closing the file in U's process, or U's death. When E
+ * dies otherwise, U is killed: its state may have been E's.
+ *
+ * All but ENTER are U's own calls: EPERM for any other task. Flags and padding must be zero, else
+ * EINVAL; so are ranges that make no sense. No kernel address is ever written to user space.
+ */
+#ifndef _UAPI_LAKEPLACID_H
+#define _UAPI_LAKEPLACID_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define LP_PROTOCOL 1
+#define LP_NAME_SIZE 32
+#define LP_BUILD_ID_SIZE 20
+#define LP_ARGUMENTS 6
+
+/* Bounds of a stack: what interrupts may take of it, and what can be held in memory at once. */
+#define LP_STACK_MIN 16384
+#define LP_STACK_MAX 1048576
+
+struct lp_attach {
+	__u32 protocol; /* LP_PROTOCOL */
+	__u32 flags;	/* none yet */
+	char name[LP_NAME_SIZE];
+	__u8 build_id[LP_BUILD_ID_SIZE];
+	__u32 pad;
+};
+
+struct lp_enter {
+	__u32 flags; /* none yet */
+	__u32 pad;
+};
+
+struct lp_await {
+	__s32 pid; /* what clone() gave to U */
+	__u32 flags;
+};
+
+struct lp_call {
+	__u32 operation;
+	__u32 flags;	 /* none yet */
+	__u64 stack_low; /* on a page boundary */
+	__u64 stack_top; /* on 16 bytes */
+	__u64 arguments[LP_ARGUMENTS];
+	__u64 result; /* written only when the call succeeds */
+};
+
+/* Since ATTACH. */
+struct lp_counters {
+	__u64 calls;
+	__u64 faults;	     /* pages that were mirrored */
+	__u64 upgrades;	     /* pages of them that were mirrored to read before */
+	__u64 retries;	     /* faults that met an invalidation and began again */
+	__u64 invalidations; /* ranges that U's memory changed in */
+	__u64 excursions;    /* accesses that left the atomic section for a page */
+};
+
+#define LP_IOC_MAGIC 0xe7
+#define LP_IOC_ATTACH _IOWR(LP_IOC_MAGIC, 1, struct lp_attach)
+#define LP_IOC_ENTER _IOW(LP_IOC_MAGIC, 2, struct lp_enter)
+#define LP_IOC_AWAIT _IOW(LP_IOC_MAGIC, 3, struct lp_await)
+#define LP_IOC_CALL _IOWR(LP_IOC_MAGIC, 4, struct lp_call)
+#define LP_IOC_DETACH _IO(LP_IOC_MAGIC, 5)
+#define LP_IOC_COUNTERS _IOR(LP_IOC_MAGIC, 6, struct lp_counters)
+
+#endif

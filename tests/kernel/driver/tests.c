@@ -1,0 +1,958 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tests of the driver from user space, run in a guest: `driver NAME`, or `driver --list`. Silent
+ * with status 0 when the test holds, else the reason and status 1.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "session.h"
+
+#define PAGE 4096
+#define KERNEL_HALF 0xffff800000000000ULL
+
+static uint64_t word; /* in .bss */
+static __thread uint64_t local = 42;
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec * 1e-9;
+}
+
+static char *map_pages(size_t count)
+{
+	char *at =
+	    mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(at != MAP_FAILED);
+	return at;
+}
+
+static uint64_t load(struct session *s, const void *at)
+{
+	return must(s, LP_SELFTEST_LOAD, (uintptr_t)at, 0, 0, 0);
+}
+
+static void store(struct session *s, void *at, uint64_t value)
+{
+	must(s, LP_SELFTEST_STORE, (uintptr_t)at, value, 0, 0);
+}
+
+static int error_of(struct session *s, uint32_t operation, uint64_t a, uint64_t b)
+{
+	uint64_t result;
+
+	return ask(s, operation, a, b, 0, 0, &result) ? errno : 0;
+}
+
+/* Wait for a process to end; its status. */
+static int ended(pid_t pid, int options)
+{
+	int status;
+
+	CHECK(waitpid(pid, &status, options) == pid);
+	return status;
+}
+
+static void attach_and_detach(void)
+{
+	struct session s;
+
+	begin(&s);
+	finish(&s);
+}
+
+static void memory_means_the_same_on_both_sides(void)
+{
+	uint64_t *heap = malloc(sizeof(*heap));
+	struct session s;
+	uint64_t self;
+
+	begin(&s);
+	word = 7;
+	CHECK(load(&s, &word) == 7);
+	store(&s, &word, 8);
+	CHECK(word == 8);
+	word = 9;
+	CHECK(load(&s, &word) == 9);
+	store(&s, heap, 10);
+	CHECK(*heap == 10);
+	CHECK(load(&s, &local) == 42);
+	__asm__("mov %%fs:0, %0" : "=r"(self));
+	CHECK(must(&s, LP_SELFTEST_TLS, 0, 0, 0, 0) == self);
+	CHECK(counters(&s).calls == 6);
+	finish(&s);
+}
+
+static void a_loop_runs_on_the_applications_stack_with_interrupts(void)
+{
+	struct session s;
+
+	begin(&s);
+	word = 0;
+	must(&s, LP_SELFTEST_COUNT, (uintptr_t)&word, 3000000, 0, 0);
+	CHECK(word == 3000000);
+	finish(&s);
+}
+
+static void reading_then_writing_a_page_upgrades_it(void)
+{
+	struct session s;
+	char *page = map_pages(1);
+	struct lp_counters before;
+
+	begin(&s);
+	CHECK(load(&s, page) == 0); /* the zero page */
+	before = counters(&s);
+	store(&s, page, 5);
+	CHECK(counters(&s).upgrades == before.upgrades + 1);
+	CHECK(*(uint64_t *)page == 5);
+	finish(&s);
+}
+
+static void an_access_over_two_pages_gets_both(void)
+{
+	struct session s;
+	char *pages = map_pages(3);
+	uint64_t value = 0x1122334455667788, back;
+
+	begin(&s);
+	store(&s, pages + PAGE - 3, value);
+	memcpy(&back, pages + PAGE - 3, 8);
+	CHECK(back == value);
+	CHECK(munmap(pages + 2 * PAGE, PAGE) == 0);
+	/* Half of it is not there. */
+	CHECK(error_of(&s, LP_SELFTEST_LOAD, (uintptr_t)pages + 2 * PAGE - 3, 0) == EFAULT);
+	CHECK(error_of(&s, LP_SELFTEST_STORE, (uintptr_t)pages + 2 * PAGE - 3, 1) == EFAULT);
+	CHECK(load(&s, pages + PAGE - 3) == value);
+	finish(&s);
+}
+
+static void addresses_without_a_page_are_errors(void)
+{
+	static const uint64_t bad[] = {0,
+				       8,
+				       PAGE,
+				       65536,
+				       0x7fffffffe000,
+				       0x7ffffffff000,
+				       0x800000000000,
+				       0x0123456789abcdef,
+				       KERNEL_HALF};
+	struct session s;
+	char *page = map_pages(1);
+
+	begin(&s);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		CHECK(error_of(&s, LP_SELFTEST_LOAD, bad[i], 0) == EFAULT);
+		CHECK(error_of(&s, LP_SELFTEST_STORE, bad[i], 1) == EFAULT);
+	}
+	CHECK(munmap(page, PAGE) == 0);
+	CHECK(error_of(&s, LP_SELFTEST_LOAD, (uintptr_t)page, 0) == EFAULT);
+	word = 3;
+	CHECK(load(&s, &word) == 3);
+	finish(&s);
+}
+
+static void memory_that_is_for_reading_is_not_written(void)
+{
+	struct session s;
+	char *page = map_pages(1);
+
+	begin(&s);
+	*(uint64_t *)page = 1;
+	CHECK(load(&s, page) == 1);
+	store(&s, page, 2);
+	CHECK(mprotect(page, PAGE, PROT_READ) == 0);
+	CHECK(load(&s, page) == 2);
+	CHECK(error_of(&s, LP_SELFTEST_STORE, (uintptr_t)page, 3) == EFAULT);
+	CHECK(*(uint64_t *)page == 2);
+	CHECK(error_of(&s, LP_SELFTEST_STORE, (uintptr_t) "text", 3) == EFAULT);
+	CHECK(mprotect(page, PAGE, PROT_NONE) == 0);
+	CHECK(error_of(&s, LP_SELFTEST_LOAD, (uintptr_t)page, 0) == EFAULT);
+	CHECK(mprotect(page, PAGE, PROT_READ | PROT_WRITE) == 0);
+	store(&s, page, 4);
+	CHECK(*(uint64_t *)page == 4);
+	finish(&s);
+}
+
+static void the_mirror_follows_munmap_mremap_and_madvise(void)
+{
+	struct session s;
+	char *page = map_pages(1), *other;
+
+	begin(&s);
+	store(&s, page, 1);
+	CHECK(munmap(page, PAGE) == 0);
+	CHECK(mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		   0) == page);
+	CHECK(load(&s, page) == 0);
+	store(&s, page, 2);
+	CHECK(madvise(page, PAGE, MADV_DONTNEED) == 0);
+	CHECK(load(&s, page) == 0);
+	store(&s, page, 3);
+	other = map_pages(1);
+	CHECK(mremap(page, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, other) == other);
+	CHECK(load(&s, other) == 3);
+	CHECK(error_of(&s, LP_SELFTEST_LOAD, (uintptr_t)page, 0) == EFAULT);
+	finish(&s);
+}
+
+static void the_mirror_follows_fork(void)
+{
+	struct session s;
+	char *page = map_pages(1);
+	pid_t child;
+
+	begin(&s);
+	store(&s, page, 1);
+	child = fork();
+	if (child == 0) {
+		*(uint64_t *)page = 9;
+		_exit(*(uint64_t *)page == 9 ? 0 : 1);
+	}
+	/* The page is shared until one of them writes: E's write must be U's own. */
+	store(&s, page, 2);
+	CHECK(ended(child, 0) == 0);
+	CHECK(*(uint64_t *)page == 2);
+	CHECK(load(&s, page) == 2);
+	finish(&s);
+}
+
+static void huge_pages_are_mirrored(void)
+{
+	size_t size = 4 << 20;
+	char *area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct session s;
+
+	CHECK(area != MAP_FAILED);
+	madvise(area, size, MADV_HUGEPAGE);
+	memset(area, 1, size);
+	begin(&s);
+	for (size_t at = 0; at < size; at += 64 * PAGE) {
+		CHECK(load(&s, area + at) == 0x0101010101010101);
+		store(&s, area + at, at);
+		CHECK(*(uint64_t *)(area + at) == at);
+	}
+	finish(&s);
+}
+
+static void shared_file_mappings_are_written_through(void)
+{
+	int fd = memfd_create("shared", 0);
+	uint64_t back = 0;
+	struct session s;
+	char *page;
+
+	CHECK(fd >= 0 && ftruncate(fd, PAGE) == 0);
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(page != MAP_FAILED);
+	begin(&s);
+	store(&s, page + 8, 77);
+	CHECK(pread(fd, &back, 8, 8) == 8 && back == 77);
+	CHECK(ftruncate(fd, 0) == 0);
+	CHECK(error_of(&s, LP_SELFTEST_LOAD, (uintptr_t)page, 0) == EFAULT);
+	finish(&s);
+}
+
+static void system_calls_are_function_calls(void)
+{
+	char text[] = "from the kernel", back[64] = "";
+	struct session s;
+	uint64_t result;
+	int ends[2], fd;
+
+	begin(&s);
+	CHECK(pipe(ends) == 0); /* after E began: the table of files is one */
+	result = must(&s, LP_SELFTEST_SYSCALL, SYS_write, ends[1], (uintptr_t)text, sizeof(text));
+	CHECK(result == sizeof(text));
+	result = must(&s, LP_SELFTEST_SYSCALL, SYS_read, ends[0], (uintptr_t)back, sizeof(back));
+	CHECK(result == sizeof(text) && !strcmp(text, back));
+	result = must(&s, LP_SELFTEST_SYSCALL, SYS_write, ends[1], 16, 4);
+	CHECK((int64_t)result == -EFAULT);
+	result = must(&s, LP_SELFTEST_SYSCALL, SYS_write, 9999, (uintptr_t)text, 4);
+	CHECK((int64_t)result == -EBADF);
+	/* Not of those that E may make. */
+	CHECK((int64_t)must(&s, LP_SELFTEST_SYSCALL, SYS_brk, 0, 0, 0) == -ENOSYS);
+	CHECK((int64_t)must(&s, LP_SELFTEST_SYSCALL, SYS_ioctl, s.fd, LP_IOC_DETACH, 0) == -ENOSYS);
+	CHECK((int64_t)must(&s, LP_SELFTEST_SYSCALL, 100000, 0, 0, 0) == -ENOSYS);
+	/* Closed by E means closed: the reader sees the end. */
+	CHECK(must(&s, LP_SELFTEST_SYSCALL, SYS_close, ends[1], 0, 0) == 0);
+	CHECK(fcntl(ends[1], F_GETFD) == -1 && errno == EBADF);
+	CHECK(read(ends[0], back, 1) == 0);
+	fd = open("/dev/null", O_RDONLY);
+	CHECK(fd == ends[1]);
+	finish(&s);
+}
+
+static atomic_int signals;
+
+static void count_signal(int number)
+{
+	(void)number;
+	signals++;
+}
+
+static void a_signal_for_u_interrupts_what_e_waits_for(void)
+{
+	struct sigaction action = {.sa_handler = count_signal};
+	struct itimerspec soon = {.it_value.tv_nsec = 100000000};
+	struct session s;
+	timer_t timer;
+	uint64_t result, byte;
+	int ends[2];
+
+	begin(&s);
+	CHECK(pipe(ends) == 0);
+	CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+	CHECK(timer_create(CLOCK_MONOTONIC, NULL, &timer) == 0);
+	for (int i = 1; i <= 3; i++) {
+		CHECK(timer_settime(timer, 0, &soon, NULL) == 0);
+		result = must(&s, LP_SELFTEST_SYSCALL, SYS_read, ends[0], (uintptr_t)&byte, 1);
+		CHECK((int64_t)result == -EINTR);
+		CHECK(signals == i);
+	}
+	/* The next call is none the worse. */
+	CHECK(write(ends[1], "x", 1) == 1);
+	CHECK(must(&s, LP_SELFTEST_SYSCALL, SYS_read, ends[0], (uintptr_t)&byte, 1) == 1);
+	finish(&s);
+}
+
+static void stopping_both_bodies_does_not_disturb_them(void)
+{
+	struct session s;
+
+	begin(&s);
+	CHECK(kill(s.body, SIGSTOP) == 0);
+	CHECK(kill(s.body, SIGTERM) == 0);
+	word = 1;
+	for (int i = 0; i < 100; i++)
+		CHECK(load(&s, &word) == 1);
+	CHECK(kill(s.body, SIGCONT) == 0);
+	CHECK(load(&s, &word) == 1);
+	finish(&s);
+}
+
+/* In a child: a session that waits for good. Its pid and E's; returns when E is there. */
+static pid_t waiting_process(pid_t *body, uint32_t operation)
+{
+	int ends[2];
+	pid_t child;
+
+	CHECK(pipe(ends) == 0);
+	child = fork();
+	if (child == 0) {
+		struct session s;
+		int forever[2];
+		uint64_t result;
+
+		begin(&s);
+		CHECK(pipe(forever) == 0);
+		CHECK(write(ends[1], &s.body, sizeof(s.body)) == sizeof(s.body));
+		if (operation == LP_SELFTEST_SYSCALL)
+			ask(&s, operation, SYS_read, forever[0], (uintptr_t)&word, 1, &result);
+		else if (operation == LP_SELFTEST_COUNT)
+			ask(&s, operation, (uintptr_t)&word, 30000000, 0, 0, &result);
+		for (;;)
+			pause();
+	}
+	CHECK(read(ends[0], body, sizeof(*body)) == sizeof(*body));
+	close(ends[0]);
+	close(ends[1]);
+	return child;
+}
+
+/* Wait until no process has this id; it is not our child, but our subreaper's business. */
+static void until_gone(pid_t pid)
+{
+	double deadline = now() + 20;
+	int status;
+
+	while (kill(pid, 0) == 0) {
+		waitpid(pid, &status, __WALL | WNOHANG);
+		CHECK(now() < deadline);
+		sched_yield();
+	}
+}
+
+static void killing_u_ends_e(void)
+{
+	static const uint32_t doing[] = {LP_SELFTEST_LOAD, LP_SELFTEST_SYSCALL, LP_SELFTEST_COUNT};
+
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+	for (int i = 0; i < 3; i++) {
+		pid_t body, user = waiting_process(&body, doing[i]);
+
+		CHECK(kill(user, SIGKILL) == 0);
+		CHECK(WTERMSIG(ended(user, 0)) == SIGKILL);
+		until_gone(body);
+	}
+}
+
+static void killing_e_ends_u(void)
+{
+	static const uint32_t doing[] = {LP_SELFTEST_LOAD, LP_SELFTEST_SYSCALL, LP_SELFTEST_COUNT};
+
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+	for (int i = 0; i < 3; i++) {
+		pid_t body, user = waiting_process(&body, doing[i]);
+		int status;
+
+		CHECK(kill(body, SIGKILL) == 0);
+		status = ended(user, 0);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		until_gone(body);
+	}
+}
+
+static void exec_and_exit_of_u_end_e(void)
+{
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+	for (int i = 0; i < 2; i++) {
+		int ends[2], status;
+		pid_t child, body;
+
+		CHECK(pipe(ends) == 0);
+		child = fork();
+		if (child == 0) {
+			struct session s;
+
+			begin(&s);
+			CHECK(write(ends[1], &s.body, sizeof(s.body)) == sizeof(s.body));
+			if (i)
+				execl("/bin/true", "true", NULL);
+			_exit(0);
+		}
+		CHECK(read(ends[0], &body, sizeof(body)) == sizeof(body));
+		status = ended(child, 0);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		until_gone(body);
+	}
+}
+
+static void *attach_in_thread(void *unused)
+{
+	struct session *s = malloc(sizeof(*s));
+
+	(void)unused;
+	begin(s);
+	return s;
+}
+
+static void the_end_of_the_thread_ends_e_while_the_process_lives(void)
+{
+	pthread_t thread;
+	void *session;
+
+	CHECK(pthread_create(&thread, NULL, attach_in_thread, NULL) == 0);
+	CHECK(pthread_join(thread, &session) == 0);
+	until_gone(((struct session *)session)->body);
+}
+
+static void closing_the_file_ends_e(void)
+{
+	struct session s;
+	int status;
+
+	begin(&s);
+	CHECK(close(s.fd) == 0);
+	status = ended(s.body, __WCLONE);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void a_child_that_closes_its_copy_does_not_end_e(void)
+{
+	struct session s;
+	pid_t child;
+
+	begin(&s);
+	child = fork();
+	if (child == 0) {
+		close(s.fd);
+		_exit(0);
+	}
+	CHECK(ended(child, 0) == 0);
+	word = 4;
+	CHECK(load(&s, &word) == 4);
+	finish(&s);
+}
+
+static void every_thread_has_a_body_of_its_own(void)
+{
+	pthread_t threads[4];
+	struct session s;
+	void *theirs;
+
+	begin(&s);
+	for (int i = 0; i < 4; i++)
+		CHECK(pthread_create(&threads[i], NULL, attach_in_thread, NULL) == 0);
+	for (int i = 0; i < 4; i++) {
+		CHECK(pthread_join(threads[i], &theirs) == 0);
+		CHECK(((struct session *)theirs)->body != s.body);
+	}
+	word = 6;
+	CHECK(load(&s, &word) == 6);
+	finish(&s);
+}
+
+static void a_module_of_another_build_is_refused_with_its_id(void)
+{
+	struct lp_attach attach = attach_request(), expected = attach_request();
+	int fd = open(DEVICE, O_RDWR);
+
+	attach.build_id[3] ^= 1;
+	CHECK(ioctl(fd, LP_IOC_ATTACH, &attach) == -1 && errno == ESTALE);
+	CHECK(!memcmp(attach.build_id, expected.build_id, sizeof(attach.build_id)));
+	strcpy(attach.name, "nothing");
+	CHECK(ioctl(fd, LP_IOC_ATTACH, &attach) == -1 && errno == ENOENT);
+	CHECK(ioctl(fd, LP_IOC_ATTACH, &expected) == 0);
+	CHECK(ioctl(fd, LP_IOC_ATTACH, &expected) == -1 && errno == EBUSY);
+	close(fd);
+}
+
+static int ioctl_error(int fd, unsigned long command, void *argument)
+{
+	errno = 0;
+	return ioctl(fd, command, argument) ? errno : 0;
+}
+
+static void arguments_are_checked(void)
+{
+	struct lp_attach attach;
+	struct lp_enter enter = {0};
+	struct lp_await await = {.pid = getpid()};
+	struct lp_call call, good;
+	struct session s;
+	int fd = open(DEVICE, O_RDWR);
+
+	CHECK(ioctl_error(fd, LP_IOC_AWAIT, &await) == EPERM); /* not attached */
+	CHECK(ioctl_error(fd, LP_IOC_COUNTERS, NULL) == EPERM);
+	CHECK(ioctl_error(fd, LP_IOC_ENTER, &enter) == EBUSY);
+	CHECK(ioctl_error(fd, LP_IOC_ATTACH, NULL) == EFAULT);
+	CHECK(ioctl_error(fd, LP_IOC_ATTACH, (void *)KERNEL_HALF) == EFAULT);
+#define REFUSED(field)                                                                             \
+	do {                                                                                       \
+		attach = attach_request();                                                         \
+		attach.field = 0x7f;                                                               \
+		CHECK(ioctl_error(fd, LP_IOC_ATTACH, &attach) == EINVAL);                          \
+	} while (0)
+	REFUSED(protocol);
+	REFUSED(flags);
+	REFUSED(pad);
+#undef REFUSED
+	attach = attach_request();
+	memset(attach.name, 'x', sizeof(attach.name));
+	CHECK(ioctl_error(fd, LP_IOC_ATTACH, &attach) == EINVAL);
+	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EPERM);
+	close(fd);
+
+	begin(&s);
+	CHECK(ioctl_error(s.fd, LP_IOC_ENTER, &enter) == EBUSY);
+	enter.flags = 1;
+	CHECK(ioctl_error(s.fd, LP_IOC_ENTER, &enter) == EINVAL);
+	CHECK(ioctl_error(s.fd, LP_IOC_AWAIT, &await) == ECHILD);
+	await.pid = -1;
+	CHECK(ioctl_error(s.fd, LP_IOC_AWAIT, &await) == EINVAL);
+	CHECK(ioctl_error(s.fd, LP_IOC_DETACH, &s) == EINVAL);
+	CHECK(ioctl_error(s.fd, _IO(LP_IOC_MAGIC, 99), NULL) == ENOTTY);
+	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, s.fd, 0) == MAP_FAILED && errno == EPERM);
+	good = (struct lp_call){
+	    .operation = LP_SELFTEST_LOAD,
+	    .stack_low = (uintptr_t)s.stack,
+	    .stack_top = (uintptr_t)s.stack + STACK_SIZE,
+	    .arguments = {(uintptr_t)&word},
+	};
+	call = good;
+	CHECK(ioctl_error(s.fd, LP_IOC_CALL, &call) == 0);
+	call.flags = 1;
+	CHECK(ioctl_error(s.fd, LP_IOC_CALL, &call) == EINVAL);
+	call = good;
+	call.operation = 1000;
+	CHECK(ioctl_error(s.fd, LP_IOC_CALL, &call) == EINVAL);
+	call = good;
+	call.stack_low += 8;
+	CHECK(ioctl_error(s.fd, LP_IOC_CALL, &call) == EINVAL);
+	call = good;
+	call.stack_top -= 8;
+	CHECK(ioctl_error(s.fd, LP_IOC_CALL, &call) == EINVAL);
+	call = good;
+	call.stack_top = call.stack_low + 4096;
+	CHECK(ioctl_error(s.fd, LP_IOC_CALL, &call) == EINVAL);
+	call = good;
+	call.stack_low = KERNEL_HALF;
+	call.stack_top = KERNEL_HALF + 65536;
+	CHECK(ioctl_error(s.fd, LP_IOC_CALL, &call) == EINVAL);
+	call = good;
+	call.stack_low = 0x7f0000000000;
+	call.stack_top = call.stack_low + 65536;
+	CHECK(ioctl_error(s.fd, LP_IOC_CALL, &call) == EFAULT); /* nothing there, it seems */
+	finish(&s);
+}
+
+static void only_us_own_child_becomes_e(void)
+{
+	struct lp_attach attach = attach_request();
+	struct lp_enter enter = {0};
+	struct lp_await await = {0};
+	int fd = open(DEVICE, O_RDWR);
+	pid_t child;
+
+	CHECK(ioctl(fd, LP_IOC_ATTACH, &attach) == 0);
+	/* U itself; a child with a table of files of its own; a grandchild. */
+	CHECK(ioctl_error(fd, LP_IOC_ENTER, &enter) == EPERM);
+	child = fork();
+	if (child == 0)
+		_exit(ioctl_error(fd, LP_IOC_ENTER, &enter));
+	CHECK(WEXITSTATUS(ended(child, 0)) == EPERM);
+	child = syscall(SYS_clone, CLONE_FILES | CLONE_FS, 0, 0, 0, 0);
+	if (child == 0) {
+		pid_t grandchild = syscall(SYS_clone, CLONE_FILES | CLONE_FS, 0, 0, 0, 0);
+
+		if (grandchild == 0)
+			_exit(ioctl_error(fd, LP_IOC_ENTER, &enter));
+		_exit(WEXITSTATUS(ended(grandchild, __WCLONE)));
+	}
+	CHECK(WEXITSTATUS(ended(child, __WCLONE)) == EPERM);
+	/* A child that dies instead is not awaited for ever. */
+	child = syscall(SYS_clone, CLONE_FILES | CLONE_FS, 0, 0, 0, 0);
+	if (child == 0) {
+		usleep(100000);
+		_exit(0);
+	}
+	await.pid = child;
+	CHECK(ioctl_error(fd, LP_IOC_AWAIT, &await) == ECHILD);
+	CHECK(ended(child, __WCLONE) == 0);
+	close(fd);
+}
+
+static void others_may_not_use_the_session(void)
+{
+	struct session s;
+	pid_t child;
+
+	begin(&s);
+	child = fork();
+	if (child == 0) {
+		uint64_t result;
+
+		CHECK(ask(&s, LP_SELFTEST_LOAD, (uintptr_t)&word, 0, 0, 0, &result) == -1);
+		CHECK(errno == EPERM);
+		CHECK(ioctl_error(s.fd, LP_IOC_DETACH, 0) == EPERM);
+		_exit(0);
+	}
+	CHECK(ended(child, 0) == 0);
+	finish(&s);
+}
+
+static void others_than_root_may_not_open_it(void)
+{
+	CHECK(setuid(65534) == 0);
+	CHECK(open(DEVICE, O_RDWR) == -1 && (errno == EACCES || errno == EPERM));
+}
+
+static void e_follows_a_change_of_user(void)
+{
+	struct session s;
+	int fd;
+
+	begin(&s);
+	CHECK(setuid(65534) == 0);
+	word = 2;
+	CHECK(load(&s, &word) == 2);
+	fd = open("/dev/null", O_WRONLY);
+	CHECK(must(&s, LP_SELFTEST_SYSCALL, SYS_write, fd, (uintptr_t)&word, 8) == 8);
+	finish(&s);
+}
+
+static void no_kernel_address_stays_on_the_stack(void)
+{
+	struct session s;
+	uint64_t result;
+
+	begin(&s);
+	must(&s, LP_SELFTEST_COUNT, (uintptr_t)&word, 1000000, 0, 0);
+	must(&s, LP_SELFTEST_SYSCALL, SYS_write, -1, 0, 0);
+	CHECK(ask(&s, LP_SELFTEST_LOAD, 0, 0, 0, 0, &result) == -1 && errno == EFAULT);
+	for (size_t at = 0; at < STACK_SIZE; at += 8)
+		CHECK(*(uint64_t *)(s.stack + at) < KERNEL_HALF);
+	finish(&s);
+}
+
+/* What happens to memory while E works on it. */
+struct storm {
+	struct session session;
+	char *pages;
+	atomic_bool over;
+};
+
+#define STORM_PAGES 32
+
+static void *stir(void *argument)
+{
+	struct storm *storm = argument;
+	size_t half = STORM_PAGES / 2 * PAGE;
+	unsigned int round = 0;
+
+	while (!storm->over) {
+		char *at = storm->pages + half;
+		int status;
+		pid_t child;
+
+		switch (round++ % 6) {
+		case 0:
+			CHECK(munmap(at, half) == 0);
+			CHECK(mmap(at, half, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == at);
+			break;
+		case 1:
+			CHECK(mprotect(at, half, PROT_READ) == 0);
+			CHECK(mprotect(at, half, PROT_READ | PROT_WRITE) == 0);
+			break;
+		case 2:
+			CHECK(madvise(at, half, MADV_DONTNEED) == 0);
+			break;
+		case 3:
+			/* Under E's feet; what is there stays. */
+			madvise(storm->session.stack, STACK_SIZE, MADV_PAGEOUT);
+			madvise(storm->pages, half, MADV_PAGEOUT);
+			break;
+		case 4:
+			CHECK(mprotect(storm->session.stack, STACK_SIZE,
+				       PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
+			CHECK(mprotect(storm->session.stack, STACK_SIZE, PROT_READ | PROT_WRITE) ==
+			      0);
+			break;
+		case 5:
+			child = fork();
+			if (child == 0)
+				_exit(0);
+			CHECK(waitpid(child, &status, 0) == child && status == 0);
+			break;
+		}
+	}
+	return NULL;
+}
+
+static void a_storm_of_changes_under_e(void)
+{
+	size_t half = STORM_PAGES / 2 * PAGE, words = half / 8;
+	struct storm storm = {.over = false};
+	double end = now() + 5;
+	uint64_t result, *first;
+	unsigned int rounds = 0;
+	pthread_t thread;
+
+	storm.pages = map_pages(STORM_PAGES);
+	begin(&storm.session);
+	CHECK(pthread_create(&thread, NULL, stir, &storm) == 0);
+	first = (uint64_t *)storm.pages;
+	while (now() < end) {
+		/* The first half is never lost: what E counts there is exact. */
+		must(&storm.session, LP_SELFTEST_COUNT, (uintptr_t)first, 1000, 0, 0);
+		rounds++;
+		CHECK(*first == 1000ULL * rounds);
+		/* The second half comes and goes: no access to it may do harm. */
+		ask(&storm.session, LP_SELFTEST_COPY, (uintptr_t)storm.pages,
+		    (uintptr_t)storm.pages + half, words, 0, &result);
+		ask(&storm.session, LP_SELFTEST_COPY, (uintptr_t)storm.pages + half,
+		    (uintptr_t)storm.pages + 8, words - 1, 0, &result);
+	}
+	storm.over = true;
+	CHECK(pthread_join(thread, NULL) == 0);
+	CHECK(rounds > 10);
+	CHECK(counters(&storm.session).invalidations > 10);
+	finish(&storm.session);
+}
+
+static uint64_t random_state = 88172645463325252ULL;
+
+static uint64_t random_word(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+static uint64_t odd_word(void)
+{
+	static const uint64_t odd[] = {0,	    1,
+				       7,	    4096,
+				       65536,	    0x7fffffff,
+				       0xffffffff,  0x7ffffffff000,
+				       1 << 20,	    0x800000000000,
+				       KERNEL_HALF, UINT64_MAX};
+
+	switch (random_word() % 4) {
+	case 0:
+		return odd[random_word() % (sizeof(odd) / sizeof(*odd))];
+	case 1:
+		return random_word();
+	case 2:
+		return random_word() % 64;
+	default:
+		return (uintptr_t)&word;
+	}
+}
+
+/* A child with a session, or half of one, that calls at random; errors are what it wants. */
+static void fuzz_child(void)
+{
+	static const unsigned long commands[] = {LP_IOC_ATTACH, LP_IOC_AWAIT,	 LP_IOC_CALL,
+						 LP_IOC_CALL,	LP_IOC_COUNTERS, LP_IOC_ENTER};
+	union {
+		struct lp_attach attach;
+		struct lp_await await;
+		struct lp_call call;
+		struct lp_enter enter;
+		uint64_t words[16];
+	} argument;
+	struct session s;
+
+	if (random_word() % 2)
+		begin(&s);
+	else
+		s = (struct session){.fd = open(DEVICE, O_RDWR), .stack = map_pages(16)};
+	/* Calls that wait for what does not come are interrupted. */
+	alarm(2);
+	for (int i = 0; i < 2000; i++) {
+		unsigned long command = commands[random_word() % 6];
+		void *at = random_word() % 8 ? (void *)&argument : (void *)odd_word();
+
+		memset(&argument, 0, sizeof(argument));
+		if (command == LP_IOC_ATTACH && random_word() % 2) {
+			argument.attach = attach_request();
+		} else if (command == LP_IOC_CALL && random_word() % 4) {
+			argument.call.operation = random_word() % LP_SELFTEST_SYSCALL;
+			argument.call.stack_low = (uintptr_t)s.stack;
+			argument.call.stack_top = (uintptr_t)s.stack + STACK_SIZE;
+			argument.call.arguments[0] = odd_word();
+			argument.call.arguments[1] = odd_word();
+			argument.call.arguments[2] = odd_word() % 4096;
+			if (argument.call.operation == LP_SELFTEST_COUNT)
+				argument.call.arguments[1] %= 10000;
+		}
+		if (random_word() % 4 == 0)
+			argument.words[random_word() % 16] ^= odd_word();
+		/* This one takes the caller for E and would end the test; not without U, though. */
+		if (command == LP_IOC_ENTER && random_word() % 2)
+			at = NULL;
+		if (random_word() % 16 == 0)
+			ioctl(s.fd, (uint32_t)random_word(), at);
+		else
+			ioctl(s.fd, command, at);
+		if (random_word() % 64 == 0)
+			mmap((void *)(odd_word() & ~4095ULL), PAGE, PROT_READ, MAP_SHARED, s.fd,
+			     odd_word() & ~4095ULL);
+	}
+	_exit(0);
+}
+
+static void random_calls_get_errors_and_nothing_else(void)
+{
+	double end = now() + 8;
+	uint64_t seed = 1;
+
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+	while (now() < end) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			random_state ^= seed * 0x9e3779b97f4a7c15ULL;
+			fuzz_child();
+		}
+		seed++;
+		/* Stores at random may spoil the child itself; the kernel is what must not mind. */
+		ended(child, 0);
+		while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
+			;
+	}
+}
+
+static void many_cycles(void)
+{
+	struct session s;
+
+	for (int i = 0; i < 150; i++) {
+		begin(&s);
+		word = i;
+		CHECK(load(&s, &word) == (uint64_t)i);
+		finish(&s);
+	}
+}
+
+#define TEST(name)                                                                                 \
+	{                                                                                          \
+#name, name                                                                        \
+	}
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+    TEST(attach_and_detach),
+    TEST(memory_means_the_same_on_both_sides),
+    TEST(a_loop_runs_on_the_applications_stack_with_interrupts),
+    TEST(reading_then_writing_a_page_upgrades_it),
+    TEST(an_access_over_two_pages_gets_both),
+    TEST(addresses_without_a_page_are_errors),
+    TEST(memory_that_is_for_reading_is_not_written),
+    TEST(the_mirror_follows_munmap_mremap_and_madvise),
+    TEST(the_mirror_follows_fork),
+    TEST(huge_pages_are_mirrored),
+    TEST(shared_file_mappings_are_written_through),
+    TEST(system_calls_are_function_calls),
+    TEST(a_signal_for_u_interrupts_what_e_waits_for),
+    TEST(stopping_both_bodies_does_not_disturb_them),
+    TEST(killing_u_ends_e),
+    TEST(killing_e_ends_u),
+    TEST(exec_and_exit_of_u_end_e),
+    TEST(the_end_of_the_thread_ends_e_while_the_process_lives),
+    TEST(closing_the_file_ends_e),
+    TEST(a_child_that_closes_its_copy_does_not_end_e),
+    TEST(every_thread_has_a_body_of_its_own),
+    TEST(a_module_of_another_build_is_refused_with_its_id),
+    TEST(arguments_are_checked),
+    TEST(only_us_own_child_becomes_e),
+    TEST(others_may_not_use_the_session),
+    TEST(others_than_root_may_not_open_it),
+    TEST(e_follows_a_change_of_user),
+    TEST(no_kernel_address_stays_on_the_stack),
+    TEST(a_storm_of_changes_under_e),
+    TEST(random_calls_get_errors_and_nothing_else),
+    TEST(many_cycles),
+};
+
+int main(int argc, char **argv)
+{
+	size_t count = sizeof(tests) / sizeof(*tests);
+
+	if (argc == 2 && !strcmp(argv[1], "--list")) {
+		for (size_t i = 0; i < count; i++)
+			puts(tests[i].name);
+		return 0;
+	}
+	for (size_t i = 0; argc == 2 && i < count; i++) {
+		if (!strcmp(argv[1], tests[i].name)) {
+			tests[i].run();
+			return 0;
+		}
+	}
+	fprintf(stderr, "usage: %s --list | NAME\n", argv[0]);
+	return 2;
+}
