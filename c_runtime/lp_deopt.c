@@ -113,12 +113,12 @@ struct lp_slot *lp_leave(struct lp_registers *registers)
 	uint64_t rsp = (uint64_t)(registers + 1); /* before the stub pushed the site */
 	struct lp_slot *slot = lp_slot_at(rsp);
 	struct walk walk = {
-		.site = site,
-		.rule = &site->rule,
-		.rsp = rsp,
-		.limit = slot ? (uint64_t)slot : UINT64_MAX,
-		.where = {&registers->rbx, &registers->rbp, &registers->r12, &registers->r13,
-			  &registers->r14, &registers->r15},
+	    .site = site,
+	    .rule = &site->rule,
+	    .rsp = rsp,
+	    .limit = slot ? (uint64_t)slot : UINT64_MAX,
+	    .where = {&registers->rbx, &registers->rbp, &registers->r12, &registers->r13,
+		      &registers->r14, &registers->r15},
 	};
 	struct lp_boundary boundary;
 

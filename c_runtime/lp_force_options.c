@@ -70,7 +70,8 @@ static void consider(struct candidate nearest[NEAREST], const char *name, unsign
 static _Noreturn void no_such_site(const char *id)
 {
 	struct candidate nearest[NEAREST] = {{NULL, 0}};
-	char remedy[NEAREST * (NAME_MAX_COMPARED + 8)] = "name one of the program's sites; nearest:";
+	char remedy[NEAREST * (NAME_MAX_COMPARED + 8)] =
+	    "name one of the program's sites; nearest:";
 	size_t used = strlen(remedy);
 
 	for (struct lp_site *site = __start_lp_sites; site < __stop_lp_sites; site++)

@@ -73,7 +73,8 @@ struct lp_slot_counts {
 };
 
 extern struct lp_slot_counts lp_slot_counts LP_HIDDEN;
-/* The slot that this thread keeps, or NULL; and whether it is free for the next request (1 or 0). */
+/* The slot that this thread keeps, or NULL; and whether it is free for the next request (1 or 0).
+ */
 extern __thread struct lp_slot *lp_own_slot __attribute__((tls_model("local-exec"))) LP_HIDDEN;
 extern __thread int32_t lp_own_idle __attribute__((tls_model("local-exec"))) LP_HIDDEN;
 
@@ -114,8 +115,9 @@ LP_HIDDEN const struct lp_return *lp_return_at(uint64_t elite);
 
 /* Where a stack that left Elite meets what was never Elite's. */
 struct lp_boundary {
-	uint64_t *return_address;	   /* where it lies */
-	uint64_t saved[LP_SAVED_COUNT]; /* callee-saved registers as the boundary's caller has them */
+	uint64_t *return_address; /* where it lies */
+	uint64_t
+	    saved[LP_SAVED_COUNT]; /* callee-saved registers as the boundary's caller has them */
 };
 
 /* Leave Elite at registers->site. On return registers->target says where to go on with these
@@ -168,8 +170,8 @@ enum lp_force_mode { LP_FORCE_NONE, LP_FORCE_ALL, LP_FORCE_SITE, LP_FORCE_NTH, L
 /* What LP_FORCE_DEOPT asks for. */
 struct lp_force {
 	enum lp_force_mode mode;
-	uint64_t nth;	       /* LP_FORCE_NTH: counted from 1 */
-	uint64_t seed;	       /* LP_FORCE_RANDOM */
+	uint64_t nth;	      /* LP_FORCE_NTH: counted from 1 */
+	uint64_t seed;	      /* LP_FORCE_RANDOM */
 	uint64_t probability; /* the same: in units of 2^-64; UINT64_MAX: always */
 };
 

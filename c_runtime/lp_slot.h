@@ -54,13 +54,13 @@
 #define LP_HIDDEN __attribute__((visibility("hidden")))
 
 struct lp_slot {
-	uint64_t caller_rsp;		     /* of whoever entered; zero: the slot is idle */
-	uint64_t requests;		     /* begun on this slot */
-	uint64_t parked;		     /* %rsp of what waits here, below it struct lp_registers */
+	uint64_t caller_rsp; /* of whoever entered; zero: the slot is idle */
+	uint64_t requests;   /* begun on this slot */
+	uint64_t parked;     /* %rsp of what waits here, below it struct lp_registers */
 	uint64_t caller_saved[LP_SAVED_COUNT]; /* the caller's callee-saved registers (queue) */
-	uint64_t deopted;		     /* requests that left Elite at least once */
-	uint64_t deopted_request;	     /* `requests` when that last happened */
-	uintptr_t owner;		     /* the thread that it belongs to; zero: none */
+	uint64_t deopted;		       /* requests that left Elite at least once */
+	uint64_t deopted_request;	       /* `requests` when that last happened */
+	uintptr_t owner;		       /* the thread that it belongs to; zero: none */
 };
 
 /* What lp_deopt and lp_force push on the stack that they find. */

@@ -33,8 +33,8 @@ static inline long lp_futex(uint32_t *word, long operation, uint32_t value,
 
 	__asm__ volatile("syscall"
 			 : "=a"(result)
-			 : "a"((long)SYS_futex), "D"(word), "S"(operation), "d"((unsigned long)value),
-			   "r"(r10)
+			 : "a"((long)SYS_futex), "D"(word), "S"(operation),
+			   "d"((unsigned long)value), "r"(r10)
 			 : "rcx", "r11", "memory");
 	return result;
 }
