@@ -47,6 +47,12 @@ _FIXED_FOR_STRESS: dict[str, tuple[str, ...]] = {
     "lp_force.c": _GENERAL,
     "lp_force_options.c": _COMMON,
 }
+_BENCH: dict[str, tuple[str, ...]] = {
+    "dispatch_bench.c": _COMMON,
+    "dispatch_app.S": _ASSEMBLY,
+    "thesis_dispatch.c": _COMMON,
+    "thesis_dispatch.S": _ASSEMBLY,
+}
 _HEADER = "lp_parameters.h"
 
 
@@ -86,6 +92,21 @@ def render_runtime(config: Config, out: Path, *, stress: bool) -> list[RuntimeSo
     for name, flags in fixed.items():
         sources.append(RuntimeSource(resource_dir("c_runtime") / name, (*flags, *include)))
     return sources
+
+
+def render_dispatch_bench(out: Path) -> list[RuntimeSource]:
+    """Everything of c_runtime/bench/dispatch_bench.c, with a runtime for it rendered into `out`.
+
+    Link the objects with -no-pie and -pthread, run with LP_ELITE=inprocess: it prints one JSON
+    object (see there). Raises as render_runtime does.
+    """
+    runtime = render_runtime(Config(request="lp_bench_request"), out, stress=False)
+    folder = resource_dir("c_runtime")
+    include = (f"-I{out}", f"-I{folder}", f"-I{folder / 'bench'}")
+    bench = [
+        RuntimeSource(folder / "bench" / name, (*flags, *include)) for name, flags in _BENCH.items()
+    ]
+    return bench + runtime
 
 
 def _values(config: Config, stress: bool) -> dict[str, object]:
