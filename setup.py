@@ -1,4 +1,4 @@
-"""Shim: everything is declared in setup.cfg; the scripts are plain sh, which setup.cfg cannot list."""
+"""All is declared in setup.cfg but the scripts: they are plain sh, which it cannot list."""
 
 from setuptools import setup
 

@@ -37,12 +37,24 @@ formatted() {
 	return "$status"
 }
 
-# Each C file of the runtime by itself, with both compilers.
+# Each C file of the runtime by itself, with both compilers, against a rendered header of a
+# program's parameters.
 # shellcheck disable=SC2317 # called by way of lint()
 compile() {
+	rendered=$(mktemp -d) || return 1
+	# shellcheck disable=SC2064 # this folder, whatever the name means later
+	trap "rm -rf '$rendered'" EXIT
+	"$bin/python" - "$rendered" <<-'END' || return 1
+		import sys
+		from pathlib import Path
+		from lp_build.config import Config
+		from lp_build.runtime_render import render_runtime
+		render_runtime(Config(request="f", mode="queue"), Path(sys.argv[1]), stress=True)
+	END
 	for compiler in gcc clang; do
 		for file in $(find c_runtime -name '*.c' | LC_ALL=C sort); do
-			"$compiler" -std=gnu11 -O2 -fno-pic -Wall -Wextra -Werror -Ic_runtime \
+			"$compiler" -std=gnu11 -O2 -fno-pic -D_GNU_SOURCE -Wall -Wextra -Werror \
+				-Ic_runtime "-I$rendered" \
 				-c "$file" -o /dev/null || return 1
 		done
 	done

@@ -1,9 +1,9 @@
 """The projector, case by case: an assembly input and what must come out, in one file of cases/.
 
 A case's head says what is asked (`elite:`, `external:`, `defined:`, `observed: file:line symbol`,
-`request:`, `debug:`, `stress:`, `assembler:`) and what must come: `ELITE:` and `FALLBACK:` lines in order within
-Elite's and the Fallback's text, `…-NOT:` never, `SITE: name [register+offset [saved …]]` in the
-tables, `REJECTED: function: part of the reason`, `FP: function`.
+`request:`, `debug:`, `stress:`, `assembler:`) and what must come: `ELITE:` and `FALLBACK:` lines
+in order within Elite's and the Fallback's text, `…-NOT:` never, `SITE: name [register+offset
+[saved …]]` in the tables, `REJECTED: function: part of the reason`, `FP: function`.
 """
 
 from __future__ import annotations
