@@ -48,6 +48,7 @@ def write_program(seed: int, path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
+        cwd=path.parent,  # csmith leaves a file where it runs
     )
     rng = random.Random(seed)
 
