@@ -135,6 +135,7 @@ class Graph:
         inputs = {word: self._path(part) for word, part in link.inputs.items()}
         words = _with_output([inputs.get(word, word) for word in link.argv], str(target))
         destination = self._destination(link)
+        program = target  # absolute: SCons's own name for it is not valid in the link's folder
         self.archives[link.output] = str(target)
 
         def make(target: Any, source: Any, env: Any) -> int:
@@ -145,12 +146,12 @@ class Graph:
                     status = subprocess.run(words, check=False).returncode
                 else:
                     status = link_elite(
-                        self.build, self.config, words, Path(str(target[0])), self.stress
+                        self.build, self.config, words, program, self.stress
                     )
             finally:
                 os.chdir(here)
             if status == 0 and not link.relocatable:
-                install(Path(str(target[0])), destination)
+                install(program, destination)
             return status
 
         value = json.dumps([words, repr(self.config), tool, str(destination)])
