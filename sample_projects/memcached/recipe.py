@@ -47,9 +47,11 @@ LIBEVENT_OPTIONS = (
     "--disable-libevent-regress",
 )
 
-# What the test suite needs. `make` alone builds each source twice, with other macros, for
-# `memcached` and `memcached-debug`: two programs, so two manifests, so two trees.
+# What the test suite runs. `make` alone builds each source twice, with other macros, for
+# `memcached` and `memcached-debug`: two programs, so two manifests, so two trees. Objects with
+# coverage counters, which memcached-debug has by default, LakePlacid leaves as they are.
 SUITE_TARGETS = ("memcached-debug", "timedrun")
+SUITE_OPTIONS = ("--disable-coverage",)
 
 # What scouting sees: little but GETs of keys that are there or not, by the text protocol.
 SCOUTING_MIX = Mix(
@@ -116,14 +118,15 @@ class Builder:
         """Run one step of the build."""
         return run_step(command, cwd, clean_environment())
 
-    def configure(self, tree: Tree) -> None:
-        """`CC=… ./configure` of both. memcached's links programs with libevent; they need a plain
-        one, so that is built for it, and thrown away."""
+    def configure(self, tree: Tree, options: Sequence[str] = ()) -> None:
+        """`CC=… ./configure` of both; options: for memcached's. That links programs with libevent,
+        and needs a plain one, so that is built for it, and thrown away."""
         cc = f"CC={self.cc}"
-        options = [f"--prefix={tree.stage}", *LIBEVENT_OPTIONS]
-        self.run(["env", cc, "./configure", *options], tree.libevent)
+        stage = f"--prefix={tree.stage}"
+        self.run(["env", cc, "./configure", stage, *LIBEVENT_OPTIONS], tree.libevent)
         self.run(["make", f"-j{self.jobs}", "install"], tree.libevent)
-        self.run(["env", cc, "./configure", f"--with-libevent={tree.stage}"], tree.memcached)
+        libevent = f"--with-libevent={tree.stage}"
+        self.run(["env", cc, "./configure", libevent, *options], tree.memcached)
         self.run(["make", "clean"], tree.libevent)
 
     def make_libevent(self, tree: Tree) -> None:
@@ -134,9 +137,9 @@ class Builder:
         """Build memcached; targets: none means `make`'s default, all of it."""
         self.run([*self.wrap, "make", f"-j{self.jobs}", *targets], tree.memcached)
 
-    def build(self, tree: Tree, targets: Sequence[str] = ()) -> None:
+    def build(self, tree: Tree, targets: Sequence[str] = (), options: Sequence[str] = ()) -> None:
         """All of it."""
-        self.configure(tree)
+        self.configure(tree, options)
         self.make_libevent(tree)
         self.make_memcached(tree, targets)
 
@@ -248,7 +251,7 @@ def specialize(tree: Tree, *, stress: bool = False) -> Path:
     if not (tree.root / "lp-manifest.toml").exists():
         run_step([tool("lp"), "manifest"], tree.root, clean_environment())
     output = tree.root / ("stress" if stress else "elite")
-    arguments = ["--output", output, *(["--stress"] if stress else [])]
+    arguments = ["--output", str(output), *(["--stress"] if stress else [])]
     run_step([tool("lp"), "build", *arguments], tree.root, clean_environment())
     return output / "memcached"
 
@@ -324,12 +327,12 @@ def suite_variants(root: Path, cache: Path, jobs: int, show: Console) -> list[Va
 
     show.print("building memcached-debug with the plain compiler")
     plain = prepare(root / "plain", cache)
-    plain_builder(jobs).build(plain, SUITE_TARGETS)
+    plain_builder(jobs).build(plain, SUITE_TARGETS, SUITE_OPTIONS)
     variants = [Variant("plain", bench("plain", plain), {})]
 
     show.print("building it for scouting, and scouting")
     wrapped = prepare(root / "wrapped", cache)
-    wrapped_builder("scout", jobs).build(wrapped, SUITE_TARGETS)
+    wrapped_builder("scout", jobs).build(wrapped, SUITE_TARGETS, SUITE_OPTIONS)
     scout(wrapped, wrapped.memcached / program)
     folder = bench("scouted", wrapped)
     variants.append(Variant("scouted", folder, {"LP_TRACE_DIR": str(folder / "traces")}))

@@ -41,7 +41,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """One tree, built as the recipe does it."""
     folder = tmp_path_factory.mktemp("memcached")
     tree = recipe.prepare(folder / "tree", cache_folder({}, ROOT))
-    recipe.wrapped_builder("scout").build(tree, recipe.SUITE_TARGETS)
+    recipe.wrapped_builder("scout").build(tree, recipe.SUITE_TARGETS, recipe.SUITE_OPTIONS)
     recipe.scout(tree, tree.memcached / PROGRAM, 10000)
     return Built(
         bench(folder, tree, "scouted", tree.memcached),
