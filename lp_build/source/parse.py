@@ -31,6 +31,9 @@ _UNIT = "unit.c"
 _LINE_MARKER = re.compile(rb'^#(?: |line )(\d+) "((?:[^"\\\n]|\\.)*)"((?: \d)*)[^\n]*$', re.M)
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)")
 _SYSTEM_HEADER = b"3"
+# gcc's generic atomic builtins take pointers to _Atomic objects, clang's do not.
+_ATOMIC = re.compile(rb"\b_Atomic\b(\s*\()?")
+_CLANG_ATOMICS = b"__c11_atomic_"
 _NAKED = re.compile(rb"\bnaked\b|\b__naked__\b")
 # What runs before relocation: nothing may be called there.
 _RESOLVER = re.compile(rb'\b(?:__)?ifunc(?:__)?\s*\(\s*"([^"]+)"')
@@ -127,7 +130,9 @@ def parse_unit(text: bytes) -> ParsedUnit:
     """
     lines = LineMap(text)
     try:
-        unit = cindex.Index.create().parse(_UNIT, args=_ARGUMENTS, unsaved_files=[(_UNIT, text)])
+        unit = cindex.Index.create().parse(
+            _UNIT, args=_ARGUMENTS, unsaved_files=[(_UNIT, _for_clang(text))]
+        )
     except cindex.TranslationUnitLoadError as error:
         raise LakePlacidError(
             "libclang cannot parse this unit",
@@ -140,6 +145,18 @@ def parse_unit(text: bytes) -> ParsedUnit:
     problems.update(_left_alone(text, functions))
     kept = tuple(f for f in functions if f.start not in problems)
     return ParsedUnit(text, lines, kept, tuple(problems.values()), tree)
+
+
+def _for_clang(text: bytes) -> bytes:
+    """`text` as clang is to see it: what only gcc accepts replaced, every byte in its place."""
+    if b"_Atomic" not in text or _CLANG_ATOMICS in text:
+        return text
+
+    def plain(match: re.Match[bytes]) -> bytes:
+        rest = match.group(1) or b""
+        return (b"typeof " if rest else b"       ") + rest
+
+    return _ATOMIC.sub(plain, text)
 
 
 def _definitions(tree: ast.Tree, lines: LineMap) -> list[FunctionNode]:

@@ -15,6 +15,7 @@ from lp_build.source.parse import FunctionNode, LineMap, ParsedUnit
 _GAP = re.compile(rb"(?:\s+|^#[^\n]*\n)*", re.M)
 _CONSTANT_P = b"__builtin_constant_p"
 _OPERATOR = re.compile(rb"&&|\|\|")
+_CALL_OF_RESULT = re.compile(rb"\)(?:\s+|^#[^\n]*\n)*\(", re.M)
 _LABEL_BLOCK = re.compile(rb"__label__\b[^;]*;")
 # Operands that are looked at and not run, or have to stay constant.
 _UNEVALUATED = re.compile(
@@ -274,8 +275,12 @@ class _Walker:
     def _call(self, cursor: ast.Cursor, _in_block: bool) -> int:
         kind = self.tree.library.clang_getCursorReferenced(cursor).kind
         if kind == ast.FUNCTION_DECL:
-            start = self.tree.extent(cursor)[0]
-            return ast.CONTINUE if _UNEVALUATED.match(self.text, start) else ast.RECURSE
+            span = self.tree.extent(cursor)
+            if _UNEVALUATED.match(self.text, span[0]):
+                return ast.CONTINUE
+            # What libclang names for `pick(x)(y)` is `pick`.
+            if not _CALL_OF_RESULT.search(self.text, *span):
+                return ast.RECURSE
         children = self.tree.children(cursor)
         if not children or self._again(cursor):
             return ast.CONTINUE
