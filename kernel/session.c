@@ -241,7 +241,8 @@ static int prepare_body(struct file *file)
 	current->signal->rlim[RLIMIT_AS].rlim_cur = RLIM_INFINITY;
 	current->signal->rlim[RLIMIT_AS].rlim_max = RLIM_INFINITY;
 	task_unlock(current->group_leader);
-	sigfillset(&all);
+	/* Without SIGSTOP too, which only the kernel can do: E would hold U up and not stop. */
+	siginitsetinv(&all, sigmask(SIGKILL) | sigmask(NUDGE));
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	allow_kernel_signal(NUDGE);
 	return lp_mirror_enter(file);
