@@ -1,0 +1,91 @@
+"""`lp bench`: the reference's figures, each against a baseline in the same run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from lp_build.bench import dispatch
+from lp_build.bench.report import Part, overview, to_json
+from lp_build.errors import LakePlacidError
+from lp_build.resources import resource_dir
+from lp_build.sources import cache_folder
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How to measure. cache: where builds are kept; compiler: the real one; quick: without
+    memcached; say: shows progress."""
+
+    cache: Path
+    compiler: str
+    quick: bool
+    say: Callable[[str], None]
+
+
+PARTS: dict[str, Callable[[Setting], Part]] = {
+    "dispatch": lambda setting: dispatch.measure(setting.cache, setting.compiler),
+}
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line of `lp bench`."""
+    parser = argparse.ArgumentParser(
+        prog="lp bench", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object, no tables")
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, metavar="NAME", help=f"of: {', '.join(PARTS)}"
+    )
+    parser.add_argument("--quick", action="store_true", help="without memcached")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure; 0 whether figures are within reach or not. Raises LakePlacidError when something
+    could not be measured."""
+    options = parse_arguments(argv)
+    if not (resource_dir("c_runtime") / "bench").is_dir():
+        raise LakePlacidError(
+            "the installation lacks its benchmarks",
+            file=str(resource_dir("c_runtime")),
+            remedy="run `make bench` in a checkout of LakePlacid",
+        )
+    progress = Console(stderr=True, highlight=False)
+    setting = Setting(
+        cache=cache_folder(os.environ, Path.cwd()),
+        compiler=os.environ.get("LP_CC", "cc"),
+        quick=options.quick,
+        say=lambda text: progress.print(text, markup=False),
+    )
+    parts: list[Part] = []
+    for name in options.only or PARTS:
+        setting.say(f"lp bench: {name}")
+        parts.append(PARTS[name](setting))
+    if options.json:
+        print(json.dumps(to_json(parts), indent=2))
+    else:
+        _print_tables(parts, Console(highlight=False))
+    return 0
+
+
+def _print_tables(parts: Sequence[Part], console: Console) -> None:
+    for part in parts:
+        for table in part.tables:
+            console.print(table)
+    console.print(overview(parts))
+    console.print()
+    for part in parts:
+        for note in part.notes:
+            console.print(f"* {note}", markup=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
