@@ -145,9 +145,7 @@ class Graph:
                 if link.relocatable:
                     status = subprocess.run(words, check=False).returncode
                 else:
-                    status = link_elite(
-                        self.build, self.config, words, program, self.stress
-                    )
+                    status = link_elite(self.build, self.config, words, program, self.stress)
             finally:
                 os.chdir(here)
             if status == 0 and not link.relocatable:

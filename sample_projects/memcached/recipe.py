@@ -2,7 +2,7 @@
 
 `python recipe.py --help` lists the steps. Everything lies below one folder (`.cache/memcached`
 unless `--dir` names another): `libevent/` and `memcached/`, configured and built by the commands
-that README.md shows, and `stage/`, where libevent is installed for memcached's configure.
+that README.md shows, and `stage/`, two symbolic links that show libevent to memcached's configure.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Tree:
 
     @property
     def stage(self) -> Path:
-        """Where libevent's headers and archive are installed."""
+        """libevent as memcached's configure looks for it, with `include` and `lib`."""
         return self.root / "stage"
 
 
@@ -102,6 +102,9 @@ def prepare(root: Path, cache: Path) -> Tree:
     tree = Tree(root)
     copy_tree(memcached, tree.memcached)
     copy_tree(libevent, tree.libevent)
+    tree.stage.mkdir()
+    (tree.stage / "include").symlink_to("../libevent/include")
+    (tree.stage / "lib").symlink_to("../libevent/.libs")
     shutil.copy(Path(__file__).with_name("lp.toml"), root / "lp.toml")
     return tree
 
@@ -122,16 +125,15 @@ class Builder:
         """`CC=… ./configure` of both; options: for memcached's. That links programs with libevent,
         and needs a plain one, so that is built for it, and thrown away."""
         cc = f"CC={self.cc}"
-        stage = f"--prefix={tree.stage}"
-        self.run(["env", cc, "./configure", stage, *LIBEVENT_OPTIONS], tree.libevent)
-        self.run(["make", f"-j{self.jobs}", "install"], tree.libevent)
-        libevent = f"--with-libevent={tree.stage}"
-        self.run(["env", cc, "./configure", libevent, *options], tree.memcached)
+        self.run(["env", cc, "./configure", *LIBEVENT_OPTIONS], tree.libevent)
+        self.run(["make", f"-j{self.jobs}"], tree.libevent)
+        stage = f"--with-libevent={tree.stage}"
+        self.run(["env", cc, "./configure", stage, *options], tree.memcached)
         self.run(["make", "clean"], tree.libevent)
 
     def make_libevent(self, tree: Tree) -> None:
-        """Build libevent and install it to the stage."""
-        self.run([*self.wrap, "make", f"-j{self.jobs}", "install"], tree.libevent)
+        """Build libevent."""
+        self.run([*self.wrap, "make", f"-j{self.jobs}"], tree.libevent)
 
     def make_memcached(self, tree: Tree, targets: Sequence[str] = ()) -> None:
         """Build memcached; targets: none means `make`'s default, all of it."""
