@@ -12,16 +12,18 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from lp_build.layout import BuildDir
 from tests.differential.csmith import LEVELS, Tally, compilers, try_program
 
 
-def _one(first: int, number: int) -> Tally:
+def _one(first: int, kept: Path, number: int) -> Tally:
     seed = first + number
     pairs = [(compiler, level) for compiler in compilers() for level in LEVELS]
     compiler, level = pairs[number % len(pairs)]
+    runtime = BuildDir(kept / compiler)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return try_program(seed, Path(folder), compiler, level)
+            return try_program(seed, Path(folder), compiler, level, runtime)
         except Exception as error:
             # A crash of the tool is a finding too: the series goes on and reports it.
             return Tally(programs=1, differences=[f"seed {seed}, {compiler} {level}: {error!r}"])
@@ -35,8 +37,11 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     total = Tally()
-    with ProcessPoolExecutor(arguments.jobs) as pool:
-        work = partial(_one, arguments.seed)
+    with (
+        tempfile.TemporaryDirectory() as kept,
+        ProcessPoolExecutor(arguments.jobs) as pool,
+    ):
+        work = partial(_one, arguments.seed, Path(kept))
         for number, tally in enumerate(pool.map(work, range(arguments.programs)), 1):
             for line in tally.differences:
                 print(line, flush=True)

@@ -82,7 +82,10 @@ def invert_some(manifest: Manifest, rng: random.Random, share: float) -> Manifes
 class Trial:
     """One program with one compiler and one optimisation level, in a folder of its own."""
 
-    def __init__(self, folder: Path, source: Path, config: Config, compiler: list[str]) -> None:
+    def __init__(
+        self, folder: Path, source: Path, config: Config, compiler: list[str], runtime: BuildDir
+    ) -> None:
+        self.runtime = runtime
         self.folder = folder
         self.source = source
         self.config = config
@@ -110,17 +113,18 @@ class Trial:
         unit = scout_source(self.text, cwd=str(self.folder), build=self.build, config=self.config)
         edited = self.folder / "scouted.i"
         edited.write_bytes(unit.text)
-        objects = [edited, scout_archive(self.build, self.compiler[0])]
+        objects = [edited, scout_archive(self.runtime, self.compiler[0])]
         return self._link(objects, self.folder / "scouted", "-w")
 
-    def manifest(self, scouted: Path) -> tuple[Outcome, Manifest]:
-        """Run the scouted program and decide."""
+    def manifest(self, scouted: Path) -> tuple[Outcome, Manifest | None]:
+        """Run the scouted program and decide; None when it never called the request function."""
         traces = self.folder / "traces"
         shutil.rmtree(traces, ignore_errors=True)
         traces.mkdir()
         outcome = run(scouted, {"LP_TRACE_DIR": str(traces)})
-        files = read_traces([traces])
-        return outcome, make_manifest(files, self.config)
+        if not any(traces.iterdir()):
+            return outcome, None
+        return outcome, make_manifest(read_traces([traces]), self.config)
 
     def specialized(self, manifest: Manifest, *, stress: bool) -> tuple[Path, Projection]:
         """The specialised program and what the projection says of it."""
@@ -158,5 +162,8 @@ class Trial:
         )
         combined = self.folder / f"{name}.s"
         combined.write_text(projection.text, encoding="utf-8")
-        archive = elite_archive(self.build, self.config, self.compiler[0], stress=stress)
+        # One archive serves all programs: it does not depend on the request function's name.
+        archive = elite_archive(
+            self.runtime, Config(request="any"), self.compiler[0], stress=stress
+        )
         return self._link([combined, archive], self.folder / name, "-no-pie"), projection

@@ -6,17 +6,26 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.layout import BuildDir
 from tests.differential.csmith import LEVELS, compilers, try_program
 
 PROGRAMS = 100
 FIRST_SEED = 20_000
 
 
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuildDir]:
+    """By compiler, where the runtime's archives are kept for all programs."""
+    return {c: BuildDir(tmp_path_factory.mktemp("runtime")) for c in compilers()}
+
+
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + PROGRAMS))
-def test_program_prints_the_same_in_every_build(seed: int, tmp_path: Path) -> None:
+def test_program_prints_the_same_in_every_build(
+    seed: int, tmp_path: Path, runtime: dict[str, BuildDir]
+) -> None:
     # Neighbouring seeds take turns over compilers and levels, so that each pair is tried 10 times.
     chosen = compilers()
     compiler = chosen[seed % len(chosen)]
     level = LEVELS[seed // len(chosen) % len(LEVELS)]
-    tally = try_program(seed, tmp_path, compiler, level)
+    tally = try_program(seed, tmp_path, compiler, level, runtime[compiler])
     assert tally.differences == []
