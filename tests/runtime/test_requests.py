@@ -163,6 +163,20 @@ def test_forked_children_go_on_with_counters_of_their_own(build: Builder, mode: 
     assert len(children) == (2 if mode == "wait" else 1)
 
 
+NO_THREADS = {"defines": ("NO_THREADS",), "link": ("-Wl,--wrap=pthread_create",), "mode": "queue"}
+
+
+def test_a_child_that_gets_no_threads_finishes_requests_itself(build: Builder) -> None:
+    done = build(**NO_THREADS).check("no_threads_in_child", "50", "3")
+    assert done.out.count("fallbacks=50") == 1
+
+
+def test_a_program_that_gets_no_threads_is_refused(build: Builder) -> None:
+    done = build(**NO_THREADS).run("elite", "1", "1", env={"NO_THREADS": "1"})
+    assert done.status == 2
+    assert done.err.startswith("lakeplacid: no thread for queued requests: ")
+
+
 def test_lookup_finds_elite_copies_and_keeps_registers(build: Builder) -> None:
     build().check("lookup")
 

@@ -558,6 +558,36 @@ static void forks(char **arguments)
 #endif
 }
 
+#ifdef NO_THREADS
+/* Linked with --wrap=pthread_create: there are no threads to be had, at once or in a child. */
+static bool refuse_threads;
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*start)(void *), void *argument);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*start)(void *), void *argument);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+			  void *(*start)(void *), void *argument)
+{
+	if (refuse_threads || getenv("NO_THREADS"))
+		return EAGAIN;
+	return __real_pthread_create(thread, attributes, start, argument);
+}
+
+static void no_threads_in_child(char **arguments)
+{
+	pid_t child = fork();
+
+	if (child) {
+		wait_for(child);
+		return;
+	}
+	refuse_threads = true;
+	leave(arguments);
+}
+#endif
+
 static void stop_by(char **arguments)
 {
 	stay = 1;
@@ -635,6 +665,9 @@ static const struct scenario {
     {"guard", 0, guard},
     {"signals", 2, signals},
     {"forks", 1, forks},
+#ifdef NO_THREADS
+    {"no_threads_in_child", 2, no_threads_in_child},
+#endif
     {"stop_by", 1, stop_by},
     {"lookup", 0, lookup},
     {"entries", 1, entries},
