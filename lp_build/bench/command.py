@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lp_build.bench import dispatch
+from lp_build.bench import builds, dispatch, instructions
 from lp_build.bench.report import Part, overview, to_json
 from lp_build.errors import LakePlacidError
 from lp_build.resources import resource_dir
@@ -30,8 +30,16 @@ class Setting:
     say: Callable[[str], None]
 
 
+def _instructions(setting: Setting) -> Part:
+    programs = [builds.udp_kv(setting.cache, setting.compiler, setting.say)]
+    if not setting.quick:
+        programs.append(builds.memcached(setting.cache, setting.compiler, setting.say))
+    return instructions.measure(programs, setting.say)
+
+
 PARTS: dict[str, Callable[[Setting], Part]] = {
     "dispatch": lambda setting: dispatch.measure(setting.cache, setting.compiler),
+    "instructions": _instructions,
 }
 
 

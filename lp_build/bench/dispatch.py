@@ -88,7 +88,7 @@ def report(measured: Measured) -> Part:
     }
     tables = (
         summary_table(
-            f"Average time per function call (ns), {REPEATS} × {CALLS:,} calls (Table 4.1)",
+            f"Average time per function call (ns), {REPEATS} times {CALLS:,} calls (Table 4.1)",
             {
                 "direct": measured.calls["direct"],
                 "switched": measured.calls["switched"],
