@@ -15,7 +15,8 @@ from lp_build.source.parse import FunctionNode, LineMap, ParsedUnit
 _GAP = re.compile(rb"(?:\s+|^#[^\n]*\n)*", re.M)
 _CONSTANT_P = b"__builtin_constant_p"
 _OPERATOR = re.compile(rb"&&|\|\|")
-_CALL_OF_RESULT = re.compile(rb"\)(?:\s+|^#[^\n]*\n)*\(", re.M)
+# No `+` on the white space: with one there are exponentially many ways to fail.
+_CALL_OF_RESULT = re.compile(rb"\)(?:\s|^#[^\n]*\n)*\(", re.M)
 _LABEL_BLOCK = re.compile(rb"__label__\b[^;]*;")
 # Operands that are looked at and not run, or have to stay constant.
 _UNEVALUATED = re.compile(
