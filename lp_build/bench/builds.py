@@ -58,13 +58,15 @@ def compiler_key(compiler: str) -> str:
 
 
 def package_key() -> str:
-    """A digest of LakePlacid itself: its passes, templates and runtime."""
+    """A digest of LakePlacid itself: its passes, templates and runtime, and of the thesis's."""
     digest = hashlib.sha256()
-    package = Path(__file__).resolve().parent.parent
+    bench = Path(__file__).resolve().parent
+    package = bench.parent
     folders = [package, resource_dir("templates"), resource_dir("c_runtime")]
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if path.suffix in (".py", ".j2", ".c", ".h", ".S", ".toml"):
+            measures = bench in path.parents and not path.name.startswith("thesis")
+            if path.suffix in (".py", ".j2", ".c", ".h", ".S", ".toml") and not measures:
                 digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

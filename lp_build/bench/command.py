@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lp_build.bench import builds, dispatch, instructions
+from lp_build.bench import builds, compiling, dispatch, instructions, scouting
 from lp_build.bench.report import Part, overview, to_json
 from lp_build.errors import LakePlacidError
 from lp_build.resources import resource_dir
@@ -40,7 +40,13 @@ def _instructions(setting: Setting) -> Part:
 PARTS: dict[str, Callable[[Setting], Part]] = {
     "dispatch": lambda setting: dispatch.measure(setting.cache, setting.compiler),
     "instructions": _instructions,
+    "scouting": lambda setting: scouting.measure(setting.cache, setting.compiler, setting.say),
+    "builds": lambda setting: compiling.measure_make(setting.cache, setting.compiler, setting.say),
+    "configure": lambda setting: compiling.measure_configure(
+        setting.cache, setting.compiler, setting.say
+    ),
 }
+ONLY_MEMCACHED = ("scouting", "builds", "configure")
 
 
 def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -74,7 +80,8 @@ def main(argv: Sequence[str]) -> int:
         say=lambda text: progress.print(text, markup=False),
     )
     parts: list[Part] = []
-    for name in options.only or PARTS:
+    left_out = ONLY_MEMCACHED if options.quick else ()
+    for name in options.only or [name for name in PARTS if name not in left_out]:
         setting.say(f"lp bench: {name}")
         parts.append(PARTS[name](setting))
     if options.json:

@@ -41,8 +41,9 @@ def thesis_source(text: bytes, *, cwd: str, build: BuildDir, manifest: Manifest)
     unit = parse_unit(text)
     functions = find_sites(unit, name_files(unit, build, cwd))
     edits = Edits()
-    uses = _Globals(unit).edit(edits, functions)
+    # What is around comes first: a condition may end with a global.
     conditionals = sum(_mark(edits, function, manifest) for function in functions)
+    uses = _Globals(unit).edit(edits, functions)
     edited = edits.apply(text)
     names = uses.names
     unique = hashlib.sha256(text).hexdigest()[:16]
