@@ -165,12 +165,12 @@ def _definitions(tree: ast.Tree, lines: LineMap) -> list[FunctionNode]:
 
     def top(cursor: ast.Cursor, _parent: ast.Cursor) -> int:
         if cursor.kind == ast.FUNCTION_DECL and library.clang_isCursorDefinition(cursor):
+            body = next(iter(tree.children(cursor)[::-1]), cursor)
+            if body.kind != ast.COMPOUND_STMT:  # an alias
+                return ast.CONTINUE
             start, end = tree.extent(cursor)
-            position = lines.at(start)
-            if not position.system:
-                body = next(iter(tree.children(cursor)[::-1]), cursor)
-                if body.kind != ast.COMPOUND_STMT:  # an alias
-                    return ast.CONTINUE
+            # Not of the start: in `bool f(void) {` that may be <stdbool.h>'s macro.
+            if not lines.at(tree.extent(body)[0]).system:
                 static = library.clang_getCursorLinkage(cursor) == ast.INTERNAL_LINKAGE
                 functions.append(
                     FunctionNode(
@@ -181,7 +181,7 @@ def _definitions(tree: ast.Tree, lines: LineMap) -> list[FunctionNode]:
                         start,
                         end,
                         *tree.extent(body),
-                        position,
+                        lines.at(start),
                     )
                 )
         return ast.CONTINUE
