@@ -24,8 +24,7 @@ SUBCOMMANDS = {
     "bench": Subcommand("lp_build.bench.command", "measure the figures of the reference"),
     "demo": Subcommand("lp_build.demo", "build, scout, specialise and run a small server"),
     "cc": Subcommand("lp_build.wrapper.cc", "compile as the build's compiler would (see lp-cc)"),
-    "ar": Subcommand("lp_build.wrapper.archiver", "archive as the build's archiver would"),
-    "unit": Subcommand("lp_build.rebuild.unit", "make one captured unit again (for lp build)"),
+    "tool": Subcommand("lp_build.wrapper.tools", "archive, strip and so on, and take note of it"),
     "vm": Subcommand("lp_build.vm.command", "run a command on a stock kernel in QEMU"),
 }
 

@@ -15,19 +15,41 @@ from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir, find_build_dir
 from lp_build.profile.command import captured_functions
 from lp_build.profile.manifest import check_sites, load_manifest
-from lp_build.rebuild.plan import make_plan
+from lp_build.profile.verdicts import Manifest
+from lp_build.rebuild.plan import Plan, make_plan
+from lp_build.wrapper.environment import without_shims
+from lp_build.wrapper.files import locked
+from lp_build.wrapper.treat import description
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="lp build",
+        description="Make the specialised program from what lp-wrap captured: only what changed, "
+        "without the application's own build.",
+    )
+    parser.add_argument(
+        "--stress",
+        action="store_true",
+        help="a program to force deopts in; it lands below .lp/stress/",
+    )
+    parser.add_argument(
+        "-j", "--jobs", type=int, default=os.cpu_count() or 1, help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="put programs below DIR (default: where the application's build put them)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+    return parser.parse_args(argv)
 
 
 def main(argv: list[str]) -> int:
-    """Build. Raises LakePlacidError before SCons starts for all that can be seen before."""
-    parser = argparse.ArgumentParser(
-        prog="lp build", description="Make the specialised program from what lp-wrap captured."
-    )
-    parser.add_argument("--stress", action="store_true", help="a program to force deopts in")
-    parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--output", type=Path, help="put programs below this folder instead")
-    parser.add_argument("--quiet", action="store_true")
-    arguments = parser.parse_args(argv)
+    """Build; the exit status. Raises LakePlacidError before SCons starts, for all that can be seen
+    before."""
+    arguments = _arguments(argv)
     build = find_build_dir(Path.cwd(), os.environ)
     load_config(build.config)
     if not build.manifest.exists():
@@ -37,41 +59,66 @@ def main(argv: list[str]) -> int:
             remedy="run the scouted program under a typical load, then `lp manifest`",
         )
     manifest = load_manifest(build.manifest)
-    make_plan(build)
-    sources = captured_functions(build)
-    if sources is not None:
-        check_sites(manifest, sources, build.manifest)
-    from lp_build.rebuild.graph import Graph  # noqa: F401 - an early, clear ImportError
+    plan = make_plan(build)
+    check_manifest(build, manifest)
+    with locked(build.path / "build" / "lock"):
+        status = _scons(build, arguments)
+    if status != 0:
+        print("lp: the build failed; programs that can't be made are as they were", file=sys.stderr)
+        return 1
+    if not arguments.quiet:
+        print(summary(build, plan, arguments.stress))
+    return 0
 
+
+def check_manifest(build: BuildDir, manifest: Manifest) -> None:
+    """Raise LakePlacidError for a manifest of other sources, or with sites that they don't have."""
+    sources = captured_functions(build)
+    if sources is None:
+        return
+    elite = manifest.elite_functions()
+    if elite and not any(f.digest in sources.get(f.key, {}) for f in elite):
+        raise LakePlacidError(
+            "this manifest is for other sources: none of its Elite functions is as captured here",
+            file=str(build.manifest),
+            remedy="scout again (`lp-wrap --phase scout …`), run the program, then `lp manifest`",
+        )
+    check_sites(manifest, sources, build.manifest)
+
+
+def _scons(build: BuildDir, arguments: argparse.Namespace) -> int:
     command = [
-        *(sys.executable, "-m", "SCons", "-s" if arguments.quiet else "-Q"),
+        *(sys.executable, "-m", "SCons", "-s" if arguments.quiet else "-Q", "--no-site-dir"),
         *("-f", str(Path(__file__).with_name("SConstruct")), "-C", str(build.root)),
-        *("-j", str(arguments.jobs), f"--lp-root={build.root}", str(build.path / "build")),
+        *("-j", str(max(arguments.jobs, 1)), f"--lp-root={build.root}"),
     ]
     if arguments.stress:
         command.append("--lp-stress")
     if arguments.output:
         command.append(f"--lp-output={arguments.output.absolute()}")
+    environment = dict(os.environ)
     package = str(Path(__file__).resolve().parent.parent.parent)
-    environment = {**os.environ, "PYTHONPATH": package}
+    paths = [package, *filter(None, [environment.get("PYTHONPATH")])]
+    environment.update(PYTHONPATH=os.pathsep.join(paths), PATH=without_shims(environment))
     environment.pop("LP_PHASE", None)
-    status = subprocess.run(command, env=environment, check=False).returncode
-    if status == 0 and not arguments.quiet:
-        print(summary(build, "stress" if arguments.stress else "elite"))
-    if status != 0:
-        print("lp: the build failed; the programs are as they were", file=sys.stderr)
-    return 1 if status else 0
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    said = [line for line in done.stdout.splitlines() if not line.startswith("scons: ")]
+    if said:
+        print("\n".join(said))
+    return done.returncode
 
 
-def summary(build: BuildDir, name: str) -> str:
+def summary(build: BuildDir, plan: Plan, stress: bool) -> str:
     """What is Elite and what is not, in a few lines (floating point is saved and restored with
     everything else when a stack changes sides in one process)."""
     functions: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
-    for path in sorted(build.units.glob(f"*/{name}.json")):
-        data = json.loads(path.read_text(encoding="utf-8"))
-        functions += data["functions"]
-        rejected += data["not_elite"]
+    for unit in plan.units:
+        path = description(build, unit, stress)
+        if path.exists():
+            data = json.loads(path.read_text(encoding="utf-8"))
+            functions += data["functions"]
+            rejected += data["not_elite"]
     floating = sum(f["floating_point"] for f in functions)
     lines = [
         f"lp build: {len(functions)} Elite functions, "

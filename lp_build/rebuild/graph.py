@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lp_build.config import load_config
-from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.profile.manifest import load_manifest
-from lp_build.profile.verdicts import Manifest
-from lp_build.rebuild.plan import Link, Part, Plan, make_plan
+from lp_build.rebuild.installed import install
+from lp_build.rebuild.plan import ArchivePart, FilePart, Part, StepPart, UnitPart, make_plan
+from lp_build.resources import resource_dir
 from lp_build.wrapper.capture import Unit, load_sites
-from lp_build.wrapper.link import link_elite
+from lp_build.wrapper.files import digest_of, file_digest
+from lp_build.wrapper.journal import Step, put_output, put_words
+from lp_build.wrapper.link import link_elite, shortened
+from lp_build.wrapper.plain import write_archive
+from lp_build.wrapper.process import run_quietly
+from lp_build.wrapper.runtime import archiver
+from lp_build.wrapper.tools import convert
+from lp_build.wrapper.treat import defined_functions
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_ELITE_SECTION = b"lp_elite_text\0"
 
 
 class Graph:
-    """Declares one SCons target for each unit, archive and link."""
+    """Declares one SCons target for each unit, archive, step and program.
+
+    output: the folder that programs go to, instead of where the application's build put them.
+    """
 
     def __init__(
         self, environment: Any, build: BuildDir, stress: bool, output: Path | None
@@ -33,170 +44,208 @@ class Graph:
         self.build = build
         self.stress = stress
         self.output = output
-        self.folder = build.path / "build" / ("stress" if stress else "elite")
+        self.folder = build_folder(build, stress)
         self.config = load_config(build.config)
         self.manifest = load_manifest(build.manifest)
-        self.plan: Plan = make_plan(build)
-        self.objects: dict[str, str] = {}
-        self.archives: dict[str, str] = {}
+        self.tool = _tool_digest()
+        self.defined = sorted(defined_functions(build))
+        self.known: dict[tuple[str, ...], str] = {}
 
     def declare(self) -> None:
-        """Declare everything. Raises LakePlacidError for a manifest of other sources."""
-        self._check_manifest()
-        tool = _tool_digest()
-        for unit in self.plan.units:
-            self._unit(unit, tool)
-        for path in self.plan.archives:
-            self._archive(path)
-        for link in self.plan.links:
-            self._link(link, tool)
+        """Declare everything. Raises LakePlacidError as `make_plan` does."""
+        plan = make_plan(self.build)
+        tops: list[tuple[str, Part]] = [*plan.programs.items(), *plan.archives.items()]
+        for number, (path, part) in enumerate(tops):
+            self._install(number, path, part, self._target(part))
 
-    def _check_manifest(self) -> None:
-        known: dict[str, str] = {}
-        for unit in self.plan.units:
-            sites = load_sites(self.build, unit)
-            known |= {f.key: f.digest for f in sites.functions} if sites else {}
-        elite = self.manifest.elite_functions()
-        if known and elite and not any(known.get(f.key) == f.digest for f in elite):
-            raise LakePlacidError(
-                "this manifest was made for other sources: none of its Elite functions is as it "
-                "was when scouted",
-                file=str(self.build.manifest),
-                remedy="scout again (`lp-wrap --phase scout …`), then `lp manifest`",
-            )
+    # -- targets ------------------------------------------------------------------------------
 
-    def _command(self, target: Path, sources: list[str], value: str, action: Any) -> None:
+    def _target(self, part: Part) -> str:
+        """The file that SCons makes for a part, declared at the first call."""
+        if isinstance(part, FilePart):
+            return str(part.path)
+        key = _key(part)
+        if key not in self.known:
+            self.known[key] = self._declare(part)
+        return self.known[key]
+
+    def _declare(self, part: Part) -> str:
+        if isinstance(part, UnitPart):
+            return self._unit(part.unit)
+        if isinstance(part, ArchivePart):
+            return self._archive(part)
+        assert isinstance(part, StepPart)
+        if part.step.kind == "convert":
+            return self._convert(part)
+        return self._link(part)
+
+    def _command(
+        self, target: Path, sources: list[str], value: Any, make: Callable[[], int], text: str
+    ) -> str:
+        """Declare a target; value: what it depends on beside its sources."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        inputs = [*sources, self.environment.Value(value)]
+
+        def act(target: Any, source: Any, env: Any) -> int:
+            return make()
+
+        inputs = [*sources, self.environment.Value(json.dumps(value))]
+        action = self.environment.Action(act, text)
         self.environment.Command(str(target), inputs, action)
+        return str(target)
 
-    def _unit(self, unit: Unit, tool: str) -> None:
+    def _unit(self, unit: Unit) -> str:
         target = self.folder / "units" / f"{unit.id}.o"
-        self.objects[unit.id] = str(target)
-        text = unit.preprocessed(self.build)
-        sources = [str(p) for p in (text, unit.plain_object(self.build)) if p.exists()]
-        value = json.dumps([unit.flags, unit.compiler, self._slice(unit), tool, self.stress])
-        stress = ["--stress"] if self.stress else []
+        files = [unit.preprocessed(self.build), unit.plain_object(self.build)]
+        sources = [str(path) for path in files if path.exists()]
+        value = [
+            *(unit.flags, unit.debug, unit.coverage, unit.plain, self.stress, self.tool),
+            *(_identity(unit.compiler), self._slice(unit), self.defined),
+        ]
+        command = [sys.executable, "-m", "lp_build.rebuild.unit", unit.id, str(target)]
+        if self.stress:
+            command.append("--stress")
 
-        def make(target: Any, source: Any, env: Any) -> int:
-            command = [
-                sys.executable,
-                "-m",
-                "lp_build.cli",
-                "unit",
-                unit.id,
-                str(target[0]),
-                *stress,
-            ]
-            return subprocess.run(command, env=_environment(self.build), check=False).returncode
+        def make() -> int:
+            environment = {
+                **os.environ,
+                "LP_DIR": str(self.build.path),
+                "PYTHONPATH": str(_PACKAGE.parent),
+            }
+            return subprocess.run(command, env=environment, check=False).returncode
 
-        self._command(target, sources, value, self.environment.Action(make, f"  {unit.source}"))
+        return self._command(target, sources, value, make, f"  {unit.source}")
 
     def _slice(self, unit: Unit) -> Any:
         """What of manifest and configuration this unit's object depends on."""
+        if unit.plain:
+            return []
+        text = unit.preprocessed(self.build).read_bytes()
+        named = [f for f in self.manifest.functions.values() if f.name.encode() in text]
         sites = load_sites(self.build, unit)
-        keys = {f.key for f in sites.functions} if sites is not None else None
-        return [
-            *_verdicts(self.manifest, keys),
-            self.config.request,
-            self.config.loop,
-        ]
+        keys = None if sites is None else {f.key for f in sites.functions}
+        own = [f.to_json() for f in named if keys is None or f.key in keys]
+        if not any(f["elite"] for f in own):
+            return []
+        outside = sorted(f.key for f in named if f.elite and not f.static)
+        return [own, outside, self.config.request, self.config.loop]
 
-    def _path(self, part: Part) -> str:
-        if part.unit is not None:
-            return self.objects[part.unit.id]
-        if part.archive is not None:
-            return self.archives.get(part.archive, part.archive)
-        if not Path(part.path).exists():
-            raise LakePlacidError(
-                "an input of the captured build is gone, and no captured unit made it",
-                file=part.path,
-                remedy="build the project once more with lp-wrap",
-            )
-        return part.path
+    def _archive(self, part: ArchivePart) -> str:
+        target = self.folder / "archives" / part.digest[:16] / part.name
+        members = [(name, self._target(member)) for name, member in part.members]
 
-    def _kept(self, kind: str, path: str) -> Path:
-        name = hashlib.sha256(path.encode()).hexdigest()[:12]
-        return self.folder / kind / name / Path(path).name
+        def make() -> int:
+            contents = [(name, Path(path).read_bytes()) for name, path in members]
+            write_archive(target, contents, archiver())
+            return 0
 
-    def _archive(self, path: str) -> None:
-        target = self._kept("archives", path)
-        members = [self._path(member) for member in self.plan.archives[path].members]
-        self.archives[path] = str(target)
+        sources = [path for _, path in members]
+        return self._command(target, sources, [sources, self.tool], make, f"  {part.name}")
 
-        def make(target: Any, source: Any, env: Any) -> int:
-            Path(str(target[0])).unlink(missing_ok=True)
-            return subprocess.run(["ar", "qcs", str(target[0]), *members], check=False).returncode
+    def _convert(self, part: StepPart) -> str:
+        step = part.step
+        target = self.folder / "steps" / step.id / Path(step.output.partition("(")[0]).name
+        ((place, source),) = part.inputs
+        before = self._target(source)
 
-        self._command(target, members, "", self.environment.Action(make, f"  {path}"))
+        def make() -> int:
+            return 0 if convert(step.argv, place[0], Path(before), target, step.cwd) else 1
 
-    def _link(self, link: Link, tool: str) -> None:
-        target = self._kept("programs", link.output)
-        inputs = {word: self._path(part) for word, part in link.inputs.items()}
-        words = _with_output([inputs.get(word, word) for word in link.argv], str(target))
-        destination = self._destination(link)
-        program = target  # absolute: SCons's own name for it is not valid in the link's folder
-        self.archives[link.output] = str(target)
+        return self._command(target, [before], [step.argv], make, f"  {target.name}")
 
-        def make(target: Any, source: Any, env: Any) -> int:
-            here = Path.cwd()
-            os.chdir(link.cwd)
-            try:
-                if link.relocatable:
-                    status = subprocess.run(words, check=False).returncode
-                else:
-                    status = link_elite(self.build, self.config, words, program, self.stress)
-            finally:
-                os.chdir(here)
-            if status == 0 and not link.relocatable:
-                install(program, destination)
-            return status
+    def _link(self, part: StepPart) -> str:
+        step = part.step
+        target = self.folder / "steps" / step.id / Path(step.output).name
+        names = {place: self._target(source) for place, source in part.inputs}
+        words = put_output(put_words(step.argv, names), str(target))
+        head = _head(step, part)
+        sources = sorted(set(names.values()))
 
-        value = json.dumps([words, repr(self.config), tool, str(destination)])
-        action = self.environment.Action(make, f"  {destination}")
-        self._command(target, sorted(inputs.values()), value, action)
+        def make() -> int:
+            elite = step.kind == "link" and any(map(_has_elite, sources))
+            if elite:
+                done = link_elite(
+                    self.build,
+                    self.config,
+                    words,
+                    head,
+                    target,
+                    stress=self.stress,
+                    cwd=step.cwd,
+                )
+            else:
+                with shortened(words, head) as short:
+                    done = run_quietly(short, step.cwd)
+            if done.status != 0:
+                print(f"lp: {step.output} can't be linked:\n{done.output}", file=sys.stderr)
+            return 1 if done.status else 0
 
-    def _destination(self, link: Link) -> Path:
+        value = [words, repr(self.config), self.tool, _identity(" ".join(step.argv[:head]))]
+        return self._command(target, sources, value, make, f"  {target.name}")
+
+    # -- what leaves .lp/ ---------------------------------------------------------------------
+
+    def _install(self, number: int, path: str, part: Part, target: str) -> None:
+        destination = self._destination(path)
+
+        def put(target: Any, source: Any, env: Any) -> int:
+            if install(self.build, Path(str(source[0])), destination):
+                print(f"  => {destination}")
+            return 0
+
+        # Not a file target: SCons would not see that the application's build has put its own
+        # program there since.
+        alias = self.environment.Alias(
+            f"install-{number}", target, self.environment.Action(put, None)
+        )
+        self.environment.AlwaysBuild(alias)
+        self.environment.Default(alias)
+
+    def _destination(self, path: str) -> Path:
         if self.output is None and not self.stress:
-            return Path(link.output)
+            return Path(path)
         base = self.output or self.build.path / "stress"
-        relative = self.build.relative(link.output, link.cwd).lstrip("/")
-        return base / relative
+        return base / self.build.relative(path, "/").lstrip("/")
 
 
-def install(program: Path, destination: Path) -> None:
-    """Put a program where the application's build had it; a running one keeps its file."""
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    fresh = destination.with_name(f".{destination.name}.lp")
-    shutil.copy2(program, fresh)
-    fresh.replace(destination)
+def build_folder(build: BuildDir, stress: bool) -> Path:
+    """Where `lp build` keeps what it makes."""
+    return build.path / "build" / ("stress" if stress else "elite")
 
 
-def _with_output(words: list[str], output: str) -> list[str]:
-    out = list(words)
-    for position, word in enumerate(out):
-        if word == "-o":
-            out[position + 1] = output
-            return out
-        if word.startswith("-o") and len(word) > 2:
-            out[position] = f"-o{output}"
-            return out
-    return [*out, "-o", output]
+def _key(part: Part) -> tuple[str, ...]:
+    if isinstance(part, UnitPart):
+        return "unit", part.unit.id
+    if isinstance(part, ArchivePart):
+        return "archive", part.digest
+    assert isinstance(part, StepPart)
+    return "step", part.step.id, part.step.digest
 
 
-def _verdicts(manifest: Manifest, keys: set[str] | None) -> list[Any]:
-    functions = [f for f in manifest.functions.values() if keys is None or f.key in keys]
-    outside = sorted(f.name for f in manifest.elite_functions() if not f.static)
-    return [[f.to_json() for f in functions], outside]
+def _head(step: Step, part: StepPart) -> int:
+    """How many words of a link's command are the tool: those before the first that is an option
+    or an input."""
+    first = min((word for (word, _), _ in part.inputs), default=len(step.argv))
+    options = (i for i, word in enumerate(step.argv) if word.startswith("-"))
+    return max(1, min(first, next(options, first)))
+
+
+def _has_elite(path: str) -> bool:
+    return _ELITE_SECTION in Path(path).read_bytes()
+
+
+def _identity(compiler: str) -> list[Any]:
+    """What changes when a compiler is replaced by another version."""
+    path = shutil.which(compiler.split()[-1])
+    if path is None:
+        return [compiler]
+    status = Path(path).stat()
+    return [compiler, status.st_size, status.st_mtime_ns]
 
 
 def _tool_digest() -> str:
     """A digest of our own code: a new version makes everything again."""
-    digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    files = [*_PACKAGE.rglob("*.py")]
+    for kind in ("c_runtime", "templates"):
+        files += [path for path in resource_dir(kind).rglob("*") if path.is_file()]
+    return digest_of("".join(file_digest(path) for path in sorted(files)).encode())
 
-
-def _environment(build: BuildDir) -> dict[str, str]:
-    return {**os.environ, "LP_DIR": str(build.path), "PYTHONPATH": str(_PACKAGE.parent)}

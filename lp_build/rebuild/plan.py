@@ -1,121 +1,180 @@
-"""From a build's journal to what has to be made again: units, archives and links."""
+"""From what a build left to what has to be made again: objects, archives and programs, told by
+the contents that each step read."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.wrapper.capture import Unit, load_units
-from lp_build.wrapper.files import read_json_lines
+from lp_build.wrapper.journal import Step, load_steps
+from lp_build.wrapper.provenance import Store
 
 
 @dataclass(frozen=True)
-class Part:
-    """What goes into an archive or a link: made from a unit or an archive of ours, or a file."""
+class UnitPart:
+    """The object of a captured unit."""
 
-    unit: Unit | None = None
-    archive: str | None = None
-    path: str = ""
-
-
-@dataclass
-class Archive:
-    """A static library: members in order."""
-
-    path: str
-    members: list[Part]
+    unit: Unit
 
 
 @dataclass(frozen=True)
-class Link:
-    """An executable, or a relocatable object: its command, and its inputs by their words."""
+class FilePart:
+    """A file that this build did not make: where it, or our copy of it, lies."""
 
-    output: str
-    cwd: str
-    argv: tuple[str, ...]
-    inputs: dict[str, Part]
-    relocatable: bool
+    path: Path
+
+
+@dataclass(frozen=True)
+class ArchivePart:
+    """A static library: names of its members, and what they are, in their order."""
+
+    name: str
+    digest: str
+    members: tuple[tuple[str, Part], ...]
+
+
+@dataclass(frozen=True)
+class StepPart:
+    """What a link, an `ld -r` or a conversion makes; inputs: by word and piece of its command."""
+
+    step: Step
+    inputs: tuple[tuple[tuple[int, int], Part], ...]
+
+
+Part = UnitPart | FilePart | ArchivePart | StepPart
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that the captured build made, the newest step for each output."""
+    """programs: by the path where the build puts each. archives: those that nothing is linked
+    with, so that they are what the build is for. units: all that these are made of."""
 
+    programs: dict[str, StepPart]
+    archives: dict[str, ArchivePart]
     units: tuple[Unit, ...]
-    archives: dict[str, Archive]
-    links: tuple[Link, ...]
 
 
 def make_plan(build: BuildDir) -> Plan:
-    """Read the journal. Raises LakePlacidError when nothing was captured, or no link was."""
-    units = load_units(build)
-    by_object = {unit.object: unit for unit in units}
-    by_digest = {digest: unit for unit in units for digest in unit.digests}
-    archives: dict[str, Archive] = {}
-    links: dict[str, Link] = {}
-
-    def part(item: dict[str, str]) -> Part:
-        unit = by_digest.get(item["digest"]) or by_object.get(item["path"])
-        if unit is not None:
-            return Part(unit=unit)
-        if item["path"] in archives or item["path"] in links:
-            return Part(archive=item["path"])
-        return Part(path=item["path"])
-
-    for step in read_json_lines(build.steps):
-        if step["kind"] == "archive":
-            _add_members(archives, step, [part(item) for item in step["inputs"]])
-        else:
-            links[step["output"]] = _link(step, part, archives)
-    programs = tuple(links.values())
-    if not units or not programs:
+    """Read what was captured. Raises LakePlacidError when there is nothing to build, or something
+    is gone that it would be made of."""
+    planner = _Planner(build)
+    steps = load_steps(build)
+    finals = {step.output: step for step in steps if planner.is_program(step)}
+    programs = {output: planner.step(step) for output, step in finals.items()}
+    archives: dict[str, ArchivePart] = {}
+    for step in steps:
+        listing = planner.store.listing(step.digest) if step.kind == "archive" else None
+        if listing is not None:
+            archives[step.output] = planner.archive(step.output, step.digest, listing)
+    linked = {
+        member.unit.id
+        for program in programs.values()
+        for member in parts_of(program)
+        if isinstance(member, UnitPart)
+    }
+    archives = {
+        path: part
+        for path, part in archives.items()
+        if not any(isinstance(p, UnitPart) and p.unit.id in linked for p in parts_of(part))
+    }
+    if not programs and not archives:
+        what = "no link was captured" if planner.units else "nothing was captured"
         raise LakePlacidError(
-            "nothing to build: no link was captured" if units else "nothing was captured",
+            f"nothing to build: {what}",
             file=str(build.path),
-            remedy="build the project once with `lp-wrap`, as in `lp-wrap make`",
+            remedy="build the project once with lp-wrap, as in `lp-wrap make`",
         )
-    return Plan(tuple(units), archives, programs)
+    tops: list[Part] = [*programs.values(), *archives.values()]
+    units = {
+        part.unit.id: part.unit
+        for top in tops
+        for part in parts_of(top)
+        if isinstance(part, UnitPart)
+    }
+    _check_captured(build, units)
+    return Plan(programs, archives, tuple(units[name] for name in sorted(units)))
 
 
-def _add_members(archives: dict[str, Archive], step: dict[str, Any], parts: list[Part]) -> None:
-    """`ar r` replaces members of the same name and appends others."""
-    archive = archives.setdefault(step["output"], Archive(step["output"], []))
-    names = [Path(item["path"]).name for item in step["inputs"]]
-    known = {_name(member): index for index, member in enumerate(archive.members)}
-    for name, new in zip(names, parts, strict=True):
-        if name in known and parts.count(new) == 1 and names.count(name) == 1:
-            archive.members[known[name]] = new
-        else:
-            archive.members.append(new)
+def parts_of(part: Part) -> Iterator[Part]:
+    """`part` and all that it is made of."""
+    yield part
+    if isinstance(part, ArchivePart):
+        for _, member in part.members:
+            yield from parts_of(member)
+    elif isinstance(part, StepPart):
+        for _, source in part.inputs:
+            yield from parts_of(source)
 
 
-def _name(part: Part) -> str:
-    if part.unit is not None:
-        return Path(part.unit.object).name
-    return Path(part.archive or part.path).name
+class _Planner:
+    def __init__(self, build: BuildDir) -> None:
+        self.build = build
+        self.store = Store(build)
+        self.units = {unit.id: unit for unit in load_units(build)}
+        self.steps = {(step.id, step.digest): step for step in load_steps(build)}
+
+    def is_program(self, step: Step) -> bool:
+        """Whether a step leaves an executable: a link, or a conversion of one (strip)."""
+        if step.kind == "convert":
+            before = self._producer(step.inputs[0].digest, step.inputs[0].path)
+            return before is not None and self.is_program(before)
+        return step.kind == "link"
+
+    def _producer(self, digest: str, path: str) -> Step | None:
+        origin = self.store.origin(digest, path)
+        if origin is None or origin.kind != "step":
+            return None
+        return self.steps.get((origin.id, digest))
+
+    def part(self, path: str, digest: str) -> Part:
+        """What a step read as `path` with this content. Raises LakePlacidError when it is gone."""
+        origin = self.store.origin(digest, path)
+        if origin is not None and origin.kind == "unit" and origin.id in self.units:
+            return UnitPart(self.units[origin.id])
+        step = self._producer(digest, path)
+        if step is not None:
+            return self.step(step)
+        listing = self.store.listing(digest)
+        if listing is not None:
+            return self.archive(path, digest, listing)
+        copy = self.store.copy_of(digest)
+        for candidate in (copy, Path(path)):
+            if candidate.is_file():
+                return FilePart(candidate)
+        raise LakePlacidError(
+            "an input of the captured build is gone, and nothing captured can make it again",
+            file=path,
+            remedy="build the project once more with lp-wrap, from clean",
+        )
+
+    def step(self, step: Step) -> StepPart:
+        """A step with its inputs."""
+        inputs = tuple(
+            ((item.word, item.piece), self.part(item.path, item.digest)) for item in step.inputs
+        )
+        return StepPart(step, inputs)
+
+    def archive(self, path: str, digest: str, listing: list[tuple[str, str]]) -> ArchivePart:
+        """An archive with its members."""
+        members = tuple((name, self.part(name, member)) for name, member in listing)
+        return ArchivePart(os.path.basename(path), digest, members)
 
 
-def _link(step: dict[str, Any], part: Any, archives: dict[str, Archive]) -> Link:
-    cwd = step["cwd"]
-    inputs = {str(Path(i["path"])): part(i) for i in step["inputs"]}
-    by_word: dict[str, Part] = {}
-    folders: list[Path] = []
-    for word in step["argv"][1:]:
-        full = str(Path(cwd, word).resolve()) if not word.startswith("-") else ""
-        given = str(Path(cwd) / word) if not word.startswith("-") else ""
-        for name in (given, full):
-            if name in inputs:
-                by_word[word] = inputs[name]
-        if word.startswith("-L") and len(word) > 2:
-            folders.append(Path(cwd) / word[2:])
-        if word.startswith("-l"):
-            for folder in folders:
-                candidate = str((folder / f"lib{word[2:]}.a").resolve())
-                found = next((a for a in archives if str(Path(a).resolve()) == candidate), None)
-                shared = (folder / f"lib{word[2:]}.so").exists()
-                if found is not None and not shared:
-                    by_word[word] = Part(archive=found)
-    return Link(step["output"], cwd, tuple(step["argv"]), by_word, step["kind"] == "relocatable")
+def _check_captured(build: BuildDir, units: dict[str, Unit]) -> None:
+    """Raise LakePlacidError when a file of a unit that is needed is gone."""
+    for unit in units.values():
+        needed = [unit.plain_object(build)]
+        if not unit.plain:
+            needed.append(unit.preprocessed(build))
+        for path in needed:
+            if not path.is_file():
+                raise LakePlacidError(
+                    f"what was captured of {unit.source} is gone",
+                    file=str(path),
+                    remedy="build the project once more with lp-wrap, from clean",
+                )

@@ -1,4 +1,4 @@
-"""`lp unit`: make the object of one captured unit again; SCons calls this, several at a time."""
+"""Make the object of one captured unit again; SCons runs this, several at a time."""
 
 from __future__ import annotations
 
@@ -8,38 +8,67 @@ import shutil
 import sys
 from pathlib import Path
 
+from lp_build.config import is_function
 from lp_build.errors import LakePlacidError
 from lp_build.layout import find_build_dir
 from lp_build.profile.manifest import load_manifest
-from lp_build.wrapper.capture import load_units, report
+from lp_build.wrapper.capture import Unit, load_sites, load_unit, problem_of, report
 from lp_build.wrapper.environment import Session
-from lp_build.wrapper.treat import specialize
+from lp_build.wrapper.files import file_digest
+from lp_build.wrapper.treat import Treated, defined_functions, specialize
 
 
 def main(argv: list[str]) -> int:
-    """Write the unit's object to the target: specialised where it can be, else the plain one."""
-    parser = argparse.ArgumentParser(prog="lp unit")
+    """Write the unit's object to the target, specialised where it can be, else the plain one.
+    Raises LakePlacidError when what was captured is damaged, and when the unit of the request
+    function can't be specialised: nothing would run in Elite."""
+    parser = argparse.ArgumentParser(prog="lp_build.rebuild.unit")
     parser.add_argument("id")
     parser.add_argument("target", type=Path)
     parser.add_argument("--stress", action="store_true")
     arguments = parser.parse_args(argv)
     build = find_build_dir(Path.cwd(), os.environ)
-    unit = next(u for u in load_units(build) if u.id == arguments.id)
+    unit = load_unit(build.units / arguments.id / "unit.json")
     session = Session("specialize", build, unit.compiler, arguments.stress)
-    source = unit.plain_object(build)
+    treated = Treated(None)
     if not unit.plain:
-        try:
-            treated = specialize(session, unit, load_manifest(build.manifest))
-            source = treated.object or source
-        except LakePlacidError as error:
-            where, line = error.file or unit.source, error.line or 1
-            report(build, "specialize", where, line, error.message)
-            print(f"lp: note: {where}:{line}: compiled plainly: {error.message}", file=sys.stderr)
-    if not source.exists():
-        raise LakePlacidError(
-            "what was captured of this unit is gone",
-            file=str(source),
-            remedy="build the project once more with lp-wrap",
-        )
+        treated = _specialize(session, unit)
+    source = treated.object or unit.plain_object(build)
     shutil.copyfile(source, arguments.target)
     return 0
+
+
+def _specialize(session: Session, unit: Unit) -> Treated:
+    build = session.build
+    text = unit.preprocessed(build)
+    if file_digest(text) != unit.text:
+        raise LakePlacidError(
+            f"this is not the text that was captured of {unit.source}",
+            file=str(text),
+            remedy="build the project once more with lp-wrap, from clean",
+        )
+    try:
+        manifest, defined = load_manifest(build.manifest), defined_functions(build)
+        treated = specialize(session, unit, manifest, defined)
+    except Exception as error:
+        # As in a wrapped build, the plain object stands for a unit that our passes can't handle.
+        if _has_request(session, unit):
+            raise
+        report(build, "build", unit.id, [problem_of(error, unit.source)])
+        return Treated(None)
+    report(build, "build", unit.id, treated.problems)
+    return treated
+
+
+def _has_request(session: Session, unit: Unit) -> bool:
+    sites = load_sites(session.build, unit)
+    functions = sites.functions if sites else ()
+    return any(is_function(session.config.request, f.file, f.name) for f in functions)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except LakePlacidError as failure:
+        print(f"lp: {failure}", file=sys.stderr)
+        sys.exit(1)

@@ -1,27 +1,29 @@
-"""What a wrapped build leaves in `.lp/`: units, and the steps that put them together."""
+"""What a wrapped build leaves in `.lp/` of each translation unit, and the report of problems."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
-from lp_build.source.model import UnitSites
-from lp_build.wrapper.files import append_json, write_whole
+from lp_build.source.model import Problem, UnitSites
+from lp_build.wrapper.files import append_json, digest_of, write_whole
 
 
 @dataclass(frozen=True)
 class Unit:
     """One captured translation unit.
 
-    object: where the build wants it (absolute). flags: for compiling what is preprocessed.
-    plain: why our passes leave it alone ("" if they don't). digests: of the objects that stood at
-    `object`, so that copies (as libtool makes them) are known again.
+    source: as the command named it, in folder cwd. object: where the build wants it (absolute).
+    argv: the command, without the compiler (words: ccache gcc). flags: for compiling the edited,
+    preprocessed text. debug, coverage: whether the command asks for these. plain: why our passes
+    leave the unit alone ("" if they don't). text: digest of the preprocessed text. elite: Elite
+    functions in the object that the wrapped build made.
     """
 
     id: str
@@ -31,8 +33,11 @@ class Unit:
     compiler: str
     argv: tuple[str, ...]
     flags: tuple[str, ...]
+    debug: bool = False
+    coverage: bool = False
     plain: str = ""
-    digests: tuple[str, ...] = ()
+    text: str = ""
+    elite: tuple[str, ...] = ()
 
     def folder(self, build: BuildDir) -> Path:
         """Its folder below `.lp/units/`."""
@@ -40,7 +45,7 @@ class Unit:
 
     def preprocessed(self, build: BuildDir) -> Path:
         """The unit's text as the compiler's -E gave it."""
-        return self.folder(build) / "unit.i"
+        return self.folder(build) / "x.i"
 
     def plain_object(self, build: BuildDir) -> Path:
         """The object as the real compiler made it."""
@@ -50,49 +55,77 @@ class Unit:
 def unit_id(cwd: str, target: str) -> str:
     """A stable folder name for the unit whose object is `target`."""
     full = os.path.normpath(os.path.join(cwd, target))
-    return f"{Path(target).stem[:40]}-{hashlib.sha256(full.encode()).hexdigest()[:12]}"
+    stem = os.path.splitext(os.path.basename(target))[0]
+    return f"{stem[:40]}-{digest_of(os.fsencode(full))[:12]}"
 
 
 def save_unit(build: BuildDir, unit: Unit, sites: UnitSites | None) -> None:
-    """Write `unit.json`, and `sites.json` where the sites are known."""
+    """Write `unit.json`, and `sites.json` where the sites are known. Sites of an earlier phase
+    stay while the unit's text is the same."""
     folder = unit.folder(build)
-    write_whole(folder / "unit.json", json.dumps(asdict(unit), indent=1).encode())
+    kept = folder / "sites.json"
     if sites is not None:
-        write_whole(folder / "sites.json", json.dumps(sites.to_json()).encode())
+        write_whole(kept, json.dumps(sites.to_json()).encode())
+    elif kept.exists() and _text_of(folder / "unit.json") != unit.text:
+        kept.unlink()
+    write_whole(folder / "unit.json", json.dumps(asdict(unit), indent=1).encode())
+
+
+def _text_of(path: Path) -> str:
+    """The digest of the text that a unit had when it was saved; "" when that can't be told."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["text"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def load_unit(path: Path) -> Unit:
+    """Read a `unit.json`. Raises LakePlacidError for a damaged or missing one."""
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for key in ("argv", "flags", "elite"):
+            data[key] = tuple(data[key])
+        return Unit(**data)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise LakePlacidError(
+            f"damaged record of a unit: {error}",
+            file=str(path),
+            remedy="remove .lp/ and build again with lp-wrap",
+        ) from error
 
 
 def load_units(build: BuildDir) -> list[Unit]:
     """All captured units, by id. Raises LakePlacidError for a damaged one."""
-    units: list[Unit] = []
-    for path in sorted(build.units.glob("*/unit.json")):
-        try:
-            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            for key in ("argv", "flags", "digests"):
-                data[key] = tuple(data[key])
-            units.append(Unit(**data))
-        except (ValueError, TypeError, KeyError) as error:
-            raise LakePlacidError(
-                f"damaged record of a unit: {error}",
-                file=str(path),
-                remedy="build again with lp-wrap after removing .lp/",
-            ) from error
-    return units
+    return [load_unit(path) for path in sorted(build.units.glob("*/unit.json"))]
 
 
 def load_sites(build: BuildDir, unit: Unit) -> UnitSites | None:
-    """A unit's functions and sites, if a pass has looked at it."""
+    """A unit's functions and sites, if a pass has looked at it. Raises LakePlacidError for a
+    damaged record."""
     path = unit.folder(build) / "sites.json"
     if not path.exists():
         return None
-    return UnitSites.from_json(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        return UnitSites.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LakePlacidError(
+            f"damaged record of sites: {error}",
+            file=str(path),
+            remedy="remove .lp/ and build again with lp-wrap",
+        ) from error
 
 
-def record_step(build: BuildDir, kind: str, argv: list[str], **more: Any) -> None:
-    """Journal an archive or link step, run in the current folder."""
-    step = {"kind": kind, "cwd": os.getcwd(), "argv": argv, **more}
-    append_json(build.steps, step)
+def report(build: BuildDir, phase: str, unit: str, problems: Sequence[Problem]) -> None:
+    """Note what our passes left alone in a unit, and why."""
+    for problem in problems:
+        append_json(build.report, {"phase": phase, "unit": unit, **asdict(problem)})
 
 
-def report(build: BuildDir, phase: str, file: str, line: int, reason: str) -> None:
-    """Note something that our passes left alone."""
-    append_json(build.report, {"phase": phase, "file": file, "line": line, "reason": reason})
+def problem_of(error: Exception, source: str) -> Problem:
+    """An exception of our passes as a problem of `source`."""
+    if isinstance(error, LakePlacidError):
+        return Problem(error.file or source, error.line or 1, error.message)
+    if isinstance(error, OSError):
+        return Problem(error.filename or source, 1, error.strerror or repr(error))
+    # A defect of ours: what kind is all that a report can tell.
+    return Problem(source, 1, f"internal error: {error!r}")

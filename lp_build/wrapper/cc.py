@@ -1,7 +1,9 @@
 """`lp cc`: one compiler command in a phase.
 
-The user's own command always runs first, as it is: its diagnostics, status, outputs and dependency
-files are the real ones. Then each C object that our passes can treat is replaced by ours.
+The user's own command always runs, as it is: its diagnostics, status, outputs and dependency files
+are the real ones. Beside it, each C source that our passes can treat goes through them; when both
+have succeeded, our object takes the place of the plain one, which is kept. Whatever goes wrong in
+our part, the plain object stands, and the report says why.
 """
 
 from __future__ import annotations
@@ -9,145 +11,210 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lp_build.errors import LakePlacidError
-from lp_build.wrapper.capture import Unit, record_step, report, save_unit, unit_id
+from lp_build.source.model import Problem, UnitSites
+from lp_build.wrapper.capture import Unit, problem_of, report, save_unit, unit_id
 from lp_build.wrapper.environment import Session, current_session
-from lp_build.wrapper.files import file_digest
-from lp_build.wrapper.invocation import Input, Invocation, parse_invocation
-from lp_build.wrapper.link import link
-from lp_build.wrapper.treat import treat
-
-
-def run(command: Sequence[str]) -> int:
-    """Run a command with our standard streams; its exit status, 128 + n for signal n."""
-    try:
-        status = subprocess.run(command, check=False).returncode
-    except OSError as error:
-        print(f"lp-cc: cannot run {command[0]}: {error.strerror}", file=sys.stderr)
-        return 127
-    return 128 - status if status < 0 else status
+from lp_build.wrapper.files import digest_of, file_digest
+from lp_build.wrapper.invocation import Invocation, parse_invocation
+from lp_build.wrapper.process import Visible, exit_status, passing_signals, run
+from lp_build.wrapper.provenance import Origin, Store
 
 
 def main(argv: list[str]) -> int:
-    """One compiler command; the real compiler's exit status."""
+    """One compiler command; the real compiler's exit status. Raises LakePlacidError for an unknown
+    phase."""
     session = current_session()
-    invocation = parse_invocation(argv)
-    if invocation.stage == "object":
-        return _compile(session, invocation)
-    if invocation.stage == "link" and not invocation.shared:
-        return _link(session, invocation)
-    return run([session.compiler, *argv])
+    name = os.path.basename(session.compiler_words[-1])
+    invocation = parse_invocation(argv, cplusplus="++" in name)
+    if invocation.unusual or invocation.stage not in ("object", "link"):
+        status = run([*session.compiler_words, *argv])
+    elif invocation.stage == "object":
+        status = _compile(session, invocation)
+    else:
+        status = _link(session, invocation)
+    return exit_status(status)
+
+
+@dataclass
+class _Job:
+    """A source on its way through the passes, beside the real compile."""
+
+    unit: Unit
+    treatment: str = ""
+    prepared: Path | None = None
+    sites: UnitSites | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 def _compile(session: Session, invocation: Invocation) -> int:
-    status = run([session.compiler, *invocation.argv])
+    jobs = [
+        _Job(_unit(session, invocation, source.path, invocation.object_for(source.path)))
+        for source in invocation.sources
+    ]
+    visible = Visible([*session.compiler_words, *invocation.argv])
+    with passing_signals(visible):
+        finish = [_guarded(session, job, invocation) for job in jobs if _is_object(job.unit)]
+        status = visible.wait()
     if status == 0:
-        for source in invocation.sources:
-            _replace_object(session, invocation, source, invocation.object_for(source.path))
+        for done in finish:
+            done()
     return status
 
 
-def _replace_object(
-    session: Session, invocation: Invocation, source: Input, target: str
-) -> Unit | None:
-    """Capture a unit whose plain object stands at `target`, and put ours in its place."""
-    if target == os.devnull or not Path(target).is_file():
-        return None
-    unit = Unit(
-        id=unit_id(os.getcwd(), target),
-        cwd=os.getcwd(),
-        source=source.path,
-        object=os.path.abspath(target),
+def _is_object(unit: Unit) -> bool:
+    """Whether an output may be a file that we can look after (not /dev/null, not a pipe)."""
+    return os.path.isfile(unit.object) or not os.path.exists(unit.object)
+
+
+def _unit(session: Session, invocation: Invocation, source: str, target: str) -> Unit:
+    cwd = os.getcwd()
+    return Unit(
+        id=unit_id(cwd, target),
+        cwd=cwd,
+        source=source,
+        object=os.path.normpath(os.path.join(cwd, target)),
         compiler=session.compiler,
         argv=invocation.argv,
-        flags=tuple(invocation.compile_flags()),
+        flags=tuple(invocation.edited_flags()),
+        debug=invocation.debug,
+        coverage=invocation.coverage,
         plain=invocation.plain,
     )
+
+
+def _guarded(session: Session, job: _Job, invocation: Invocation) -> Callable[[], None]:
+    """Do our part beside the real compile. Returns what is left to do when that has succeeded."""
+
+    def finish() -> None:
+        try:
+            _finish(session, job)
+        except (OSError, LakePlacidError) as error:
+            _note(session, job.unit, problem_of(error, job.unit.source))
+
     try:
-        unit = _capture(session, invocation, unit, target)
+        _prepare(session, job, invocation)
     except Exception as error:
-        # Whatever goes wrong in our passes, the plain object stands: a build never fails by us.
-        _note(session, unit, error)
-    return unit
+        # A defect of ours, too, leaves the plain object, and shows in the report.
+        job.problems = (*job.problems, problem_of(error, job.unit.source))
+    return finish
 
 
-def _capture(session: Session, invocation: Invocation, unit: Unit, target: str) -> Unit:
-    folder = unit.folder(session.build)
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(target, unit.plain_object(session.build))
-    unit = replace(unit, digests=(file_digest(Path(target)),))
-    sites = None
+def _prepare(session: Session, job: _Job, invocation: Invocation) -> None:
+    build, unit = session.build, job.unit
+    unit.folder(build).mkdir(parents=True, exist_ok=True)
     if unit.plain:
-        report(session.build, session.phase, unit.source, 1, unit.plain)
-    else:
-        preprocess(session.compiler, invocation, unit, unit.preprocessed(session.build))
-        if session.phase != "capture":
-            treated = treat(session, unit)
-            sites = treated.sites
-            if treated.object is not None:
-                shutil.copyfile(treated.object, target)
-                unit = replace(unit, digests=(*unit.digests, file_digest(Path(target))))
-    save_unit(session.build, unit, sites)
-    return unit
+        job.problems = (Problem(_name(session, unit), 1, unit.plain),)
+        return
+    preprocess(session.compiler_words, invocation, unit, unit.preprocessed(build))
+    job.unit = replace(unit, text=file_digest(unit.preprocessed(build)))
+    if session.phase == "capture":
+        return
+    from lp_build.wrapper.treat import treat
+
+    treated = treat(session, unit)
+    job.problems = treated.problems
+    job.unit = replace(job.unit, elite=treated.elite)
+    job.prepared = treated.object
+    job.treatment = session.treatment if treated.object is not None else ""
+    job.sites = treated.sites
 
 
-def preprocess(compiler: str, invocation: Invocation, unit: Unit, target: Path) -> None:
-    """Write the unit's preprocessed text. Its diagnostics were given by the real compile."""
-    # -U: a macro that gcc sets for optimisation stays; only our own output file differs.
-    command = [compiler, *invocation.preprocess_flags(), "-E", unit.source, "-o", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _name(session: Session, unit: Unit) -> str:
+    return session.build.relative(unit.source, unit.cwd)
+
+
+def preprocess(
+    compiler: Sequence[str], invocation: Invocation, unit: Unit, target: Path
+) -> None:
+    """Write the unit's preprocessed text; what there is to say about it, the real compile says."""
+    command = [*compiler, *invocation.preprocess_flags(), "-w", "-E"]
+    command += ["-x", "c", unit.source, "-o", str(target)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip()
         raise LakePlacidError(
-            f"it cannot be preprocessed alone: {done.stderr.strip()[-400:]}",
+            f"it cannot be preprocessed alone: {said[-400:]}",
             file=unit.source,
             remedy="it is compiled plainly",
         )
 
 
-def _note(session: Session, unit: Unit, error: Exception) -> None:
-    """A unit that our passes can't handle is compiled plainly, and reported."""
-    where = error.file if isinstance(error, LakePlacidError) and error.file else unit.source
-    line = error.line if isinstance(error, LakePlacidError) and error.line else 1
-    reason = error.message if isinstance(error, LakePlacidError) else repr(error)
+def _finish(session: Session, job: _Job) -> None:
+    """The plain object is there: keep it, and put ours in its place."""
+    build, unit = session.build, job.unit
+    target = Path(unit.object)
+    if not target.is_file():
+        return
+    if job.problems:
+        report(build, session.phase, unit.id, job.problems)
+    data = target.read_bytes()
+    shutil.copyfile(target, unit.plain_object(build))
+    store = Store(build)
+    store.record(digest_of(data), Origin("unit", unit.id, unit.object))
+    if job.prepared is not None:
+        ours = job.prepared.read_bytes()
+        origin = Origin("unit", unit.id, unit.object, job.treatment)
+        store.record(digest_of(ours), origin)
+        target.write_bytes(ours)
+    save_unit(build, unit, job.sites)
+
+
+def _note(session: Session, unit: Unit, problem: Problem) -> None:
+    from lp_build.wrapper.link import print_unwritable
+
     try:
-        report(session.build, session.phase, where, line, reason)
-    except OSError as failure:
-        print(f"lp-cc: warning: {session.build.path}: {failure.strerror}", file=sys.stderr)
-    print(f"lp-cc: note: {where}:{line}: compiled plainly: {reason}", file=sys.stderr)
+        report(session.build, session.phase, unit.id, [problem])
+    except OSError as error:
+        print_unwritable(session.build, error)
 
 
 def _link(session: Session, invocation: Invocation) -> int:
     """Link, sources compiled on the way where the command names any."""
-    if not invocation.sources or invocation.plain:
-        return link(session, invocation, list(invocation.argv))
-    status = run([session.compiler, *invocation.argv])
-    if status != 0:
+    from lp_build.wrapper.link import driver_command, link
+
+    command = driver_command(session, invocation)
+    languages = {i.language for i in invocation.inputs}
+    if "c" not in languages or not languages <= {"c", "link"} or not command.program:
+        return link(session, command)
+    # First what was asked for, plainly: diagnostics, dependency files, and the program.
+    status = link(session, replace(command, program=False))
+    objects = _compile_parts(session, invocation) if status == 0 else None
+    if objects is None:
         return status
+    words = [
+        objects[group.input.path] if group.input and group.input.path in objects else word
+        for group in invocation.groups
+        if group.kind != "language"
+        for word in group.words
+    ]
+    link(session, replace(driver_command(session, parse_invocation(words)), ran=True))
+    return 0
+
+
+def _compile_parts(session: Session, invocation: Invocation) -> dict[str, str] | None:
+    """Objects for the sources of a command that compiles and links, as a command of its own for
+    each would have made them; None where one can't be made."""
     objects: dict[str, str] = {}
-    for source in invocation.sources:
-        target = unit_object(session, invocation, source)
-        flags = [w for g in invocation.without_inputs() for w in g]
-        command = [session.compiler, *flags, "-w", "-c", source.path, "-o", str(target)]
-        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-            return 0  # the program that the real compiler linked stands
-        as_object = replace(invocation, stage="object", output=str(target))
-        _replace_object(session, as_object, source, str(target))
-        objects[source.path] = str(target)
-    words = [objects.get(word, word) for word in invocation.words if word not in ("-x", "c")]
-    return link(session, parse_invocation(words), words)
-
-
-def unit_object(session: Session, invocation: Invocation, source: Input) -> Path:
-    """Where the object of a source lies that the command never shows to its user."""
-    name = f"{os.path.abspath(invocation.output or 'a.out')}:{source.path}"
     folder = session.build.path / "objects"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{unit_id(os.getcwd(), name)}.o"
-
-
-__all__ = ["main", "preprocess", "record_step", "run"]
+    for source in invocation.sources:
+        name = f"{os.path.abspath(invocation.output or 'a.out')}:{source.path}"
+        target = folder / f"{unit_id(os.getcwd(), name)}-{Path(source.path).stem}.o"
+        flags = invocation.object_flags()
+        words = [*flags, "-c", "-x", "c", source.path, "-o", str(target)]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            command = [*session.compiler_words, *words, "-w"]
+            if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+                return None
+        except OSError:
+            return None
+        part = parse_invocation(words)
+        job = _Job(_unit(session, part, source.path, str(target)))
+        _guarded(session, job, part)()
+        objects[source.path] = str(target)
+    return objects

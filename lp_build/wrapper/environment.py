@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from lp_build.config import Config, load_config
@@ -12,20 +13,36 @@ from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir, find_build_dir
 
 PHASES = ("scout", "specialize", "capture")
+# What a treated object may be, as provenance tells it.
+SCOUT, ELITE, STRESS = "scout", "elite", "stress"
 
 
 @dataclass(frozen=True)
 class Session:
-    """One wrapped build: its phase, its `.lp/`, and the real compiler."""
+    """One wrapped build: its phase, its `.lp/`, and the real compiler (it may be several words,
+    as `ccache gcc`)."""
 
     phase: str
     build: BuildDir
     compiler: str
     stress: bool
 
+    @cached_property
     def config(self) -> Config:
         """`lp.toml`. Raises LakePlacidError as `load_config` does."""
         return load_config(self.build.config)
+
+    @property
+    def compiler_words(self) -> list[str]:
+        """The real compiler as the beginning of a command."""
+        return self.compiler.split()
+
+    @property
+    def treatment(self) -> str:
+        """What this phase makes of an object: "scout", "elite", "stress", or "" for capture."""
+        if self.phase == "specialize":
+            return STRESS if self.stress else ELITE
+        return SCOUT if self.phase == "scout" else ""
 
 
 def real_compiler(environ: Mapping[str, str]) -> str:
@@ -33,8 +50,16 @@ def real_compiler(environ: Mapping[str, str]) -> str:
     return environ.get("LP_CC") or environ.get("LP_REAL_CC") or "cc"
 
 
-def current_session() -> Session:
-    """The session that the environment describes. Raises LakePlacidError for an unknown phase."""
+def without_shims(environ: Mapping[str, str]) -> str:
+    """PATH less our shims (lp-cc has taken them out already; other tools have not)."""
+    shims = environ.get("LP_SHIMS", "")
+    folders = environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if not shims or folder != shims)
+
+
+def current_session(compiler: str | None = None) -> Session:
+    """The session that the environment describes; compiler: other than `real_compiler` says.
+    Raises LakePlacidError for an unknown phase."""
     phase = os.environ.get("LP_PHASE", "")
     if phase not in PHASES:
         raise LakePlacidError(
@@ -43,6 +68,6 @@ def current_session() -> Session:
     return Session(
         phase,
         find_build_dir(Path.cwd(), os.environ),
-        real_compiler(os.environ),
+        compiler or real_compiler(os.environ),
         os.environ.get("LP_STRESS") == "1",
     )

@@ -26,17 +26,22 @@ def locked(path: Path) -> Iterator[None]:
 
 def append_json(path: Path, record: Mapping[str, Any]) -> None:
     """Append one line to a journal."""
-    with locked(path.with_suffix(path.suffix + ".lock")), path.open("a", encoding="utf-8") as out:
-        out.write(json.dumps(record, sort_keys=True) + "\n")
+    line = (json.dumps(record, sort_keys=True) + "\n").encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab", buffering=0) as out:
+        fcntl.flock(out, fcntl.LOCK_EX)
+        out.write(line)
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """All lines of a journal; none if there is no journal. Raises LakePlacidError for a line that
     isn't JSON."""
-    if not path.exists():
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
         return []
     out: list[dict[str, Any]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         try:
             out.append(json.loads(line))
         except json.JSONDecodeError as error:
@@ -44,27 +49,34 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
                 f"damaged journal: {error}",
                 file=str(path),
                 line=number,
-                remedy="build again with lp-wrap after removing .lp/",
+                remedy="remove .lp/ and build again with lp-wrap",
             ) from error
     return out
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that no reader ever sees half of it."""
+def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Write a file so that no reader ever sees half of it. mode: permissions, else the umask's."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as out:
             out.write(data)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
+        if mode is None:
+            mask = os.umask(0)
+            os.umask(mask)
+            mode = 0o666 & ~mask
+        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
 
 
+def digest_of(data: bytes) -> str:
+    """sha256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def file_digest(path: Path) -> str:
     """sha256 of a file's bytes, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return digest_of(path.read_bytes())

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 
 from lp_build.wrapper.options import (
+    COVERAGE,
+    DIAGNOSTICS,
+    KEPT_W,
     LANGUAGES,
     NEGATIONS,
+    NOT_PREPROCESS,
     PLAIN,
-    PLAIN_PREFIXES,
-    PREPROCESS_ALONE,
-    PREPROCESS_SEPARATE,
+    PREPROCESSED,
+    PREPROCESSED_EXACT,
     SEPARATE,
     STAGES,
+    UNUSUAL,
 )
+from lp_build.wrapper.response import expand
 
 
 @dataclass(frozen=True)
@@ -29,144 +33,199 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Group:
+    """An option with its argument, or an input. kind: "option", "input", "output", "stage",
+    "language" (-x)."""
+
+    words: tuple[str, ...]
+    kind: str
+    input: Input | None = None
+
+
+@dataclass(frozen=True)
 class Invocation:
     """One compiler command.
 
-    argv: as given, without the compiler. words: the same with response files read. stage:
-    "preprocess", "assembly", "object", "check" or "link". plain: why our passes leave it alone.
+    argv: as given, without the compiler. groups: the same with response files read. stage:
+    "preprocess", "assembly", "object", "check" or "link". unusual: a word that makes us leave the
+    whole command to the real compiler. plain: why our passes leave its sources alone.
     """
 
     argv: tuple[str, ...]
-    words: tuple[str, ...]
-    inputs: tuple[Input, ...]
+    groups: tuple[Group, ...]
     output: str | None
     stage: str
+    unusual: str
     plain: str
-    shared: bool
-    relocatable: bool
-    no_library: bool
+
+    @property
+    def words(self) -> list[str]:
+        """The words, response files read."""
+        return [word for group in self.groups for word in group.words]
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """All inputs in their order."""
+        return tuple(group.input for group in self.groups if group.input is not None)
 
     @property
     def sources(self) -> tuple[Input, ...]:
-        """C sources that our passes could treat."""
+        """C sources."""
         return tuple(i for i in self.inputs if i.language == "c")
+
+    @cached_property
+    def options(self) -> frozenset[str]:
+        """The options' first words."""
+        return frozenset(group.words[0] for group in self.groups if group.kind == "option")
+
+    @property
+    def shared(self) -> bool:
+        """Whether a shared library is linked."""
+        return bool(self.options & {"-shared", "--shared", "-Wl,-shared", "-Wl,--shared"})
+
+    @property
+    def relocatable(self) -> bool:
+        """Whether objects are linked into one object."""
+        return bool(self.options & {"-r", "-Wl,-r", "-Wl,-i", "-Wl,--relocatable"})
+
+    @property
+    def no_library(self) -> bool:
+        """Whether a program without the C library is linked."""
+        return bool(self.options & {"-nostdlib", "-nodefaultlibs", "-nolibc", "-nostartfiles"})
+
+    @property
+    def coverage(self) -> bool:
+        """Whether the compiler puts in coverage counters."""
+        return bool(self.options & COVERAGE)
+
+    @property
+    def debug(self) -> bool:
+        """Whether debug information was asked for (the last -g option counts)."""
+        last = ""
+        for group in self.groups:
+            word = group.words[0]
+            if group.kind == "option" and word.startswith("-g") and _is_debug_level(word):
+                last = word
+        return last not in ("", "-g0")
 
     def object_for(self, source: str) -> str:
         """Where the real compiler puts the object of `source` with -c."""
-        return self.output or Path(source).stem + ".o"
+        return self.output or os.path.splitext(os.path.basename(source))[0] + ".o"
 
-    def without_inputs(self) -> Iterator[tuple[str, ...]]:
-        """The words less inputs, -o, and the stage; an option and its argument come together."""
-        names = {i.path for i in self.inputs}
-        position = 0
-        while position < len(self.words):
-            word = self.words[position]
-            taken = 2 if word in SEPARATE and position + 1 < len(self.words) else 1
-            group = self.words[position : position + taken]
-            position += taken
-            if word == "-o" or (word.startswith("-o") and len(word) > 2 and taken == 1):
-                continue
-            if word in STAGES or (taken == 1 and word in names) or word == "-x":
-                continue
-            if word.startswith("-x") and word[2:3].isalpha() and taken == 1:
-                continue
-            yield group
+    def select(self, keep: Callable[[Group], bool]) -> list[str]:
+        """The options (no inputs, -o, -x or stage) that `keep` lets through."""
+        return [
+            word
+            for group in self.groups
+            if group.kind == "option" and keep(group)
+            for word in group.words
+        ]
 
     def preprocess_flags(self) -> list[str]:
         """Flags for a -E run that writes no dependency file and keeps no temporaries."""
-        out: list[str] = []
-        for group in self.without_inputs():
-            word = group[0]
-            if word.startswith(("-M", "-save-temps", "--save-temps", "-Wp,-M", "-Wl,", "-Wa,")):
-                continue
-            if word in ("-l", "-L", "-Xlinker", "-pipe") or word.startswith(("-l", "-L")):
-                continue
-            out += group
-        return out
 
-    def compile_flags(self) -> list[str]:
-        """Flags for compiling what is preprocessed already."""
-        out: list[str] = []
-        for group in self.without_inputs():
-            word = group[0]
-            if word in PREPROCESS_ALONE or word.startswith(("-Wp,", "-Wl,", "-save-temps")):
-                continue
-            if word in PREPROCESS_SEPARATE or word in ("-l", "-L", "-Xlinker"):
-                continue
-            if len(group) == 1 and word.startswith(("-I", "-D", "-U", "-l", "-L", "-M", "-A")):
-                continue
-            if word.startswith(("-include", "-imacros", "-isystem", "-iquote", "-idirafter")):
-                continue
-            out += group
-        return out
+        def keep(group: Group) -> bool:
+            word = group.words[0]
+            return not word.startswith(NOT_PREPROCESS) and not word.startswith("-Wp,-M")
 
+        return self.select(keep)
 
-def expand(argv: Sequence[str], depth: int = 0) -> list[str]:
-    """Read response files (`@file`, nested, quoted as libiberty does); one that can't be read
-    stays a word, as in gcc."""
-    words: list[str] = []
-    for word in argv:
-        if word.startswith("@") and len(word) > 1 and depth < 32:
-            try:
-                text = Path(word[1:]).read_text(encoding="utf-8", errors="surrogateescape")
-            except OSError:
-                words.append(word)
-                continue
-            words += expand(shlex.split(text), depth + 1)
-        else:
-            words.append(word)
-    return words
+    def object_flags(self) -> list[str]:
+        """Flags for compiling a source of this command once more, to another place and with no
+        outputs beside the object."""
+
+        def keep(group: Group) -> bool:
+            word = group.words[0]
+            return not word.startswith(("-M", "-Wp,-M", "-Wl,", "-Xlinker", "-l", "-L"))
+
+        return self.select(keep)
+
+    def edited_flags(self) -> list[str]:
+        """Flags for compiling our edited, preprocessed text, silently."""
+
+        def keep(group: Group) -> bool:
+            word = group.words[0]
+            if word in PREPROCESSED_EXACT or word.startswith(PREPROCESSED) or word in COVERAGE:
+                return False
+            return word.startswith(KEPT_W) or not word.startswith(DIAGNOSTICS)
+
+        return [*self.select(keep), "-w"]
 
 
-def parse_invocation(argv: Sequence[str]) -> Invocation:
-    """Read a compiler's command line (without the compiler itself)."""
-    words = expand(argv)
-    inputs: list[Input] = []
-    output: str | None = None
-    stage = "link"
+def _is_debug_level(word: str) -> bool:
+    """Whether a -g option asks for debug information, or for none (and not for a way to write
+    it)."""
+    rest = word[2:]
+    return (
+        rest in ("", "0", "1", "2", "3", "gdb", "full", "line-tables-only", "mlt")
+        or rest.startswith(("dwarf-", "gdb"))
+        or (len(rest) == 7 and rest.startswith("dwarf"))
+        or rest == "dwarf"
+    )
+
+
+def parse_invocation(argv: Sequence[str], *, cplusplus: bool = False) -> Invocation:
+    """Read a compiler's command line (without the compiler itself). cplusplus: the compiler is
+    one to which a `.c` file is C++."""
+    groups = tuple(_groups(expand(argv), cplusplus))
+    stage, output = "link", None
+    for group in groups:
+        if group.kind == "stage":
+            # The earliest stage wins, as in the compiler: -E before -S before -c.
+            stage = min(stage, STAGES[group.words[0]], key=_STAGE_ORDER.index)
+        elif group.kind == "output":
+            output = group.words[1] if len(group.words) == 2 else group.words[0][2:]
+    unusual = next(
+        (g.words[0] for g in groups if g.kind == "option" and g.words[0].startswith(UNUSUAL)), ""
+    )
+    if any(g.words == ("-",) for g in groups):
+        unusual = "-"
+    return Invocation(tuple(argv), groups, output, stage, unusual, _plain(groups))
+
+
+_STAGE_ORDER = ("preprocess", "check", "assembly", "object", "link")
+
+
+def _groups(words: Sequence[str], cplusplus: bool) -> Iterator[Group]:
     language: str | None = None
-    reasons: dict[str, str] = {}
-    shared = relocatable = no_library = False
     position = 0
     while position < len(words):
         word = words[position]
-        argument = words[position + 1] if position + 1 < len(words) else ""
-        position += 2 if word in SEPARATE and argument else 1
-        if word == "-o":
-            output = argument
-        elif word.startswith("-o") and len(word) > 2 and not word.startswith("-object"):
-            output = word[2:]
-        elif word == "-x":
-            language = None if argument == "none" else argument
-        elif word.startswith("-x") and len(word) > 2:
-            language = None if word[2:] == "none" else word[2:]
+        taken = 2 if word in SEPARATE and position + 1 < len(words) else 1
+        group = tuple(words[position : position + taken])
+        position += taken
+        if word == "-o" or (word.startswith("-o") and taken == 1 and len(word) > 2):
+            yield Group(group, "output")
+        elif word == "-x" or (word.startswith("-x") and len(word) > 2 and taken == 1):
+            name = group[1] if taken == 2 else word[2:]
+            language = None if name == "none" else name
+            yield Group(group, "language")
         elif word in STAGES:
-            stage = STAGES[word]
-        elif word == "-":
-            reasons["-"] = "its source comes from standard input"
-            inputs.append(Input(word, language or "other"))
-        elif not word.startswith("-"):
+            yield Group(group, "stage")
+        elif word == "-" or not word.startswith("-"):
             suffix = os.path.splitext(word)[1]
-            inputs.append(Input(word, language or LANGUAGES.get(suffix, "link")))
-        shared = shared or word in ("-shared", "--shared")
-        relocatable = relocatable or word in ("-r", "-Wl,-r", "-Wl,-i")
-        no_library = no_library or word in ("-nostdlib", "-nodefaultlibs", "-nolibc")
-        if word in PLAIN:
-            reasons[word] = PLAIN[word]
-        for prefix, reason in PLAIN_PREFIXES.items():
-            if word.startswith(prefix):
-                reasons[word] = reason
-        for cancelled in NEGATIONS.get(word, ()):
-            reasons.pop(cancelled, None)
-    plain = next((f"{word}: {reason}" for word, reason in reasons.items()), "")
-    return Invocation(
-        tuple(argv),
-        tuple(words),
-        tuple(inputs),
-        output,
-        stage,
-        plain,
-        shared,
-        relocatable,
-        no_library,
-    )
+            found = language or LANGUAGES.get(suffix, "link")
+            if cplusplus and language is None and found == "c":
+                found = "c++"
+            yield Group(group, "input", Input(word, found))
+        else:
+            yield Group(group, "option")
+
+
+def _plain(groups: Sequence[Group]) -> str:
+    """Why our passes leave the sources alone: the first reason that no later option takes back."""
+    reasons: dict[str, str] = {}
+    for group in groups:
+        word = group.words[0]
+        if group.kind != "option":
+            continue
+        name = word.partition("=")[0] + "="
+        cancelled = NEGATIONS.get(word)
+        if cancelled is not None:
+            for other in cancelled:
+                reasons.pop(other, None)
+        elif word in PLAIN or name in PLAIN:
+            key = word if word in PLAIN else name
+            reasons.pop(key, None)
+            reasons[key] = f"{word}: {PLAIN[key]}"
+    return next(iter(reasons.values()), "")

@@ -5,53 +5,18 @@ from __future__ import annotations
 # Options whose argument is the next word.
 SEPARATE = frozenset(
     "-o -x -include -imacros -I -L -D -U -MF -MT -MQ -isystem -iquote -idirafter -iprefix "
-    "-iwithprefix -iwithprefixbefore -isysroot -imultilib -Xlinker -Xassembler -Xpreprocessor "
-    "-Xclang -l -z -T -Ttext -Tdata -Tbss -u -e -aux-info -A -B -b -V -G --param -target "
-    "-mllvm -dumpbase -dumpbase-ext -dumpdir -wrapper -specs -framework -h -rpath".split()
+    "-iwithprefix -iwithprefixbefore -isysroot -imultilib -iframework -F -Xlinker -Xassembler "
+    "-Xpreprocessor -Xclang -Xanalyzer -l -z -T -Ttext -Tdata -Tbss -u -e -aux-info -A -B "
+    "--param -target --target --sysroot -mllvm -dumpbase -dumpbase-ext -dumpdir -wrapper -specs "
+    "-gcc-toolchain --output --include --include-directory --define-macro --language "
+    "--library-directory --undefine-macro --serialize-diagnostics -install_name".split()
 )
-# Options that preprocessing has done already; these take a word, joined or next.
-PREPROCESS_SEPARATE = (
-    "-include -imacros -I -D -U -MF -MT -MQ -isystem -iquote -idirafter -iprefix -iwithprefix "
-    "-iwithprefixbefore -isysroot -imultilib -A -Xpreprocessor"
-).split()
-PREPROCESS_ALONE = frozenset(
-    "-M -MM -MD -MMD -MG -MP -E -P -C -CC -H -undef -nostdinc -I- -trigraphs".split()
+# Long forms of gcc's driver that we would have to know in two ways: such commands stay as they are.
+UNUSUAL = (
+    *("--output", "--language", "--compile", "--assemble", "--preprocess", "--include"),
+    *("--define-macro", "--undefine-macro", "--include-directory", "--library-directory"),
+    *("-wrapper", "-fplugin", "-no-integrated-cpp", "-save-temps", "--save-temps"),
 )
-# What our passes leave alone, and why (shown by reports).
-PLAIN = {
-    "-fsyntax-only": "it only checks",
-    "-ffreestanding": "a free-standing program has no runtime to stand on",
-    "-nostdlib": "a program without its library has no runtime to stand on",
-    "--coverage": "coverage counters would count both sides",
-    "-fprofile-arcs": "coverage counters would count both sides",
-    "-ftest-coverage": "coverage counters would count both sides",
-    "-pg": "profiling calls stand where frames can't be described",
-    "-finstrument-functions": "its calls would be made on both sides",
-    "-m32": "only 64-bit code can be Elite",
-    "-m16": "only 64-bit code can be Elite",
-    "-mx32": "only 64-bit code can be Elite",
-    "-fPIC": "it is compiled for a shared library",
-    "-fpic": "it is compiled for a shared library",
-    "-fsplit-stack": "split stacks can't move to a slot",
-}
-PLAIN_PREFIXES = {
-    "-fsanitize=": "a sanitizer keeps its own account of memory and stacks",
-    "-fprofile-": "profile counters would count both sides",
-    "-fxray": "its sleds would be patched on both sides",
-}
-# What turns an earlier one of the above off again.
-NEGATIONS = {
-    "-fno-PIC": ("-fPIC", "-fpic"),
-    "-fno-pic": ("-fPIC", "-fpic"),
-    "-fPIE": ("-fPIC", "-fpic"),
-    "-fpie": ("-fPIC", "-fpic"),
-    "-fno-pie": ("-fPIC", "-fpic"),
-    "-fno-PIE": ("-fPIC", "-fpic"),
-    "-m64": ("-m32", "-m16", "-mx32"),
-    "-fhosted": ("-ffreestanding",),
-    "-fno-profile-arcs": ("-fprofile-arcs",),
-    "-fno-sanitize=all": (),
-}
 # Stages that end before there is an object.
 STAGES = {"-E": "preprocess", "-S": "assembly", "-c": "object", "-fsyntax-only": "check"}
 LANGUAGES = {
@@ -64,3 +29,87 @@ LANGUAGES = {
     **dict.fromkeys((".cc", ".cp", ".cxx", ".cpp", ".CPP", ".c++", ".C", ".ii"), "c++"),
     **dict.fromkeys((".f", ".for", ".F", ".f90", ".F90", ".m", ".mm", ".d", ".go"), "other"),
 }
+
+# -- what derived commands leave out -----------------------------------------------------------
+
+# Of a -E run of our own: it writes no dependency file, keeps no temporaries, and neither
+# assembles nor links.
+NOT_PREPROCESS = (
+    *("-M", "-Wl,", "-Wa,", "-Xlinker", "-Xassembler", "-pipe", "-l", "-L", "-rdynamic"),
+    *("-aux-info", "-fdump", "-fopt-info", "-fstack-usage", "-fcallgraph-info"),
+)
+# Of a compile of what is preprocessed already: these were done, or belong to the link.
+PREPROCESSED = (
+    *("-M", "-Wp,", "-Xpreprocessor", "-Wl,", "-Wa,-a", "-Xlinker"),
+    *("-I", "-D", "-U", "-A", "-include", "-imacros", "-isystem", "-iquote", "-idirafter"),
+    *("-iprefix", "-iwithprefix", "-isysroot", "-imultilib", "-iframework", "-nostdinc"),
+    *("-undef", "-trigraphs", "-fdirectives-only", "-finput-charset", "-traditional", "-l", "-L"),
+    *("-rdynamic", "-static-libgcc", "-nostartfiles", "-nodefaultlibs", "-nolibc"),
+    *("-no-pie", "-aux-info", "-fdump", "-fopt-info", "-fstack-usage", "-fcallgraph-info"),
+)
+PREPROCESSED_EXACT = frozenset(
+    "-C -CC -H -P -pie -static -static-pie -shared -s -z -u -T -Ttext -Tdata -Tbss -e -r".split()
+)
+# Of our edited text's compile, moreover: the real compile has said what there is to say.
+DIAGNOSTICS = ("-W", "-pedantic", "-fdiagnostics", "-fanalyzer", "-fmax-errors", "-ferror-limit")
+KEPT_W = ("-Wa,", "-Wl,", "-Wp,")
+
+# -- what our passes leave alone ---------------------------------------------------------------
+
+_SHARED = "it is compiled for a shared library"
+_PROFILE = "profile counters would count both sides"
+_BITS = "only 64-bit code can be Elite"
+_FREE = "a free-standing program has no runtime to stand on"
+_THUNKS = "its indirect calls go through thunks"
+_MODEL = "only the small code model can be Elite"
+# Word (or prefix, where it ends in `=`) to reason (shown by reports).
+PLAIN = {
+    "-fPIC": _SHARED,
+    "-fpic": _SHARED,
+    "-ffreestanding": _FREE,
+    "-pg": "profiling calls stand where frames can't be described",
+    "-p": "profiling calls stand where frames can't be described",
+    "-mfentry": "profiling calls stand where frames can't be described",
+    "-finstrument-functions": "its calls would be made on both sides",
+    "-m32": _BITS,
+    "-m16": _BITS,
+    "-mx32": _BITS,
+    "-fsplit-stack": "split stacks can't move to a slot",
+    "-fprofile-generate": _PROFILE,
+    "-fprofile-use": "the profile is of other code than our edited text",
+    "-fprofile-instr-generate": _PROFILE,
+    "-fcoverage-mapping": _PROFILE,
+    "-mcmodel=": _MODEL,
+    "-masm=": "our projection reads AT&T assembly",
+    "-mindirect-branch=": _THUNKS,
+    "-mretpoline": _THUNKS,
+    "-fsanitize=": "a sanitizer keeps its own account of memory and stacks",
+    "-fprofile-generate=": _PROFILE,
+    "-fprofile-use=": "the profile is of other code than our edited text",
+    "-fauto-profile=": "the profile is of other code than our edited text",
+    "-fpatchable-function-entry=": "its sleds would be patched on both sides",
+    "-fxray-instrument": "its sleds would be patched on both sides",
+    "-target": "only the machine's own kind of code can be Elite",
+    "--target": "only the machine's own kind of code can be Elite",
+    "--target=": "only the machine's own kind of code can be Elite",
+}
+# What turns earlier ones off again (a prefix where it ends in `=`).
+NEGATIONS = {
+    "-fno-PIC": ("-fPIC", "-fpic"),
+    "-fno-pic": ("-fPIC", "-fpic"),
+    "-fPIE": ("-fPIC", "-fpic"),
+    "-fpie": ("-fPIC", "-fpic"),
+    "-fno-pie": ("-fPIC", "-fpic"),
+    "-fno-PIE": ("-fPIC", "-fpic"),
+    "-m64": ("-m32", "-m16", "-mx32"),
+    "-fhosted": ("-ffreestanding",),
+    "-fno-instrument-functions": ("-finstrument-functions",),
+    "-fno-split-stack": ("-fsplit-stack",),
+    "-fno-sanitize=all": ("-fsanitize=",),
+    "-fno-profile-generate": ("-fprofile-generate",),
+    "-mcmodel=small": ("-mcmodel=",),
+    "-masm=att": ("-masm=",),
+    "-mindirect-branch=keep": ("-mindirect-branch=",),
+}
+# Counters that the compiler puts in: both sides may count, in the same places.
+COVERAGE = frozenset(("--coverage", "-coverage", "-fprofile-arcs", "-ftest-coverage"))

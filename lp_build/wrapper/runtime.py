@@ -14,6 +14,7 @@ from lp_build.config import Config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.resources import resource_dir
+from lp_build.wrapper.environment import without_shims
 from lp_build.wrapper.files import locked
 
 _SCOUT_FLAGS = ("-O2", "-g", "-std=gnu11", "-D_GNU_SOURCE", "-fPIC", "-Wall", "-Wextra")
@@ -81,18 +82,16 @@ def _compile(archive: Path, sources: Sequence[_Source], compiler: str) -> None:
         objects: list[str] = []
         for path, flags in sources:
             target = str(Path(folder) / f"{path.name}.o")
-            _run([compiler, *flags, "-c", str(path), "-o", target])
+            _run([*compiler.split(), *flags, "-c", str(path), "-o", target])
             objects.append(target)
         fresh = Path(folder) / archive.name
-        _run([_archiver(), "rcs", str(fresh), *objects])
+        _run([*archiver(), "rcs", str(fresh), *objects])
         fresh.replace(archive)
 
 
-def _archiver() -> str:
-    """The real ar: our own shim must not journal the runtime as the application's."""
-    shims = os.environ.get("LP_SHIMS", "")
-    path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if p != shims)
-    return shutil.which("ar", path=path) or "ar"
+def archiver() -> list[str]:
+    """The real ar: our own shim must not journal what we put together as the application's."""
+    return [shutil.which("ar", path=without_shims(os.environ)) or "ar"]
 
 
 def _run(command: list[str]) -> None:

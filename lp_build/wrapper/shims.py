@@ -9,10 +9,19 @@ import sys
 from pathlib import Path
 
 from lp_build.layout import BuildDir
+from lp_build.wrapper.environment import without_shims
 from lp_build.wrapper.files import write_whole
 
-COMPILERS = ("cc", "gcc", "clang", "c99", "c89", "x86_64-linux-gnu-gcc")
-ARCHIVERS = ("ar", "gcc-ar", "llvm-ar", "x86_64-linux-gnu-ar", "x86_64-linux-gnu-gcc-ar")
+_TRIPLET = "x86_64-linux-gnu-"
+COMPILERS = ("cc", "gcc", "clang", "c99", "c89", f"{_TRIPLET}gcc")
+# They compile what our passes never see, but they link C objects that these have seen.
+LINKERS = ("c++", "g++", "clang++", f"{_TRIPLET}g++", "gfortran")
+TOOLS = {
+    "ar": ("ar", "gcc-ar", "llvm-ar", "ranlib", "gcc-ranlib", "llvm-ranlib"),
+    "ld": ("ld", "ld.bfd", "ld.gold", "ld.lld"),
+    "strip": ("strip", "llvm-strip"),
+    "objcopy": ("objcopy", "llvm-objcopy"),
+}
 
 
 def shim_folder(build: BuildDir) -> Path:
@@ -22,34 +31,45 @@ def shim_folder(build: BuildDir) -> Path:
 
 def script_folder() -> Path:
     """Where `lp`, `lp-cc` and `lp-wrap` lie: beside what was called, else on PATH."""
-    for candidate in (sys.argv[0], shutil.which("lp-cc") or ""):
-        folder = Path(candidate).resolve().parent
-        if candidate and (folder / "lp-cc").exists():
-            return folder
+    for candidate in (sys.argv[0], shutil.which("lp-cc") or "", sys.executable):
+        for path in (Path(candidate).absolute(), Path(candidate).resolve()):
+            if candidate and (path.parent / "lp-cc").is_file():
+                return path.parent
     return Path(sys.executable).parent
 
 
 def make_shims(build: BuildDir) -> Path:
-    """Write a shim for each tool that this machine has, by absolute path; returns the folder."""
+    """Write a shim for each tool that this machine has, by absolute path; returns the folder.
+    Raises OSError."""
     folder = shim_folder(build)
     scripts = script_folder()
-    others = [p for p in os.environ.get("PATH", "").split(os.pathsep) if p != str(folder)]
-    path = os.pathsep.join(others)
-    for name in COMPILERS:
+    path = without_shims({**os.environ, "LP_SHIMS": str(folder)})
+    lp, lp_cc = shlex.quote(str(scripts / "lp")), shlex.quote(str(scripts / "lp-cc"))
+    names = [*COMPILERS, *LINKERS]
+    names += [
+        name
+        for version in range(9, 20)
+        for name in (f"gcc-{version}", f"clang-{version}", f"g++-{version}", f"clang++-{version}")
+    ]
+    for name in names:
         real = shutil.which(name, path=path)
         if real is not None:
-            body = f"LP_REAL_CC={shlex.quote(real)}\nexport LP_REAL_CC\n"
-            _write(folder / name, body + f'exec {shlex.quote(str(scripts / "lp-cc"))} "$@"\n')
-    for name in ARCHIVERS:
-        real = shutil.which(name, path=path)
-        if real is not None:
-            command = f"{shlex.quote(str(scripts / 'lp'))} ar {shlex.quote(real)}"
-            _write(folder / name, f'exec {command} "$@"\n')
+            # LP_CC is about C compilers only.
+            other = "unset LP_CC\n" if "++" in name or name == "gfortran" else ""
+            body = f"{other}LP_REAL_CC={shlex.quote(real)}\nexport LP_REAL_CC\n"
+            _write(folder / name, f'{body}exec {lp_cc} "$@"\n')
+    for kind, tools in TOOLS.items():
+        for name in (*tools, *(f"{_TRIPLET}{tool}" for tool in tools)):
+            real = shutil.which(name, path=path)
+            if real is not None:
+                # A linker that the compiler calls is part of a step that we know already.
+                inner = f'[ -z "$COLLECT_GCC" ] || exec {shlex.quote(real)} "$@"\n'
+                body = inner if kind == "ld" else ""
+                _write(folder / name, f'{body}exec {lp} tool {kind} {shlex.quote(real)} "$@"\n')
     return folder
 
 
 def _write(path: Path, body: str) -> None:
     text = f"#!/bin/sh\n# Written by lp-wrap.\n{body}".encode()
     if not path.exists() or path.read_bytes() != text:
-        write_whole(path, text)
-    path.chmod(0o755)
+        write_whole(path, text, 0o755)

@@ -1,0 +1,96 @@
+"""`.lp/steps.jsonl`: the archive, link and object-changing steps of a wrapped build."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lp_build.errors import LakePlacidError
+from lp_build.layout import BuildDir
+from lp_build.wrapper.files import append_json, digest_of, read_json_lines
+
+
+@dataclass(frozen=True)
+class StepInput:
+    """A file that a step read: the word of its command that names it (piece: which one of a
+    word's parts between commas, as in -Wl,a,b; -1: the word itself), where it lay, its digest."""
+
+    word: int
+    piece: int
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. kind: "link" (an executable), "relocatable" (ld -r), "archive", or "convert"
+    (objcopy, strip). argv: with the tool, response files read. output: absolute; digest: its
+    contents after the step. treated: as Origin.treated."""
+
+    id: str
+    kind: str
+    cwd: str
+    argv: tuple[str, ...]
+    output: str
+    digest: str
+    inputs: tuple[StepInput, ...]
+    treated: str = ""
+
+
+def step_id(kind: str, output: str) -> str:
+    """A stable name for the step of this kind that makes `output`."""
+    return f"{os.path.basename(output)[:40]}-{digest_of(os.fsencode(f'{kind}:{output}'))[:12]}"
+
+
+def record_step(build: BuildDir, step: Step) -> None:
+    """Append a step to the journal."""
+    append_json(build.steps, asdict(step))
+
+
+def load_steps(build: BuildDir) -> list[Step]:
+    """All steps, oldest first. Raises LakePlacidError for a damaged journal."""
+    return [_step(build, row, number) for number, row in enumerate(read_json_lines(build.steps), 1)]
+
+
+def _step(build: BuildDir, row: dict[str, Any], number: int) -> Step:
+    try:
+        inputs = tuple(StepInput(**item) for item in row["inputs"])
+        return Step(**{**row, "argv": tuple(row["argv"]), "inputs": inputs})
+    except (KeyError, TypeError) as error:
+        raise LakePlacidError(
+            f"damaged journal: {error!r}",
+            file=str(build.steps),
+            line=number,
+            remedy="remove .lp/ and build again with lp-wrap",
+        ) from error
+
+
+def put_words(argv: Sequence[str], names: Mapping[tuple[int, int], str]) -> list[str]:
+    """`argv` with the inputs at these words (and pieces) replaced by other files. A library that
+    was named by -l gives way to the file itself (piece -2: -l and its name are two words)."""
+    words: list[str | None] = list(argv)
+    for (word, piece), name in names.items():
+        if piece >= 0:
+            pieces = (words[word] or "").split(",")
+            pieces[piece] = name
+            words[word] = ",".join(pieces)
+        else:
+            words[word] = name
+            if piece == -2:
+                words[word + 1] = None
+    return [word for word in words if word is not None]
+
+
+def put_output(argv: Sequence[str], output: str) -> list[str]:
+    """`argv` with another output (-o)."""
+    words = list(argv)
+    for position, word in enumerate(words):
+        if word == "-o" and position + 1 < len(words):
+            words[position + 1] = output
+            return words
+        if word.startswith("-o") and len(word) > 2:
+            words[position] = f"-o{output}"
+            return words
+    return [*words, "-o", output]

@@ -1,0 +1,132 @@
+"""Run other programs as if they stood in our place: same status, same signals."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+_PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """How a command ended that was run unseen: status as subprocess gives it (-n for signal n),
+    and what it printed."""
+
+    status: int
+    output: str
+
+
+def run_quietly(command: Sequence[str], cwd: str | None = None) -> Quiet:
+    """Run a command unseen. One that can't be started has status 127."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    except OSError as error:
+        return Quiet(127, f"{command[0]}: {error.strerror}")
+    return Quiet(done.returncode, done.stdout.decode("utf-8", "replace"))
+
+
+class Visible:
+    """The build's own command, started with our standard streams. Signals that we get while it
+    runs are passed on to it."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._failed = 0
+        try:
+            self._process = subprocess.Popen(command)
+        except OSError as error:
+            print(f"lp-cc: cannot run {command[0]}: {error.strerror}", file=sys.stderr)
+            self._failed = 127
+
+    def wait(self) -> int:
+        """Its status, -n for signal n."""
+        return self._failed if self._process is None else self._process.wait()
+
+    def stop(self, number: int) -> None:
+        """Pass on a signal, and wait until it has ended."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+            self._process.wait()
+
+
+def run(command: Sequence[str]) -> int:
+    """Run the build's own command to its end; its status, -n for signal n."""
+    visible = Visible(command)
+    with passing_signals(visible):
+        return visible.wait()
+
+
+@contextmanager
+def passing_signals(visible: Visible) -> Iterator[None]:
+    """While inside: a signal for us goes to the command, and then ends us in the same way."""
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        visible.stop(number)
+        die_by(number)
+
+    old = {number: signal.signal(number, pass_on) for number in _PASSED_ON if _is_heard(number)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def _is_heard(number: int) -> bool:
+    """Whether a signal isn't ignored: under nohup, and so be it then."""
+    return signal.getsignal(number) != signal.SIG_IGN
+
+
+def run_passing(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a whole build; signals that are sent to us alone are passed on. Those of the terminal
+    have reached it already: it is in our process group. Raises OSError when it can't be started."""
+    waited = {*_PASSED_ON, signal.SIGCHLD}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    try:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
+        )
+        while process.poll() is None:
+            info = signal.sigwaitinfo(waited)
+            by_a_process = info.si_code <= 0
+            if info.si_signo != signal.SIGCHLD and by_a_process:
+                process.send_signal(info.si_signo)
+        return process.returncode
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def die_by(number: int) -> None:
+    """End this process by a signal, without a core of our own."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if number not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    os.kill(os.getpid(), number)
+
+
+def exit_status(status: int) -> int:
+    """A command's status as our own: where a signal ended it, the same signal ends us."""
+    if status < 0:
+        die_by(-status)
+        return 128 - status
+    return status

@@ -1,0 +1,136 @@
+"""What `lp-wrap` says, and checks, when the build has ended."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lp_build.errors import LakePlacidError
+from lp_build.layout import BuildDir
+from lp_build.wrapper.capture import Unit, load_sites, load_units
+from lp_build.wrapper.environment import Session
+from lp_build.wrapper.files import write_whole
+from lp_build.wrapper.journal import load_steps
+from lp_build.wrapper.treat import missing_functions
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far journals had come before the build: bytes of the report and of the steps, and when
+    each unit was last captured."""
+
+    report: int
+    steps: int
+    units: dict[str, int]
+
+
+def mark(build: BuildDir) -> Mark:
+    """Look before the build."""
+    return Mark(_size(build.report), _size(build.steps), _times(build))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _times(build: BuildDir) -> dict[str, int]:
+    return {p.parent.name: p.stat().st_mtime_ns for p in build.units.glob("*/unit.json")}
+
+
+def finish(session: Session, before: Mark) -> list[str]:
+    """What to tell the user after a build that succeeded. Raises LakePlacidError when lp.toml names
+    a function that no captured unit defines."""
+    build = session.build
+    units = load_units(build)
+    write_compile_commands(build, units)
+    # A library that is built first, for a program to come, has no request function yet.
+    if session.phase == "scout" and any(step.kind == "link" for step in load_steps(build)):
+        check_functions(session)
+    now = _times(build)
+    compiled = [u for u in units if now.get(u.id) != before.units.get(u.id)]
+    if not compiled and units:
+        return [_nothing_compiled(session, units)]
+    return [_line(session, compiled), *_left_plain(build, before)]
+
+
+def _line(session: Session, compiled: Sequence[Unit]) -> str:
+    plain = sum(bool(unit.plain) for unit in compiled)
+    parts = [f"{len(compiled)} units compiled"]
+    if session.phase == "scout":
+        sites = [load_sites(session.build, unit) for unit in compiled]
+        parts.append(f"{sum(len(s.functions) for s in sites if s)} functions scouted")
+    elif session.phase == "specialize":
+        parts.append(f"{sum(len(unit.elite) for unit in compiled)} Elite functions")
+    if plain:
+        parts.append(f"{plain} units left plain")
+    return f"{session.phase}: {', '.join(parts)}"
+
+
+def _left_plain(build: BuildDir, before: Mark) -> list[str]:
+    """How many things were left alone in this build, and the programs that lack our runtime."""
+    if _size(build.report) <= before.report:
+        return []
+    with build.report.open("rb") as handle:
+        handle.seek(before.report)
+        rows = [json.loads(line) for line in handle.read().splitlines()]
+    reasons = {(row["file"], row["line"], row["reason"]) for row in rows}
+    lines = [f"{len(reasons)} things were left as they are: see {_shown(build.report)}"]
+    programs = sorted({r for r in reasons if "can't be linked with our runtime" in r[2]})
+    lines += [f"{_shown(Path(file))}: {reason}" for file, _, reason in programs]
+    return lines
+
+
+def _shown(path: Path) -> str:
+    """A path as short as it can be."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def _nothing_compiled(session: Session, units: Sequence[Unit]) -> str:
+    if session.phase == "specialize":
+        return (
+            "nothing was compiled: the build is up to date. `lp build` makes the specialised "
+            f"program from the {len(units)} captured units"
+        )
+    return (
+        "nothing was compiled: the build is up to date. If its objects were made without lp-wrap "
+        "or in another phase, remove them first (`make clean`)"
+    )
+
+
+def check_functions(session: Session) -> None:
+    """Raise LakePlacidError unless the functions that lp.toml names are in a captured unit."""
+    config = session.build.config
+    for missing in missing_functions(session.build, session.config):
+        key = "request" if missing == session.config.request else "loop"
+        raise LakePlacidError(
+            f"no unit of this build defines `{missing}`",
+            file=str(config),
+            line=_line_of(config, key),
+            remedy=f"let `{key}` name a function of the program's own C sources, as `name` or "
+            f"`file.c:name`; the report says what was left plain: {_shown(session.build.report)}",
+        )
+
+
+def _line_of(path: Path, key: str) -> int:
+    rows = path.read_text(encoding="utf-8").splitlines()
+    return next((n for n, row in enumerate(rows, 1) if row.lstrip().startswith(key)), 1)
+
+
+def write_compile_commands(build: BuildDir, units: Sequence[Unit]) -> None:
+    """Write `compile_commands.json` (clang's JSON Compilation Database), as clangd reads it."""
+    rows = [
+        {
+            "directory": unit.cwd,
+            "file": unit.source,
+            "output": unit.object,
+            "arguments": [*unit.compiler.split(), *unit.argv],
+        }
+        for unit in units
+    ]
+    write_whole(build.path / "compile_commands.json", json.dumps(rows, indent=1).encode())
+
+

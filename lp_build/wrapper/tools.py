@@ -1,0 +1,220 @@
+"""`lp tool KIND REAL ARGS…`: archivers, linkers and object tools as the build calls them, with
+what they did to our objects journalled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from lp_build.errors import LakePlacidError
+from lp_build.wrapper.archives import is_archive
+from lp_build.wrapper.environment import Session, current_session
+from lp_build.wrapper.inputs import LD_SEPARATE
+from lp_build.wrapper.journal import Step, StepInput, put_output, put_words, record_step, step_id
+from lp_build.wrapper.link import LinkCommand, link, print_unwritable
+from lp_build.wrapper.plain import plain_of
+from lp_build.wrapper.process import exit_status, run, run_quietly
+from lp_build.wrapper.provenance import Content, Origin, Store
+from lp_build.wrapper.response import expand
+
+
+def main(argv: list[str]) -> int:
+    """Run a tool; its exit status. argv: "ar", "ld", "strip" or "objcopy", the real tool by its
+    path, and its arguments. Raises LakePlacidError for an unknown phase."""
+    kind, *command = argv
+    if not os.environ.get("LP_PHASE"):
+        return exit_status(run(command))
+    return exit_status(_TOOLS[kind](current_session(), command))
+
+
+def _archive(session: Session, command: Sequence[str]) -> int:
+    """ar and ranlib: the archive is looked at when it is done, whatever was done to it."""
+    status = run(command)
+    if status == 0:
+        words = expand(command)
+        path = next((w for w in words[1:] if os.path.isfile(w) and is_archive(Path(w))), None)
+        if path is not None:
+            _unless_unwritable(session, lambda: _record_archive(session, words, path))
+    return status
+
+
+def _record_archive(session: Session, words: Sequence[str], path: str) -> None:
+    store = Store(session.build)
+    content = store.identify(Path(path))
+    if not content.known:
+        return
+    store.keep(content)
+    output = os.path.abspath(path)
+    identity = step_id("archive", output)
+    step = Step(identity, "archive", os.getcwd(), tuple(words), output, content.digest, ())
+    record_step(session.build, step)
+
+
+def _ld(session: Session, command: Sequence[str]) -> int:
+    """The linker itself. Where it makes anything but one object of several, it gets the plain
+    objects: nobody adds our runtime there."""
+    words = expand(command)
+    relocatable = any(w in ("-r", "-i", "--relocatable") for w in words[1:])
+    output = "a.out"
+    for position, word in enumerate(words[:-1]):
+        if word in ("-o", "--output"):
+            output = words[position + 1]
+    for word in words[1:]:
+        if word.startswith("-o") and len(word) > 2 and word not in LD_SEPARATE:
+            output = word[2:]
+    return link(
+        session,
+        LinkCommand(
+            words=tuple(words),
+            head=1,
+            argv=tuple(command),
+            output=os.path.abspath(output),
+            relocatable=relocatable,
+            program=False,
+            driver=False,
+        ),
+    )
+
+
+def _strip(session: Session, command: Sequence[str]) -> int:
+    """strip: each file in place, or one to another place (-o)."""
+    words = expand(command)
+    output = next((words[i + 1] for i, w in enumerate(words[:-1]) if w == "-o"), None)
+    taken = {i + 1 for i, w in enumerate(words[:-1]) if w in _SEPARATE}
+    files = {
+        i: output or w
+        for i, w in enumerate(words)
+        if i > 0 and i not in taken and not w.startswith("-") and os.path.isfile(w)
+    }
+    return _convert(session, command, words, files)
+
+
+def _objcopy(session: Session, command: Sequence[str]) -> int:
+    """objcopy: one file in place, or to the place that is named last."""
+    words = expand(command)
+    last = len(words) - 1
+    files: dict[int, str] = {}
+    if last >= 2 and not words[-2].startswith("-") and words[last - 2] not in _SEPARATE:
+        files[last - 1] = words[last]
+    elif last >= 1:
+        files[last] = words[last]
+    return _convert(session, command, words, files)
+
+
+# Options of strip and objcopy that are followed by a word that is no file to work on.
+_SEPARATE = frozenset(
+    "-o -F -I -O -B -j -R -K -N -G -W -L -b -i --target --input-target --output-target "
+    "--remove-section --only-section --keep-symbol --strip-symbol --rename-section".split()
+)
+
+
+def _convert(
+    session: Session, command: Sequence[str], words: Sequence[str], files: dict[int, str]
+) -> int:
+    """Run a tool that changes objects; files: by word of an input, the output."""
+    store = Store(session.build)
+    before: dict[int, Content] = {}
+    for word in files:
+        try:
+            before[word] = store.identify(Path(words[word]))
+        except (OSError, LakePlacidError):
+            continue
+    status = run(command)
+    if status == 0:
+        for word, content in before.items():
+            if content.known:
+                done = _Conversion(session, store, words, word, files)
+                _unless_unwritable(session, partial(done.record, content, files[word]))
+    return status
+
+
+class _Conversion:
+    """One file that a tool changed."""
+
+    def __init__(
+        self,
+        session: Session,
+        store: Store,
+        words: Sequence[str],
+        word: int,
+        files: dict[int, str],
+    ) -> None:
+        self.session = session
+        self.store = store
+        others = {i for i in files if i != word}
+        # A step of its own for each file that one command changed.
+        self.words = [w for i, w in enumerate(words) if i not in others]
+        self.word = word - sum(i < word for i in others)
+
+    def record(self, before: Content, output: str) -> None:
+        """Journal what became of a file, or of each member of an archive."""
+        after = self.store.identify(Path(output))
+        path = os.path.abspath(output)
+        if before.origin is not None:
+            self._step(before.digest, before.origin, after.digest, path)
+        for old, new in zip(before.members, after.members, strict=False):
+            if old.origin is not None and old.name == new.name and old.digest != new.digest:
+                self._step(old.digest, old.origin, new.digest, f"{path}({new.name})")
+        if after.kind == "archive":
+            self.store.keep(self.store.identify(Path(output)))
+
+    def _step(self, old: str, origin: Origin, new: str, output: str) -> None:
+        if new == old:
+            return
+        build = self.session.build
+        identity = step_id("convert", f"{output}:{old}")
+        source = StepInput(self.word, -1, output, old)
+        record_step(
+            build,
+            Step(
+                id=identity,
+                kind="convert",
+                cwd=os.getcwd(),
+                argv=tuple(self.words),
+                output=output,
+                digest=new,
+                inputs=(source,),
+                treated=origin.treated,
+            ),
+        )
+        self.store.record(new, Origin("step", identity, output, origin.treated))
+        if origin.treated:
+            target = build.path / "steps" / identity / "plain.o"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            convert(self.words, self.word, plain_of(build, origin), target)
+
+
+def convert(
+    words: Sequence[str], word: int, source: Path, target: Path, cwd: str | None = None
+) -> bool:
+    """Do to `source` what a conversion's command, run in `cwd`, did to its file; whether that
+    succeeded."""
+    names = put_words(words, {(word, -1): str(target)})
+    if "-o" in names:
+        names = put_output(names, str(target))
+    if word == len(words) - 2 and "-o" not in words:
+        names[-1] = str(target)  # objcopy IN OUT
+    target.write_bytes(source.read_bytes())
+    target.chmod(source.stat().st_mode)
+    return run_quietly(names, cwd).status == 0
+
+
+def _unless_unwritable(session: Session, act: Callable[[], None]) -> None:
+    try:
+        act()
+    except OSError as error:
+        print_unwritable(session.build, error)
+    except (LakePlacidError, subprocess.CalledProcessError):
+        # An archive that we can't read is none that has our objects.
+        return
+
+
+_TOOLS: dict[str, Callable[[Session, Sequence[str]], int]] = {
+    "ar": _archive,
+    "ld": _ld,
+    "strip": _strip,
+    "objcopy": _objcopy,
+}
