@@ -3,9 +3,10 @@ file with the Fallback's text, Elite's copies and the tables between them."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lp_build.config import Config, is_function
@@ -48,6 +49,8 @@ class ProjectionRequest:
     other units. defined: all global functions that the program itself defines (a call of these is
     never a library call). observed: symbols of targets of indirect calls by (file, line).
     not_elite: reasons of the source pass by symbol. source_name: names a file of a `.file`.
+    known_as: names under which other units know this unit's static Elite functions, by symbol.
+    known_elsewhere: such names of other units' (see `known_name`).
     """
 
     elite: frozenset[str]
@@ -60,6 +63,8 @@ class ProjectionRequest:
     stress: bool
     keep_debug: bool
     source_name: Callable[[str], str]
+    known_as: Mapping[str, str] = field(default_factory=dict)
+    known_elsewhere: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,12 @@ class Projection:
     rejected: tuple[Rejected, ...]
 
 
+def known_name(key: str) -> str:
+    """The symbol by which other units know the static function `key` (`file:name`) as the target
+    of their indirect calls; with `.lp_elite` behind it, its Elite copy."""
+    return f"lp_known.{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
 def request_for(
     unit: SpecializedUnit,
     *,
@@ -94,6 +105,7 @@ def request_for(
     here = {function.key: function for function in unit.functions.functions}
     elite = {f.key: f for f in manifest.elite_functions()}
     own = {key: f.name for key, f in elite.items() if key in here}
+    hidden = {key for key, f in elite.items() if f.static and key not in here}
     observed: dict[tuple[str, int], tuple[str, ...]] = {}
     for key, function in here.items():
         verdicts = manifest.functions.get(key)
@@ -102,9 +114,8 @@ def request_for(
         for site in function.sites:
             names = verdicts.targets.get(site.ordinal, ())
             visible = tuple(
-                target.rpartition(":")[2]
+                known_name(target) if target in hidden else target.rpartition(":")[2]
                 for target in names
-                if target in here or not (target in elite and elite[target].static)
             )
             place = (function.file, site.line)
             if visible:
@@ -125,6 +136,8 @@ def request_for(
         stress=stress,
         keep_debug=keep_debug,
         source_name=lambda file: build.relative(file, cwd),
+        known_as={name: known_name(key) for key, name in own.items() if elite[key].static},
+        known_elsewhere=frozenset(map(known_name, hidden)),
     )
 
 
@@ -143,6 +156,7 @@ class _Unit:
         self.tables = Tables(_PREFIX)
         self.edits = Edits()
         self.outside: set[str] = set()
+        self.known: set[str] = set()
         self.projected: dict[str, EliteFunction] = {}
         self.projectors: list[Projector] = []
         self.rejected: dict[str, str] = {}
@@ -176,6 +190,7 @@ class _Unit:
             self.tables = Tables(_PREFIX)
             self.edits = Edits()
             self.outside = set()
+            self.known = set()
             self.projected = {}
             self.projectors = []
             context = self._context()
@@ -211,6 +226,9 @@ class _Unit:
 
     def resolve(self, symbol: str) -> Callee:
         """What a call of `symbol` becomes in Elite (see elite.Callee)."""
+        if symbol in self.request.known_elsewhere:
+            self.known.add(symbol)
+            return Callee("elite", f"{symbol}.lp_elite")
         symbol = self.file.aliases.get(symbol, symbol)
         if symbol == self.request.request and symbol in self.accepted:
             return Callee("stub", symbol)
@@ -305,7 +323,24 @@ class _Unit:
                 out.append(f"\t.set lp_request_elite, {name}.lp_elite")
             elif base_name(name) == name:
                 self.tables.functions.append((name, f"{name}.lp_elite", name))
+                out += self._known_as(name)
         out += self._weak_entries()
+        # Weak, for a static function of a unit that has no Elite copy after all: no pointer equals
+        # an address of zero.
+        for name in sorted(self.known):
+            for symbol in (name, f"{name}.lp_elite"):
+                out += [f"\t.weak {symbol}", f"\t.hidden {symbol}"]
+        return out
+
+    def _known_as(self, name: str) -> list[str]:
+        """Names for other units. Weak: a source that a program has twice defines them twice, and
+        the linker takes both of the first."""
+        known = self.request.known_as.get(name)
+        if known is None:
+            return []
+        out: list[str] = []
+        for symbol, value in ((known, name), (f"{known}.lp_elite", f"{name}.lp_elite")):
+            out += [f"\t.weak {symbol}", f"\t.hidden {symbol}", f"\t.set {symbol}, {value}"]
         return out
 
     @staticmethod
