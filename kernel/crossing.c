@@ -47,7 +47,9 @@ static int enter(struct lp_crossing *crossing)
 			return -EINTR;
 		generation = lp_mirror_generation(crossing->mirror);
 		if (crossing->populated != generation) {
-			error = populate_stack(crossing);
+			error = lp_mirror_settle(crossing->mirror, &generation);
+			if (!error)
+				error = populate_stack(crossing);
 			if (error)
 				return error;
 			crossing->populated = generation;

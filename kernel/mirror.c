@@ -38,16 +38,22 @@ static bool invalidate(struct mmu_interval_notifier *notifier,
 	under_foot = start < mirror->top && end > mirror->low;
 	if (under_foot)
 		mirror->generation++;
+	mirror->zapping++;
 	spin_unlock(&mirror->lock);
 	/*
 	 * The page that E stands on can't be taken away: its next push, or the next interrupt's,
-	 * would be a double fault. E leaves the section soon, and can't come back onto this stack
-	 * before its page has been fetched anew, which waits for our end.
+	 * would be a double fault. E leaves the section soon, and comes back onto this stack only
+	 * after lp_mirror_settle().
 	 */
 	if (under_foot)
 		wait_event(mirror->left, !smp_load_acquire(&mirror->active));
 	if (start < end)
 		unmap_mapping_range(&mirror->mapping, start, end - start, 1);
+	spin_lock(&mirror->lock);
+	mirror->zapping--;
+	spin_unlock(&mirror->lock);
+	if (wq_has_sleeper(&mirror->left))
+		wake_up_all(&mirror->left);
 	if (range->event == MMU_NOTIFY_RELEASE)
 		mirror->gone(mirror);
 	return true;
@@ -214,17 +220,14 @@ int lp_mirror_populate(unsigned long address, bool write)
 	return error ? -EFAULT : 0;
 }
 
-/* Say which stack E will be on; returns the generation to populate it for. */
-u64 lp_mirror_set_stack(struct lp_mirror *mirror, unsigned long low, unsigned long top)
+/* Say which stack E will be on; none of its pages counts as there. */
+void lp_mirror_set_stack(struct lp_mirror *mirror, unsigned long low, unsigned long top)
 {
-	u64 generation;
-
 	spin_lock(&mirror->lock);
 	mirror->low = low;
 	mirror->top = top;
-	generation = ++mirror->generation;
+	mirror->generation++;
 	spin_unlock(&mirror->lock);
-	return generation;
 }
 
 u64 lp_mirror_generation(struct lp_mirror *mirror)
@@ -235,6 +238,26 @@ u64 lp_mirror_generation(struct lp_mirror *mirror)
 	generation = mirror->generation;
 	spin_unlock(&mirror->lock);
 	return generation;
+}
+
+static bool settled(struct lp_mirror *mirror, u64 *generation)
+{
+	bool calm;
+
+	spin_lock(&mirror->lock);
+	calm = !mirror->zapping;
+	*generation = mirror->generation;
+	spin_unlock(&mirror->lock);
+	return calm;
+}
+
+/*
+ * Wait until no invalidation is on its way, which may have begun before the stack was known or
+ * may yet take a page that is still there; then tell for which generation to fetch the stack.
+ */
+int lp_mirror_settle(struct lp_mirror *mirror, u64 *generation)
+{
+	return wait_event_killable(mirror->left, settled(mirror, generation)) ? -EINTR : 0;
 }
 
 /*

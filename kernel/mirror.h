@@ -34,7 +34,8 @@ struct lp_mirror {
 	bool active;	   /* E is in the atomic section */
 	unsigned long low; /* the stack it is on */
 	unsigned long top;
-	u64 generation; /* changes when a page of that stack may have gone */
+	u64 generation;	      /* changes when a page of that stack may have gone */
+	unsigned int zapping; /* invalidations on their way to the pages */
 
 	atomic64_t faults;
 	atomic64_t upgrades;
@@ -51,8 +52,9 @@ void lp_mirror_area(struct lp_mirror *mirror, struct vm_area_struct *vma);
 int lp_mirror_enter(struct file *file);
 int lp_mirror_populate(unsigned long address, bool write);
 
-u64 lp_mirror_set_stack(struct lp_mirror *mirror, unsigned long low, unsigned long top);
+void lp_mirror_set_stack(struct lp_mirror *mirror, unsigned long low, unsigned long top);
 u64 lp_mirror_generation(struct lp_mirror *mirror);
+int lp_mirror_settle(struct lp_mirror *mirror, u64 *generation);
 bool lp_mirror_activate(struct lp_mirror *mirror, u64 generation);
 void lp_mirror_deactivate(struct lp_mirror *mirror);
 

@@ -203,6 +203,21 @@ static bool shares_files(struct task_struct *task)
 	return same;
 }
 
+/* Whoever else had E's memory could unmap the stack that E is on. Such a one is no thread of E's.
+ */
+static bool shares_memory(void)
+{
+	struct task_struct *process, *thread;
+	bool shares = false;
+
+	rcu_read_lock();
+	for_each_process_thread(process, thread) if (thread != current &&
+						     READ_ONCE(thread->mm) == current->mm) shares =
+	    true;
+	rcu_read_unlock();
+	return shares;
+}
+
 static int become_body(struct lp_session *session)
 {
 	int error = 0;
@@ -211,8 +226,8 @@ static int become_body(struct lp_session *session)
 	if (session->stage != ATTACHED || session->body)
 		error = session->stage == ENDED ? -EPIPE : -EBUSY;
 	else if (rcu_access_pointer(current->real_parent) != session->user ||
-		 current->mm == session->mirror.mm || !thread_group_empty(current) ||
-		 atomic_read(&current->mm->mm_users) != 1 || !shares_files(session->user))
+		 current->mm == session->mirror.mm || shares_memory() ||
+		 !shares_files(session->user))
 		error = -EPERM;
 	if (!error) {
 		session->body = get_task_struct(current);
@@ -301,7 +316,9 @@ static void serve(struct lp_session *session)
 		/* Interruptible: it may last, and counts as no load. */
 		if (wait_event_interruptible(session->to_body, stage_of(session) == QUEUED)) {
 			drain_signals();
-			continue;
+			/* What is no signal, as a frozen group's mark, stays: then not so. */
+			if (signal_pending(current))
+				wait_event_killable(session->to_body, stage_of(session) == QUEUED);
 		}
 		drain_signals();
 		if (take_call(session))

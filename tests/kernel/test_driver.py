@@ -1,0 +1,151 @@
+"""The driver in guests: what driver/tests.c tries from user space, on each kernel.
+
+One guest a configuration runs all of them; each is a test here, with what it said.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from lp_build.resources import resource_dir
+from lp_build.vm.errors import GuestFailure
+from lp_build.vm.guest import GuestCommand, run_guest
+from lp_build.vm.kbuild import BuiltModule, build_module
+from lp_build.vm.kernels import SERIES, cache_folder, find_kernel
+
+pytestmark = pytest.mark.needs_qemu
+
+HERE = Path(__file__).parent
+TESTS = tuple(re.findall(r"TEST\((\w+)\),", (HERE / "driver" / "tests.c").read_text()))
+# Kernel arguments besides `lp vm`'s own. The second kernel has what makes races and leaks likelier.
+STRICT = "slab_nomerge slub_debug=FZPU page_poison=1"
+CONFIGURATIONS = {"6.1": "slab_nomerge", "6.12": "slab_nomerge preempt=full pti=on"}
+MORE_CONFIGURATIONS = {
+    "6.1": f"{STRICT} preempt=full pti=on",
+    "6.12": STRICT,
+}
+# Objects that three hundred cycles may leave, because a process ends or begins elsewhere meanwhile.
+SLACK = 20
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one guest told. failure: why it did not live to the end."""
+
+    tests: dict[str, dict[str, object]]
+    rest: list[dict[str, object]]
+    failure: str
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the modules and the program are built."""
+    return tmp_path_factory.mktemp("driver")
+
+
+@cache
+def modules(workshop: Path, series: str) -> BuiltModule:
+    """The driver and its test application for a kernel."""
+    kernel = find_kernel(series, cache_folder(os.environ))
+    return build_module(resource_dir("kernel"), kernel, workshop / series, ["W=1"])
+
+
+@cache
+def program(workshop: Path) -> Path:
+    """The program that tries the driver."""
+    made = workshop / "driver"
+    kernel = resource_dir("kernel")
+    subprocess.run(
+        [
+            *("gcc", "-O1", "-g", "-no-pie", "-Wall", "-Wextra", "-Werror", "-pthread"),
+            *(f"-I{kernel}/uapi", f"-I{kernel}/selftest"),
+            *map(str, sorted((HERE / "driver").glob("*.c"))),
+            *("-o", str(made)),
+        ],
+        check=True,
+    )
+    return made
+
+
+@cache
+def trial(workshop: Path, series: str, append: str) -> Trial:
+    """Boot a guest and run everything in it."""
+    built = modules(workshop, series)
+    command = GuestCommand(
+        argv=[
+            *(sys.executable, str(HERE / "in_guest.py"), str(program(workshop))),
+            *(str(built.module(name)) for name in ("lakeplacid", "lp_selftest")),
+            *("--", *TESTS),
+        ],
+        kernel=series,
+        append=append,
+        timeout=400,
+        cwd=workshop,
+    )
+    failure = ""
+    try:
+        result = run_guest(command, cache_folder(os.environ), os.environ)
+        output = result.stdout
+        if result.status:
+            failure = result.stderr.decode(errors="replace")
+    except GuestFailure as error:
+        output = error.stdout
+        failure = f"{error}\n{error.tail()}"
+    told = [json.loads(line) for line in output.splitlines()]
+    tests = {outcome["test"]: outcome for outcome in told if "test" in outcome}
+    return Trial(tests, [outcome for outcome in told if "test" not in outcome], failure)
+
+
+def check(trial: Trial, test: str) -> None:
+    """The test was run, and held."""
+    assert test in trial.tests, trial.failure
+    outcome = trial.tests[test]
+    assert outcome["status"] == 0, outcome["said"]
+
+
+def check_nothing_left(trial: Trial) -> None:
+    """The guest lived to the end, the modules were unloaded, and nothing grew."""
+    assert not trial.failure, trial.failure
+    counts, unloaded = trial.rest
+    assert unloaded == {"unloaded": True}
+    assert counts["again"] == [0, 0]
+    before, after = counts["before"], counts["after"]
+    assert isinstance(before, dict) and isinstance(after, dict)
+    assert len(before) > 5
+    grown = {name: (before[name], after[name]) for name in before}
+    assert after["processes"] == before["processes"]
+    assert not {name: g for name, g in grown.items() if g[1] - g[0] > SLACK}
+
+
+@pytest.mark.parametrize("series", SERIES)
+def test_the_driver_builds_without_a_warning(workshop: Path, series: str) -> None:
+    assert not re.search(r"warning:|WARNING:", modules(workshop, series).log)
+
+
+@pytest.mark.parametrize("test", TESTS)
+@pytest.mark.parametrize("series", SERIES)
+def test_driver(workshop: Path, series: str, test: str) -> None:
+    check(trial(workshop, series, CONFIGURATIONS[series]), test)
+
+
+@pytest.mark.parametrize("series", SERIES)
+def test_nothing_is_left_behind(workshop: Path, series: str) -> None:
+    check_nothing_left(trial(workshop, series, CONFIGURATIONS[series]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("series", SERIES)
+def test_all_of_it_holds_in_other_configurations(workshop: Path, series: str) -> None:
+    tried = trial(workshop, series, MORE_CONFIGURATIONS[series])
+    for test in TESTS:
+        check(tried, test)
+    check_nothing_left(tried)
