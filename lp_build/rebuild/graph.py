@@ -84,13 +84,9 @@ class Graph:
     ) -> str:
         """Declare a target; value: what it depends on beside its sources."""
         target.parent.mkdir(parents=True, exist_ok=True)
-
-        def act(target: Any, source: Any, env: Any) -> int:
-            return make()
-
         inputs = [*sources, self.environment.Value(json.dumps(value))]
-        action = self.environment.Action(act, text)
-        self.environment.Command(str(target), inputs, action)
+        action = self.environment.Action(_make, text)
+        self.environment.Command(str(target), inputs, action, LP_MAKE=make)
         return str(target)
 
     def _unit(self, unit: Unit) -> str:
@@ -205,6 +201,12 @@ class Graph:
             return Path(path)
         base = self.output or self.build.path / "stress"
         return base / self.build.relative(path, "/").lstrip("/")
+
+
+def _make(target: Any, source: Any, env: Any) -> int:
+    """What SCons calls to make a target. It has nothing of its own: SCons takes the contents of
+    an action's closure for a part of its signature."""
+    return int(env["LP_MAKE"]())
 
 
 def build_folder(build: BuildDir, stress: bool) -> Path:
