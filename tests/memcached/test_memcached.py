@@ -42,7 +42,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = tmp_path_factory.mktemp("memcached")
     tree = recipe.prepare(folder / "tree", cache_folder({}, ROOT))
     recipe.wrapped_builder("scout").build(tree, recipe.SUITE_TARGETS, recipe.SUITE_OPTIONS)
-    recipe.scout(tree, tree.memcached / PROGRAM, 10000)
+    recipe.scout(tree, tree.memcached / PROGRAM)
     return Built(
         bench(folder, tree, "scouted", tree.memcached),
         bench(folder, tree, "specialised", recipe.specialize(tree)),
