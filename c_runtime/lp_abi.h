@@ -38,7 +38,7 @@ struct lp_site {
 	const char *name; /* "file:function:ordinal:arm", "file:function:call@line:callee" … */
 	const char *file; /* of the original source */
 	uint32_t line;
-	uint8_t kind; /* enum lp_site_kind */
+	uint8_t kind;	/* enum lp_site_kind */
 	uint8_t forced; /* zero; stress builds: set at start when LP_FORCE_DEOPT names the site */
 	uint8_t reserved[2];
 	uint64_t hits; /* deopts taken here; atomic, relaxed */
