@@ -43,9 +43,21 @@ def run(driver: str, test: str) -> dict[str, object]:
     return {"test": test, "status": process.returncode, "said": said, "seconds": seconds}
 
 
+def processes() -> int:
+    """How many there are, without the kernel's own threads, which come and go."""
+    count = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = path.read_text().rpartition(")")[2].split()[1]
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended since
+        count += parent not in ("0", "2")
+    return count
+
+
 def objects() -> dict[str, int]:
     """Objects in use in each cache that is watched, and how many processes there are."""
-    counts = {"processes": sum(1 for path in Path("/proc").iterdir() if path.name.isdigit())}
+    counts = {"processes": processes()}
     for name in WATCHED:
         cache = SLABS / name
         if cache.is_dir():
