@@ -674,8 +674,7 @@ class Projector:
         operand = item.operands[1:]
         if self.context.stress:
             self.out += self._force(position, item.operands)
-        if operand != "%r11":
-            self.out.append(f"\tmovq {operand}, %r11")
+        load = [] if operand == "%r11" else [f"\tmovq {operand}, %r11"]
         verb = "jmp" if tail else "call"
         base = f".L{self.context.prefix}i{self._id}_{position}"
         done = f"{base}_done"
@@ -683,13 +682,15 @@ class Projector:
         file, line = self.locations[position]
         out = self.out
         serial = 0
+        pointer = operand  # the first target is compared where the pointer is
         for serial, (symbol, callee) in enumerate(self.context.observed(file, line), 1):
-            out += [f"\tcmpq ${symbol}, %r11", f"\tjne {base}_{serial}"]
+            out += [f"\tcmpq ${symbol}, {pointer}", f"\tjne {base}_{serial}"]
             out += self._made(position, verb, callee.symbol, f"_{serial}", done, out is self.out)
             # The observed target stays in line; whatever else is called comes out of line.
-            out = [f"{base}_{serial}:"]
+            out = [f"{base}_{serial}:", *load]
             self.late.append((rule, out))
-        out += ["\tcall lp_lookup", f"\tjz {self._stub(position)}"]
+            pointer, load = "%r11", []
+        out += [*load, "\tcall lp_lookup", f"\tjz {self._stub(position)}"]
         out += self._made(position, verb, "*%r11", "_t", done, serial == 0)
 
     def _made(

@@ -1,11 +1,11 @@
 # Observed targets are compared and called directly; others are looked up out of line.
 # elite: f, g
 # observed: a.c:7 g
-# ELITE: movq %rax, %r11
-# ELITE: cmpq $g, %r11
+# ELITE: cmpq $g, %rax
 # ELITE: jne .Llpi
 # ELITE: call g.lp_elite
 # ELITE: ret
+# ELITE: movq %rax, %r11
 # ELITE: call lp_lookup
 # ELITE: call *%r11
 # ELITE: jmp .Llpi
