@@ -19,6 +19,7 @@ case $kind in
 demo) ;;
 test)
 	packages="$packages clang shellcheck csmith libcsmith-dev valgrind perl xz-utils"
+	packages="$packages qemu-system-x86 gcc-12 libelf1"
 	extras="[test]"
 	;;
 *)
