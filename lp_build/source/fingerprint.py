@@ -17,7 +17,15 @@ _TOKEN = re.compile(
     rb"|<<=|>>=|\.\.\.|->|\+\+|--|<<|>>|[<>=!+\-*/%&|^]=|&&|\|\||##"
     rb"|[^\s]"
 )
-_DECIMAL = re.compile(rb"(?<![\w.])[1-9]\d*(?![\w.])")
+# Where macros leave __LINE__: beside a string (__FILE__, a condition's text) or a function's name.
+_GAP = rb"(?:\s|^#[^\n]*\n)*"
+_STRING = rb'(?:"|__(?:func|FUNCTION|PRETTY_FUNCTION)__)'
+_DECIMAL = re.compile(
+    rb"(%b%b,%b)?(?<![\w.])([1-9]\d*)(?![\w.])(%b,%b%b)?"
+    % (_STRING, _GAP, _GAP, _GAP, _GAP, _STRING),
+    re.M,
+)
+_NO_COINCIDENCE = 300  # from this line on a number that is its own line needs no such neighbour
 # A line break with the indentation, blank lines and line markers behind it.
 _BLANK = re.compile(rb"\n(?:\s+|# \d[^\n]*(?=\n))*")
 
@@ -32,9 +40,13 @@ def digest(text: bytes, start: int, end: int, lines: LineMap) -> str:
     pieces: list[bytes] = []
     done = 0
     for match in _DECIMAL.finditer(body):
-        if int(match.group()) == lines.line(start + match.start()):
-            pieces += (body[done : match.start()], b"__LINE__")
-            done = match.end()
+        before, number, behind = match.groups()
+        line = int(number)
+        if not before and not behind and line < _NO_COINCIDENCE:
+            continue
+        if line == lines.line(start + match.start(2)):
+            pieces += (body[done : match.start(2)], b"__LINE__")
+            done = match.end(2)
     if pieces:
         body = b"".join((*pieces, body[done:]))
     bare = _LINE_MARKER.sub(b"", body)
