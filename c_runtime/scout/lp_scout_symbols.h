@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Names of functions for traces: what an indirect call was seen to call. */
 #ifndef LP_SCOUT_SYMBOLS_H
 #define LP_SCOUT_SYMBOLS_H
 

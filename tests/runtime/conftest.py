@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class Program:
             text=True,
             timeout=timeout,
             cwd=self.folder,
+            preexec_fn=default_signals,
         )
         pairs = (word.split("=") for word in done.stdout.split() if word.count("=") == 1)
         values = {name: int(value) for name, value in pairs if value.lstrip("-").isdigit()}
@@ -65,6 +67,12 @@ class Program:
 
 
 Builder = Callable[..., Program]
+
+
+def default_signals() -> None:
+    """In the child: a test run in the background has inherited that these are ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def compile_file(compiler: str, source: Path, flags: tuple[str, ...], target: Path) -> Path:
