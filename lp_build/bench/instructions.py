@@ -18,7 +18,7 @@ from rich.table import Table
 
 from lp_build.bench.builds import Programs
 from lp_build.bench.report import Part, new_table
-from lp_build.bench.servers import Server
+from lp_build.bench.servers import CONNECTIONS, Server
 from lp_build.bench.statistics import ratio
 from lp_build.errors import LakePlacidError
 
@@ -34,6 +34,9 @@ LABELS = {
     "thesis": "the thesis's Fallback",
     "scouted": "scouting",
 }
+# Under valgrind a program may set its limit of descriptors to nothing but the hard one, of which
+# valgrind keeps 12 for itself.
+_LIMIT = ("prlimit", f"--nofile={CONNECTIONS + 12}")
 _NAMED = re.compile(r"\((\d+)\)(?: (.*))?")
 _SHARED = re.compile(r"\.so(\.|$)")
 _COST = re.compile(r"^(?:[+-]?\d+|\*) (\d+)")
@@ -92,7 +95,7 @@ def count_run(
         raise LakePlacidError("valgrind is missing", remedy="apt-get install valgrind")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "callgrind.out"
-        prefix = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
+        prefix = [*_LIMIT, "valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}"]
         with server.running(program, environment, prefix) as running:
             server.load(running.port, requests)
         try:

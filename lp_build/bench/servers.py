@@ -18,6 +18,7 @@ from lp_build.errors import LakePlacidError
 
 START_SECONDS = 60.0  # under callgrind a server takes seconds to come up
 ANSWER_SECONDS = 30.0
+CONNECTIONS = 1024  # memcached's limit, and what it makes its limit of descriptors
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Memcached(Server):
 
     def command(self, program: Path) -> list[str]:
         # Threads that work by the clock would be counted with the requests.
-        quiet = ["-o", "no_lru_crawler,no_lru_maintainer"]
+        quiet = ["-c", str(CONNECTIONS), "-o", "no_lru_crawler,no_lru_maintainer"]
         user = ["-u", "root"] if os.geteuid() == 0 else []
         return [str(program), "-l", "127.0.0.1", "-p", "-1", "-U", "0", "-t", "1", *quiet, *user]
 
