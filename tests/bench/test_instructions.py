@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from lp_build.bench.instructions import Count, ServerCosts, Text, parse_callgrind, report
+from lp_build.bench.instructions import (
+    Count,
+    ServerCosts,
+    Text,
+    busiest_slope,
+    parse_callgrind,
+    report,
+)
 from lp_build.errors import LakePlacidError
 
 CALLGRIND = """version: 1
@@ -51,6 +58,12 @@ def test_no_costs_are_an_error() -> None:
 
 def test_the_slope_is_what_more_requests_took() -> None:
     assert Count(3000, 1500).slope(Count(1000, 500), 100) == Count(20.0, 10.0)
+
+
+def test_the_thread_that_serves_is_the_one_that_requests_make_work_for() -> None:
+    few = {".out-01": Count(9000, 9000), ".out-02": Count(2000, 1000), ".out-03": Count(50, 0)}
+    many = {".out-01": Count(9010, 9000), ".out-02": Count(4000, 2000), ".out-03": Count(90, 0)}
+    assert busiest_slope(few, many, 100) == Count(20.0, 10.0)
 
 
 def test_figures_are_the_worst_over_the_servers() -> None:
