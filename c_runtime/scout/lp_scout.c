@@ -464,6 +464,36 @@ void __lp_scout_first(unsigned arm)
 	path->touched[path->count++] = arm;
 }
 
+/*
+ * Take over which arms this thread has reached since the last time, for whoever is active: with
+ * nobody, the map is `outside`, and they are forgotten.
+ */
+static void gather(void)
+{
+	for (struct __lp_scout_unit *const *unit = __start_lp_scout_units;
+	     unit < __stop_lp_scout_units; unit++) {
+		unsigned char *own;
+
+		if ((*unit)->version < 2)
+			continue;
+		own = (unsigned char *)(*unit)->own();
+		for (unsigned line = 0; line < (*unit)->arms; line += LP_SCOUT_LINE) {
+			uint64_t words[LP_SCOUT_LINE / sizeof(uint64_t)];
+			uint64_t any = 0;
+
+			memcpy(words, own + line, sizeof(words));
+			for (unsigned i = 0; i < LP_SCOUT_LINE / sizeof(uint64_t); i++)
+				any |= words[i];
+			if (!any)
+				continue;
+			for (unsigned i = line; i < line + LP_SCOUT_LINE; i++)
+				if (own[i] && !__lp_scout_map[(*unit)->base + i])
+					__lp_scout_first((*unit)->base + i);
+			memset(own + line, 0, sizeof(words));
+		}
+	}
+}
+
 void __lp_scout_target(unsigned icall, const void *target)
 {
 	char name[NAME_MAX_BYTES];
@@ -518,6 +548,7 @@ int __lp_scout_begin(struct __lp_scout_token *token)
 	 * was left by longjmp, and ends here. */
 	if (path->active && (char *)token < (char *)path->token)
 		return 0;
+	gather();
 	commit(path, KIND_REQUEST);
 	path->active = true;
 	path->token = token;
@@ -530,6 +561,7 @@ void __lp_scout_end(struct __lp_scout_token *token)
 {
 	if (!token->word[0] || !state)
 		return;
+	gather();
 	commit(&state->paths[KIND_REQUEST], KIND_REQUEST);
 	choose_map(state);
 }
@@ -543,6 +575,7 @@ int __lp_scout_iteration(struct __lp_scout_token *token)
 	mine = own_state();
 	if (!mine || mine->paths[KIND_REQUEST].active)
 		return 0;
+	gather();
 	commit(&mine->paths[KIND_ITERATION], KIND_ITERATION);
 	mine->paths[KIND_ITERATION].active = true;
 	set_kind(token, KIND_ITERATION);
@@ -554,6 +587,7 @@ void __lp_scout_loop_end(struct __lp_scout_token *token)
 {
 	if (!token->word[0] || !state)
 		return;
+	gather();
 	commit(&state->paths[KIND_ITERATION], KIND_ITERATION);
 	choose_map(state);
 }
@@ -608,6 +642,7 @@ __attribute__((destructor)) static void end(void)
 	if (!state)
 		return;
 	/* exit() within a request: it ends here. */
+	gather();
 	commit(&state->paths[KIND_REQUEST], KIND_REQUEST);
 	commit(&state->paths[KIND_ITERATION], KIND_ITERATION);
 	__lp_scout_map = (unsigned char *)outside;

@@ -7,7 +7,8 @@
 
 #include "lp_scout_prelude.h"
 
-#define LP_SCOUT_VERSION 1
+#define LP_SCOUT_VERSION 2
+#define LP_SCOUT_LINE 64 /* bytes that a unit's arms are aligned and padded to */
 
 /* Section lp_scout_units: the linker gives its bounds. Addresses may occur more than once. */
 extern struct __lp_scout_unit *const __start_lp_scout_units[];

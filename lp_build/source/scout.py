@@ -20,7 +20,8 @@ from lp_build.source.model import Problem, ScoutTable, UnitSites
 from lp_build.source.parse import ParsedUnit, parse_unit
 from lp_build.source.sites import FunctionSites, SiteNode, find_sites
 
-PRELUDE_VERSION = 1
+PRELUDE_VERSION = 2
+LINE = 64  # bytes that a unit's arms are padded to, as lp_scout.h says
 FALLTHROUGH = "__attribute__((__fallthrough__));"
 # gcc takes the unit's name from the first line marker, and its folder from a second one that ends
 # in two slashes; what follows them is ours to add to.
@@ -110,11 +111,20 @@ def c_string(text: str) -> str:
 
 def _declarations(table: ScoutTable, arms: int, icalls: int, unique: str) -> str:
     literal = c_string(json.dumps(table.to_json(), separators=(",", ":")))
+    padded = -(-arms // LINE) * LINE
+
+    def hidden(name: str) -> str:
+        return f'__asm__("{name}.{unique}") __attribute__((__visibility__("hidden")));'
+
     return (
-        f"{_prelude()} extern struct __lp_scout_unit __lp_scout_unit "
-        f'__asm__("lp_scout_unit.{unique}") __attribute__((__visibility__("hidden"))); '
+        f"{_prelude()} extern __thread volatile unsigned char __lp_scout_arms[{padded}] "
+        f"{hidden('lp_scout_arms')} __thread volatile unsigned char __lp_scout_arms[{padded}] "
+        f"__attribute__((__weak__,__aligned__({LINE}))); "
+        "static __attribute__((__used__,__no_instrument_function__)) "
+        "volatile unsigned char *__lp_scout_own(void) { return __lp_scout_arms; } "
+        f"extern struct __lp_scout_unit __lp_scout_unit {hidden('lp_scout_unit')} "
         "struct __lp_scout_unit __lp_scout_unit __attribute__((__weak__)) = "
-        f"{{ {PRELUDE_VERSION}, {arms}, {icalls}, 0, 0, 0, {literal} }}; "
+        f"{{ {PRELUDE_VERSION}, {arms}, {icalls}, 0, 0, 0, {literal}, __lp_scout_own }}; "
         "static struct __lp_scout_unit *const __lp_scout_link __attribute__(("
         '__section__("lp_scout_units"), __used__)) = &__lp_scout_unit;'
     )
@@ -133,8 +143,7 @@ def with_prelude(text: bytes, declarations: str) -> bytes:
 
 
 def _hit(arm: int, then: str) -> str:
-    index = f"__lp_scout_unit.base+{arm}"
-    return f"(__lp_scout_map[{index}]?(void)0:__lp_scout_first({index}){then})"
+    return f"(__lp_scout_arms[{arm}]=1{then})"
 
 
 def _edit(

@@ -106,7 +106,7 @@ def build_dir(source: Path) -> BuildDir:
 
 def table_in(text: bytes) -> ScoutTable:
     """The table that a scouted text carries."""
-    match = re.search(rb"\{ \d+, \d+, \d+, 0, 0, 0, ((?:\"(?:[^\"\\]|\\.)*\" ?)+)\}", text)
+    match = re.search(rb"\{ \d+, \d+, \d+, 0, 0, 0, ((?:\"(?:[^\"\\]|\\.)*\" ?)+),", text)
     assert match is not None
     literal = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', match.group(1).decode()))
     return ScoutTable.from_json(json.loads(re.sub(r"\\([\\\"?])", r"\1", literal)))

@@ -65,6 +65,10 @@ __attribute__((destructor)) static void report(void)
 
 	if (!log)
 		return;
+	for (struct __lp_scout_unit *const *unit = __start_lp_scout_units;
+	     unit < __stop_lp_scout_units; unit++)
+		for (unsigned arm = 0; arm < (*unit)->arms; arm++)
+			map[(*unit)->base + arm] |= (*unit)->own()[arm];
 	for (unsigned arm = 0; arm < ARMS; arm++)
 		if (map[arm])
 			fprintf(log, "arm %u\n", arm);
