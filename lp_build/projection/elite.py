@@ -667,7 +667,9 @@ class Projector:
         if callee.how == "library":
             self.out.append(f"\t{item.text}")
             return
-        self.out += [f"\tcall {callee.symbol}", f"{self._return(position)}:"]
+        # What the stub would do, without going there.
+        target = "*lp_request_target(%rip)" if callee.how == "stub" else callee.symbol
+        self.out += [f"\tcall {target}", f"{self._return(position)}:"]
 
     def _emit_indirect(self, position: int, item: Insn, *, tail: bool) -> None:
         """Thesis 3.4.1: the observed targets, then the table, then a deopt before the call."""

@@ -5,7 +5,7 @@
 # FALLBACK: .size f.lp_fallback, .-f.lp_fallback
 # FALLBACK: f:
 # FALLBACK: jmp *lp_request_target(%rip)
-# ELITE: call f
+# ELITE: call *lp_request_target(%rip)
 	.text
 	.globl	f
 	.type	f, @function
