@@ -14,6 +14,8 @@ from lp_build.layout import BuildDir
 from lp_build.source.model import Problem, UnitSites
 from lp_build.wrapper.files import append_json, digest_of, write_whole
 
+_LONGEST = 1000  # characters of a reason in the report
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -124,7 +126,7 @@ def report(build: BuildDir, phase: str, unit: str, problems: Sequence[Problem]) 
 def problem_of(error: Exception, source: str) -> Problem:
     """An exception of our passes as a problem of `source`."""
     if isinstance(error, LakePlacidError):
-        return Problem(error.file or source, error.line or 1, error.message)
+        return Problem(error.file or source, error.line or 1, error.message[:_LONGEST])
     if isinstance(error, OSError):
         return Problem(error.filename or source, 1, error.strerror or repr(error))
     # A defect of ours: what kind is all that a report can tell.

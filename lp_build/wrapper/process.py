@@ -57,11 +57,14 @@ class Visible:
         """Its status, -n for signal n."""
         return self._failed if self._process is None else self._process.wait()
 
-    def stop(self, number: int) -> None:
-        """Pass on a signal, and wait until it has ended."""
+    def send(self, number: int) -> None:
+        """Pass on a signal."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
-            self._process.wait()
+
+
+class Stopped(BaseException):
+    """We were sent a signal. Not an Exception: nothing but `passing_signals` is to handle it."""
 
 
 def run(command: Sequence[str]) -> int:
@@ -73,15 +76,21 @@ def run(command: Sequence[str]) -> int:
 
 @contextmanager
 def passing_signals(visible: Visible) -> Iterator[None]:
-    """While inside: a signal for us goes to the command, and then ends us in the same way."""
+    """While inside: a signal for us goes to the command, and then ends us in the same way. What
+    else we run, unseen, is ended by the exception."""
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        visible.stop(number)
-        die_by(number)
+        visible.send(number)
+        raise Stopped(number)
 
     old = {number: signal.signal(number, pass_on) for number in _PASSED_ON if _is_heard(number)}
     try:
         yield
+    except Stopped as stopped:
+        for number in old:
+            signal.signal(number, signal.SIG_IGN)
+        visible.wait()
+        die_by(stopped.args[0])
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)

@@ -63,6 +63,7 @@ def _archive(
     archive: Path, sources: Sequence[_Source], headers: Sequence[Path], compiler: str
 ) -> Path:
     """Compile `sources` into `archive`, unless that has been done for the same content."""
+    compiler = c_compiler(compiler)
     digest = hashlib.sha256(compiler.encode())
     for path in (*headers, *(path for path, _ in sources)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -87,6 +88,18 @@ def _compile(archive: Path, sources: Sequence[_Source], compiler: str) -> None:
         fresh = Path(folder) / archive.name
         _run([*archiver(), "rcs", str(fresh), *objects])
         fresh.replace(archive)
+
+
+def c_compiler(compiler: str) -> str:
+    """The C compiler that belongs to the one a program is linked by, which may be for C++ or
+    Fortran."""
+    *before, command = compiler.split()
+    folder, name = os.path.split(command)
+    if "++" in name:
+        name = name.replace("clang++", "clang").replace("g++", "gcc").replace("c++", "cc")
+    elif "fortran" in name:
+        folder, name = "", "cc"
+    return " ".join([*before, os.path.join(folder, name)])
 
 
 def archiver() -> list[str]:
