@@ -52,6 +52,9 @@ LIBEVENT_OPTIONS = (
 # coverage counters, which memcached-debug has by default, LakePlacid leaves as they are.
 SUITE_TARGETS = ("memcached-debug", "timedrun")
 SUITE_OPTIONS = ("--disable-coverage",)
+SUITE_PROGRAM = SUITE_TARGETS[0]
+WIDE_THRESHOLD = 0.999  # of what the suite's own requests do
+WIDTH = 200  # columns of the table
 
 # What scouting sees: GETs of keys that are there or not, by the text protocol, and of all else so
 # little that the threshold of lp.toml leaves it out.
@@ -327,83 +330,87 @@ def read_statistics(path: Path, sent: int) -> Measured:
     )
 
 
-@dataclass(frozen=True)
-class Variant:
-    """One column of the table: a server and the environment that the suite runs it in."""
+class SuiteRuns:
+    """Runs the suite with one variant after the other, and keeps what came out."""
 
-    name: str
-    folder: Path
-    settings: Mapping[str, str]
+    def __init__(self, root: Path, options: argparse.Namespace, show: Console) -> None:
+        self.root = root
+        self.options = options
+        self.show = show
+        self.results: dict[str, dict[str, FileResult]] = {}
+        self.notes: dict[str, str] = {}
 
-
-def suite_variants(root: Path, cache: Path, jobs: int, show: Console) -> list[Variant]:
-    """Build all that the suite is run with: plain, scouting, specialised, and its stress build."""
-    program = "memcached-debug"
-
-    def bench(name: str, tree: Tree, programs: Path | None = None) -> Path:
-        server = (programs or tree.memcached) / program
+    def run(self, name: str, tree: Tree, programs: Path, **settings: str) -> Path:
+        """Run the suite with `programs`' server in an environment with `settings`, where {} stands
+        for the variant's folder, which is returned."""
         timedrun = tree.memcached / "timedrun"
-        return bench_folder(root / "bench" / name, tree.memcached, server, timedrun)
-
-    show.print("building memcached-debug with the plain compiler")
-    plain = prepare(root / "plain", cache)
-    plain_builder(jobs).build(plain, SUITE_TARGETS, SUITE_OPTIONS)
-    variants = [Variant("plain", bench("plain", plain), {})]
-
-    show.print("building it for scouting, and scouting")
-    wrapped = prepare(root / "wrapped", cache)
-    wrapped_builder("scout", jobs).build(wrapped, SUITE_TARGETS, SUITE_OPTIONS)
-    scout(wrapped, wrapped.memcached / program)
-    folder = bench("scouted", wrapped)
-    variants.append(Variant("scouted", folder, {"LP_TRACE_DIR": str(folder / "traces")}))
-
-    show.print("specialising it")
-    folder = bench("specialised", wrapped, specialize(wrapped))
-    variants.append(Variant("specialised", folder, elite_settings(folder)))
-
-    show.print("and with forced deopts")
-    programs = specialize(wrapped, stress=True)
-    for force in FORCED:
-        folder = bench(f"forced-{force.replace(':', '-')}", wrapped, programs)
-        settings = {**elite_settings(folder), "LP_FORCE_DEOPT": force}
-        variants.append(Variant(force, folder, settings))
-    return variants
+        folder = bench_folder(
+            self.root / "bench" / name.replace(" ", "-").replace(":", "-"),
+            tree.memcached,
+            programs / SUITE_PROGRAM,
+            timedrun,
+        )
+        for kept in ("stats", "traces"):
+            (folder / kept).mkdir()
+        files = self.options.tests or suite_files(tree.memcached)
+        self.show.print(f"running {len(files)} test files: {name}", highlight=False)
+        began = time.monotonic()
+        self.results[name] = run_suite(
+            folder,
+            files,
+            clean_environment(**{k: v.format(folder) for k, v in settings.items()}),
+            jobs=self.options.suite_jobs,
+            progress=lambda result: self.show.print(f"  {result.name}: {result}", highlight=False),
+        )
+        begun, finished = elite_totals(folder / "stats")
+        elite = f", {begun:,} requests begun and {finished:,} finished in Elite" if begun else ""
+        self.notes[name] = f"{time.monotonic() - began:.0f} s{elite}"
+        return folder
 
 
-def elite_settings(folder: Path) -> dict[str, str]:
-    """Run Elite in-process, and leave one file of statistics for each server process."""
-    (folder / "stats").mkdir(exist_ok=True)
-    return {"LP_ELITE": "inprocess", "LP_STATS": str(folder / "stats" / "%p.json")}
+# One file of statistics for each server process.
+IN_ELITE = {"LP_ELITE": "inprocess", "LP_STATS": "{}/stats/%p.json"}
 
 
-def elite_totals(variant: Variant) -> tuple[int, int]:
+def elite_totals(folder: Path) -> tuple[int, int]:
     """Requests begun and finished in Elite by all servers of a run of the suite."""
-    found = [read_statistics(path, 0) for path in (variant.folder / "stats").glob("*.json")]
+    found = [read_statistics(path, 0) for path in folder.glob("*.json")]
     return sum(one.begun for one in found), sum(one.finished for one in found)
 
 
 def step_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:
     """The suite with all variants; write and print the table. Return whether all are as plain."""
     root: Path = options.dir / "suite"
-    variants = suite_variants(root, cache, options.jobs, show)
-    files = options.tests or suite_files(root / "plain" / "memcached")
-    results: dict[str, dict[str, FileResult]] = {}
-    notes: dict[str, str] = {}
-    for variant in variants:
-        show.print(f"running {len(files)} test files: {variant.name}")
-        began = time.monotonic()
-        results[variant.name] = run_suite(
-            variant.folder,
-            files,
-            clean_environment(**variant.settings),
-            jobs=options.suite_jobs,
-            progress=lambda result: show.print(f"  {result.name}: {result}", highlight=False),
-        )
-        begun, finished = elite_totals(variant)
-        elite = f", {begun:,} requests begun and {finished:,} finished in Elite" if begun else ""
-        notes[variant.name] = f"{time.monotonic() - began:.0f} s{elite}"
-    different = {name: differences(results["plain"], result) for name, result in results.items()}
-    write_table(options.dir, results, notes, different)
+    runs = SuiteRuns(root, options, show)
+
+    show.print("building memcached-debug with the plain compiler")
+    plain = prepare(root / "plain", cache)
+    plain_builder(options.jobs).build(plain, SUITE_TARGETS, SUITE_OPTIONS)
+    runs.run("plain", plain, plain.memcached)
+
+    show.print("building it for scouting")
+    wrapped = prepare(root / "wrapped", cache)
+    wrapped_builder("scout", options.jobs).build(wrapped, SUITE_TARGETS, SUITE_OPTIONS)
+    folder = runs.run("scouted", wrapped, wrapped.memcached, LP_TRACE_DIR="{}/traces")
+
+    show.print("scouting it with GETs, and specialising it")
+    scout(wrapped, wrapped.memcached / SUITE_PROGRAM)
+    runs.run("specialised", wrapped, specialize(wrapped), **IN_ELITE)
+    programs = specialize(wrapped, stress=True)
+    for force in FORCED:
+        runs.run(force, wrapped, programs, **IN_ELITE, LP_FORCE_DEOPT=force)
+
+    show.print("specialising it for what the suite itself does")
+    arguments = ["--threshold", str(WIDE_THRESHOLD), str(folder / "traces")]
+    run_step([tool("lp"), "manifest", *arguments], wrapped.root, clean_environment())
+    runs.run("wide", wrapped, specialize(wrapped), **IN_ELITE)
+    programs = specialize(wrapped, stress=True)
+    runs.run(f"wide {FORCED[1]}", wrapped, programs, **IN_ELITE, LP_FORCE_DEOPT=FORCED[1])
+
+    different = {
+        name: differences(runs.results["plain"], result) for name, result in runs.results.items()
+    }
+    write_table(options.dir, runs.results, runs.notes, different)
     return not any(different.values())
 
 
@@ -424,14 +431,17 @@ def write_table(
             result = results[name][file]
             row.append(str(result) if result.outcome != plain.outcome else "same")
         table.add_row(*row)
-    with open(folder / "suite.txt", "w", encoding="utf-8") as file_out:
-        for console in (Console(file=file_out, width=160), Console()):
-            console.print(table)
-            for name, note in notes.items():
-                count = len(different[name])
-                console.print(f"{name}: {count} files differ from plain ({note})")
-                for plain, other in different[name]:
-                    console.print(f"  {plain.name}: plain {plain}, here {other}\n{other.note}")
+    path = folder / "suite.txt"
+    with path.open("w", encoding="utf-8") as file_out:
+        console = Console(file=file_out, width=WIDTH, highlight=False)
+        console.print(table)
+        for name, note in notes.items():
+            count = len(different[name])
+            console.print(f"{name}: {count} files differ from plain ({note})", markup=False)
+            for plain, other in different[name]:
+                text = f"  {plain.name}: plain {plain}, here {other}\n{other.note}"
+                console.print(text, markup=False)
+    print(path.read_text(encoding="utf-8"))
     data = {
         name: {"note": notes[name], "files": {f: asdict(r) for f, r in result.items()}}
         for name, result in results.items()

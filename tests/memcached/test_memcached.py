@@ -14,7 +14,7 @@ import suite
 from lp_build.sources import cache_folder
 
 ROOT = Path(__file__).parent.parent.parent
-PROGRAM = "memcached-debug"  # the one that its test suite runs
+PROGRAM = recipe.SUITE_PROGRAM
 # Quick ones, of the text, meta and binary protocols.
 FILES = ["t/getset.t", "t/incrdecr.t", "t/cas.t", "t/flags.t", "t/metaget.t", "t/binary-get.t"]
 
@@ -80,8 +80,8 @@ def test_memcacheds_own_tests_pass(built: Built, variant: str, tmp_path: Path) -
     folder: Path = getattr(built, variant)
     settings = {
         "scouted": {"LP_TRACE_DIR": str(tmp_path)},
-        "specialised": recipe.elite_settings(folder),
-        "stress": {**recipe.elite_settings(folder), "LP_FORCE_DEOPT": "all"},
+        "specialised": {"LP_ELITE": "inprocess"},
+        "stress": {"LP_ELITE": "inprocess", "LP_FORCE_DEOPT": "all"},
     }[variant]
     results = suite.run_suite(folder, FILES, recipe.clean_environment(**settings), jobs=6)
     assert {str(name): result.status for name, result in results.items()} == dict.fromkeys(
