@@ -15,8 +15,8 @@ from lp_build.sources import cache_folder
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = recipe.SUITE_PROGRAM
-# Quick ones, of the text, meta and binary protocols.
-FILES = ["t/getset.t", "t/incrdecr.t", "t/cas.t", "t/flags.t", "t/metaget.t", "t/binary-get.t"]
+# Quick ones, of the text and the binary protocol.
+FILES = ["t/getset.t", "t/incrdecr.t", "t/cas.t", "t/flags.t", "t/stats.t", "t/binary-get.t"]
 
 pytestmark = pytest.mark.needs_network
 
