@@ -90,7 +90,7 @@ class _Place:
         runtime = self.folder / "thesis_fallback.o"
         source = resource_dir("c_runtime") / "bench" / "thesis_fallback.S"
         self.folder.mkdir(parents=True, exist_ok=True)
-        run_step([self.compiler, "-c", source, "-o", runtime], self.folder)
+        run_step([*shlex.split(self.compiler), "-c", source, "-o", runtime], self.folder)
         words = [
             *(sys.executable, "-m", "lp_build.bench.thesis_cc"),
             *(self.compiler, str(self.folder / "thesis"), str(runtime)),

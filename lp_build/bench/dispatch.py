@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,14 +33,15 @@ class Measured:
 def build(folder: Path, compiler: str) -> Path:
     """Compile and link the benchmark in `folder`; return the program. Raises LakePlacidError with
     the compiler's words when that fails."""
+    words = shlex.split(compiler)
     sources = render_dispatch_bench(folder / "rendered")
     objects: list[str] = []
     for source in sources:
         target = str(folder / f"{source.path.name}.o")
-        run_step([compiler, *source.flags, "-c", source.path, "-o", target], folder)
+        run_step([*words, *source.flags, "-c", source.path, "-o", target], folder)
         objects.append(target)
     program = folder / "dispatch_bench"
-    run_step([compiler, "-no-pie", "-pthread", *objects, "-o", program], folder)
+    run_step([*words, "-no-pie", "-pthread", *objects, "-o", program], folder)
     return program
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from lp_build.bench.statistics import Summary
 
 # The reference's figures: key, what it is, and the largest value that is within reach of it (None:
-# only shown). A reach below another key's value is computed in `reached`.
+# only shown).
 REACH: Mapping[str, float | None] = {
     "dispatch_ns_direct": None,
     "dispatch_ns_switched": None,

@@ -1,12 +1,13 @@
 """A drop-in compiler that builds a program by the thesis's scheme (see thesis.py).
 
-`python -m lp_build.bench.thesis_cc CC ROOT RUNTIME ARGS…`: the real compiler, the folder with the
-manifest, the object of thesis_fallback.S, and the arguments. While ROOT has no manifest (when
-`configure` runs) it is the real compiler.
+`python -m lp_build.bench.thesis_cc CC ROOT RUNTIME ARGS…`: the real compiler (it may be several
+words), the folder with the manifest, the object of thesis_fallback.S, and the arguments. While ROOT
+has no manifest (when `configure` runs) it is the real compiler.
 """
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -53,13 +54,13 @@ def parse_compile(arguments: Sequence[str]) -> Compile | None:
     return Compile(sources[0], output or f"{Path(sources[0]).stem}.o", tuple(flags))
 
 
-def compile_unit(compiler: str, job: Compile, root: Path, manifest: Manifest) -> None:
+def compile_unit(compiler: Sequence[str], job: Compile, root: Path, manifest: Manifest) -> None:
     """Replace the plain object of `job`. Raises CalledProcessError when a step fails."""
     with tempfile.TemporaryDirectory() as folder:
         text, asm = Path(folder) / "x.i", Path(folder) / "x.s"
 
         def run(*words: str) -> None:
-            subprocess.run([compiler, *job.flags, "-w", *words], check=True)
+            subprocess.run([*compiler, *job.flags, "-w", *words], check=True)
 
         run("-E", job.source, "-o", str(text))
         unit = thesis_source(
@@ -69,18 +70,19 @@ def compile_unit(compiler: str, job: Compile, root: Path, manifest: Manifest) ->
         run("-S", "-x", "cpp-output", str(text), "-o", str(asm))
         edited = thesis_assembly(asm.read_text(encoding="utf-8", errors="surrogateescape"))
         asm.write_text(edited, encoding="utf-8", errors="surrogateescape")
-        subprocess.run([compiler, "-c", str(asm), "-o", job.output], check=True)
+        subprocess.run([*compiler, "-c", str(asm), "-o", job.output], check=True)
 
 
 def main(argv: Sequence[str]) -> int:
     """One compiler command; its exit status."""
-    compiler, root, runtime, *arguments = argv
+    name, root, runtime, *arguments = argv
+    compiler = shlex.split(name)
     path = Path(root) / "lp-manifest.toml"
     job = parse_compile(arguments)
     extra: list[str] = []
     if path.exists() and job is None and not {*_NO_LINK, "-c"} & {*arguments}:
         extra = [runtime]
-    status = subprocess.run([compiler, *arguments, *extra], check=False).returncode
+    status = subprocess.run([*compiler, *arguments, *extra], check=False).returncode
     if status == 0 and job is not None and path.exists():
         try:
             compile_unit(compiler, job, Path(root), load_manifest(path))
