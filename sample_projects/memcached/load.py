@@ -22,7 +22,7 @@ from itertools import accumulate
 
 from lp_build.errors import LakePlacidError
 
-KEYS = 100  # for each connection
+KEYS = 100  # for each connection, unless told otherwise
 COUNTERS = 10
 
 # Broken requests, and memcached 1.6.18's answers to them.
@@ -86,6 +86,7 @@ class TextClient:
     name: str
     mix: Mix
     seed: int
+    keys: int = KEYS
     values: dict[str, tuple[int, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -95,12 +96,12 @@ class TextClient:
 
     def preload(self) -> list[Request]:
         """A SET for each key."""
-        return [self._set(f"{self.name}-{number}") for number in range(KEYS)]
+        return [self._set(f"{self.name}-{number}") for number in range(self.keys)]
 
     def draw(self) -> Request:
         """The next request of the mix."""
         kind = self.random.choices(self.kinds, cum_weights=self.weights)[0]
-        key = f"{self.name}-{self.random.randrange(KEYS)}"
+        key = f"{self.name}-{self.random.randrange(self.keys)}"
         return getattr(self, f"_{kind}")(key)  # type: ignore[no-any-return]
 
     def _value(self, key: str) -> bytes:
@@ -120,7 +121,7 @@ class TextClient:
         return self._get("miss", [f"{key}-absent"])
 
     def _multi(self, key: str) -> Request:
-        others = [f"{self.name}-{self.random.randrange(KEYS)}" for _ in range(3)]
+        others = [f"{self.name}-{self.random.randrange(self.keys)}" for _ in range(3)]
         return self._get("multi", [key, *others, f"{key}-absent"])
 
     def _cas(self, key: str) -> Request:
@@ -225,13 +226,15 @@ def run_load(
     mix: Mix | None = None,
     seed: int = 1,
     connections: int = 8,
+    keys: int = KEYS,
     timeout: float = 30.0,
     progress: Callable[[int], None] | None = None,
 ) -> LoadResult:
     """Preload the keys, then send `requests` requests over `connections` connections.
 
-    timeout: seconds to wait for an answer. progress: called with the number of requests answered
-    since the last call. Raises LakePlacidError for a wrong or missing answer.
+    keys: for each connection. timeout: seconds to wait for an answer. progress: called with the
+    number of requests answered since the last call. Raises LakePlacidError for a wrong or missing
+    answer.
     """
     by_kind: Counter[str] = Counter()
     start = time.perf_counter()
@@ -239,7 +242,7 @@ def run_load(
         try:
             waiting: dict[Connection, tuple[TextClient, list[Request]]] = {}
             for number in range(connections):
-                client = TextClient(f"c{number}", mix or Mix(), seed)
+                client = TextClient(f"c{number}", mix or Mix(), seed, keys)
                 connection = Connection(port, timeout)
                 waiting[connection] = (client, client.preload()[::-1])
                 selector.register(connection.socket, selectors.EVENT_READ, connection)

@@ -71,7 +71,7 @@ SCOUTING_MIX = Mix(
     stats=0,
     broken=0,
 )
-SCOUTING_CONNECTIONS = 2  # each begins with a SET for each of its keys
+SCOUTING_KEYS = 25  # of each connection, which begins with a SET for each of its keys
 GET_SHARE = 0.99  # of a GET-only load, what must finish in Elite
 # A GET passes some hundred places where a deopt can be forced.
 FORCED = ("all", "random:1:0.01", "random:2:0.01", "random:3:0.01")
@@ -250,7 +250,7 @@ def scout(tree: Tree, program: Path, requests: int = 50000) -> None:
     """Run the scouting server under a GET-heavy load; its traces land below `.lp/`."""
     shutil.rmtree(tree.root / ".lp" / "traces", ignore_errors=True)
     with serve(program, clean_environment()) as server:
-        run_load(server.port, requests, mix=SCOUTING_MIX, connections=SCOUTING_CONNECTIONS)
+        run_load(server.port, requests, mix=SCOUTING_MIX, keys=SCOUTING_KEYS)
 
 
 def specialize(tree: Tree, *, stress: bool = False) -> Path:
