@@ -51,8 +51,8 @@ Part = UnitPart | FilePart | ArchivePart | StepPart
 
 @dataclass(frozen=True)
 class Plan:
-    """programs: by the path where the build puts each. archives: those that nothing is linked
-    with, so that they are what the build is for. units: all that these are made of."""
+    """programs: by the path where the build puts each. archives: where nothing was linked, so that
+    they are what the build is for. units: all that these are made of."""
 
     programs: dict[str, StepPart]
     archives: dict[str, ArchivePart]
@@ -67,21 +67,10 @@ def make_plan(build: BuildDir) -> Plan:
     finals = {step.output: step for step in steps if planner.is_program(step)}
     programs = {output: planner.step(step) for output, step in finals.items()}
     archives: dict[str, ArchivePart] = {}
-    for step in steps:
+    for step in steps if not programs else ():
         listing = planner.store.listing(step.digest) if step.kind == "archive" else None
         if listing is not None:
             archives[step.output] = planner.archive(step.output, step.digest, listing)
-    linked = {
-        member.unit.id
-        for program in programs.values()
-        for member in parts_of(program)
-        if isinstance(member, UnitPart)
-    }
-    archives = {
-        path: part
-        for path, part in archives.items()
-        if not any(isinstance(p, UnitPart) and p.unit.id in linked for p in parts_of(part))
-    }
     if not programs and not archives:
         what = "no link was captured" if planner.units else "nothing was captured"
         raise LakePlacidError(

@@ -65,7 +65,9 @@ def make_shims(build: BuildDir) -> Path:
                 # A linker that the compiler calls is part of a step that we know already.
                 inner = f'[ -z "$COLLECT_GCC" ] || exec {shlex.quote(real)} "$@"\n'
                 body = inner if kind == "ld" else ""
-                _write(folder / name, f'{body}exec {lp} tool {kind} {shlex.quote(real)} "$@"\n')
+                command = f'tool {kind} {shlex.quote(real)} "$@"'
+                client = f'[ ! -x "$LP_CLIENT" ] || exec "$LP_CLIENT" {command}\n'
+                _write(folder / name, f"{body}{client}exec {lp} {command}\n")
     return folder
 
 

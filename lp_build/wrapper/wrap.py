@@ -13,6 +13,7 @@ from lp_build.layout import find_build_dir
 from lp_build.rebuild.installed import restore
 from lp_build.wrapper.environment import PHASES, Session, real_compiler
 from lp_build.wrapper.process import exit_status, run_passing
+from lp_build.wrapper.server import Server, make_client
 from lp_build.wrapper.shims import make_shims, script_folder
 from lp_build.wrapper.summary import finish, mark
 
@@ -66,7 +67,7 @@ def main(argv: list[str]) -> int:
             print(f"lp-wrap: put back what lp build had replaced: {restored}", file=sys.stderr)
     before = mark(session.build)
     try:
-        status = run_passing(command, environment)
+        status = _run(session, command, environment)
     except OSError as error:
         print(f"lp: cannot run `{command[0]}`: {error.strerror}", file=sys.stderr)
         return _NOT_EXECUTABLE
@@ -75,6 +76,18 @@ def main(argv: list[str]) -> int:
         if not arguments.quiet:
             print("\n".join(f"lp-wrap: {line}" for line in lines), file=sys.stderr)
     return exit_status(status)
+
+
+def _run(session: Session, command: list[str], environment: dict[str, str]) -> int:
+    """Run the build, with a server for our part in it where there can be one."""
+    client = make_client(session.build)
+    if client is None:
+        return run_passing(command, environment)
+    server = Server(client, session.phase)
+    try:
+        return run_passing(command, {**environment, **server.variables})
+    finally:
+        server.stop()
 
 
 def _session(arguments: argparse.Namespace) -> Session:
