@@ -42,6 +42,8 @@ _RETURNS = frozenset(("ret", "retq"))
 _TRAPS = frozenset(("ud2", "hlt", "int3"))
 # Left to the Fallback: they change what the tables or the kernel body can't follow.
 _SYSTEM = frozenset("syscall sysenter int iret iretq lret lretq sysret sysretq wrfsbase".split())
+# Labels in the Fallback's text, whichever projection asks for them.
+FALLBACK_PREFIX = "lp"
 _TABLE_OPERAND = re.compile(r"^(\.L[\w.$]+)\(,(%r\w+),8\)$")
 _LOCAL_LABEL = re.compile(r"\.L[\w.$]+")
 _FP = re.compile(r"%[xyz]mm\d|%st\b|%mm\d|\bf(?:ld|st|add|mul|div|sub)\w*\b")
@@ -66,7 +68,8 @@ class Callee:
 
 @dataclass(frozen=True)
 class Context:
-    """What a function's projection needs to know of its unit."""
+    """What a function's projection needs to know of its unit. forms: it is one of our own, and its
+    `syscall` instructions have a kernel form."""
 
     file: AsmFile
     tables: Tables
@@ -77,6 +80,7 @@ class Context:
     stress: bool
     keep_debug: bool
     prefix: str
+    forms: bool = False
 
 
 @dataclass
@@ -177,6 +181,10 @@ def _asm_targets(item: InlineAsm) -> tuple[str, ...]:
 class Projector:
     """Projects one function. `emit` gives the text; the Fallback's labels go to `edits`."""
 
+    suffix = "lp_elite"
+    leave = "lp_deopt"
+    force = "lp_force"
+
     def __init__(self, function: AsmFunction, context: Context, edits: Edits) -> None:
         self.function = function
         self.context = context
@@ -229,7 +237,7 @@ class Projector:
             if isinstance(item, Data):
                 return Block(start, position, stop="data among its instructions", falls=False)
             if isinstance(item, InlineAsm):
-                problem = asm_problem(item)
+                problem = self._asm_problem(item)
                 if problem:
                     stop = f"inline assembly that {problem}"
                     return Block(start, position, stop=stop, falls=False)
@@ -245,6 +253,10 @@ class Projector:
             position += 1
         # clang writes .size ahead of .cfi_endproc.
         return Block(start, position, stop="the end of its text", falls=False)
+
+    def _asm_problem(self, item: InlineAsm) -> str:
+        """Why an asm statement can't be copied ("" if it can)."""
+        return asm_problem(item)
 
     def _is_target(self, label: str) -> bool:
         return label in self.targets
@@ -396,7 +408,7 @@ class Projector:
         tables = self.context.tables
         record = SiteRecord(
             label=f".L{self.context.prefix}d{len(tables.sites)}",
-            fallback=self.edits.label_before(item.line, self.context.prefix),
+            fallback=self._fallback_before(item),
             rule=rule,
             name=name,
             file=file,
@@ -406,6 +418,10 @@ class Projector:
         )
         tables.sites.append(record)
         return record
+
+    def _fallback_before(self, item: Item) -> str:
+        """The Fallback's label at `item`."""
+        return self.edits.label_before(item.line, FALLBACK_PREFIX)
 
     def _item(self, position: int) -> Item:
         """The item at `position`; behind the last one, the end of the function's text."""
@@ -431,7 +447,7 @@ class Projector:
                 record = self._site(position, SiteKind.CALL, self._call_name(position, what))
             label = f".L{self.context.prefix}x{self._id}_{position}"
             self.stubs[key] = label
-            self.tail += [f"{label}:", f"\tpushq ${record.label}", "\tjmp lp_deopt"]
+            self.tail += [f"{label}:", f"\tpushq ${record.label}", f"\tjmp {self.leave}"]
             self.deopts += 1
         return self.stubs[key]
 
@@ -440,7 +456,7 @@ class Projector:
         back = f".L{self.context.prefix}c{self._id}_{position}"
         record = self._site(position, SiteKind.FORCE, self._call_name(position, what), elite=back)
         stub = f".L{self.context.prefix}k{self._id}_{position}"
-        self.tail += [f"{stub}:", f"\tpushq ${record.label}", "\tjmp lp_force"]
+        self.tail += [f"{stub}:", f"\tpushq ${record.label}", f"\tjmp {self.force}"]
         yield "\tcmpb $0, lp_force_armed(%rip)"
         yield f"\tjne {stub}"
         yield f"{back}:"
@@ -463,20 +479,23 @@ class Projector:
                 self._emit_block(self.blocks[start], following)
         except CfiError as error:
             raise NotElite(f"{error}") from error
-        name = self.function.name
-        text = [
+        text = self._framed([*self.out, *self._late_text()])
+        return EliteFunction(self.function.name, tuple(text), self.count, self.fp, self.deopts)
+
+    def _framed(self, body: list[str]) -> list[str]:
+        """The function around its text."""
+        symbol = f"{self.function.name}.{self.suffix}"
+        return [
             "\t.p2align 4",
-            f"\t.type {name}.lp_elite, @function",
-            f"{name}.lp_elite:",
+            f"\t.type {symbol}, @function",
+            f"{symbol}:",
             "\t.cfi_startproc",
-            *self.out,
-            *self._late_text(),
+            *body,
             "\t.cfi_endproc",
             *self.tail,
             "\tud2",
-            f"\t.size {name}.lp_elite, .-{name}.lp_elite",
+            f"\t.size {symbol}, .-{symbol}",
         ]
-        return EliteFunction(name, tuple(text), self.count, self.fp, self.deopts)
 
     def _late_text(self) -> list[str]:
         lines: list[str] = []
@@ -498,6 +517,7 @@ class Projector:
     def _emit_block(self, block: Block, following: int | None) -> None:
         self.out += self._alignment(block.start)
         self.out.append(f"{self._elite_label(block.start)}:")
+        self._begin_block(block)
         pending: Insn | None = None
         for position in range(block.start, block.end):
             item = self.items[position]
@@ -507,7 +527,7 @@ class Projector:
                 self._emit_marker(position, item)
             elif isinstance(item, InlineAsm):
                 self._sync(position)
-                self._emit_asm(item)
+                self._emit_asm(position, item)
             elif isinstance(item, Insn):
                 self._sync(position)
                 self.count += 1
@@ -574,6 +594,14 @@ class Projector:
         """Elite's label where the Fallback enters at this marker instance."""
         return f".L{self.context.prefix}n{item.line}"
 
+    def rule_at(self, line: int) -> FrameRule:
+        """The frame's rule at the marker instance on `line`. Raises CfiError when there is none."""
+        position = next(
+            p for p, i in enumerate(self.items) if isinstance(i, MarkerItem) and i.line == line
+        )
+        check_rule(self.rules[position])
+        return self.rules[position]
+
     def entries(self) -> list[MarkerItem]:
         """Entry marker instances that lie in emitted blocks."""
         return [
@@ -583,7 +611,10 @@ class Projector:
             if isinstance(item, MarkerItem) and item.kind == ENTRY
         ]
 
-    def _emit_asm(self, item: InlineAsm) -> None:
+    def _begin_block(self, block: Block) -> None:
+        """What comes first in a block."""
+
+    def _emit_asm(self, position: int, item: InlineAsm) -> None:
         targets = set(_asm_targets(item))
         for statement in item.statements:
             text = _LOCAL_LABEL.sub(
@@ -652,9 +683,12 @@ class Projector:
         """A return label in Elite, with its record."""
         item = self.items[position]
         label = f".L{self.context.prefix}q{self._id}_{position}{serial}"
-        fallback = self.edits.label_after(item.line, self.context.prefix)
-        self.context.tables.returns.append((label, fallback, self.rules[position]))
+        fallback = self.edits.label_after(item.line, FALLBACK_PREFIX)
+        self._note_return(label, fallback, self.rules[position])
         return label
+
+    def _note_return(self, label: str, fallback: str, rule: FrameRule) -> None:
+        self.context.tables.returns.append((label, fallback, rule))
 
     def _emit_call(self, position: int, item: Insn) -> None:
         name = self._direct_name(item.operands)
@@ -667,9 +701,11 @@ class Projector:
         if callee.how == "library":
             self.out.append(f"\t{item.text}")
             return
+        self.out += [f"\tcall {self._callee_text(callee)}", f"{self._return(position)}:"]
+
+    def _callee_text(self, callee: Callee) -> str:
         # What the stub would do, without going there.
-        target = "*lp_request_target(%rip)" if callee.how == "stub" else callee.symbol
-        self.out += [f"\tcall {target}", f"{self._return(position)}:"]
+        return "*lp_request_target(%rip)" if callee.how == "stub" else callee.symbol
 
     def _emit_indirect(self, position: int, item: Insn, *, tail: bool) -> None:
         """Thesis 3.4.1: the observed targets, then the table, then a deopt before the call."""
@@ -707,20 +743,14 @@ class Projector:
 
 
 def project_function(
-    function: AsmFunction, context: Context, edits: Edits
+    function: AsmFunction, context: Context, edits: Edits, kind: type[Projector] = Projector
 ) -> tuple[EliteFunction, Projector]:
     """Project `function`; records and Fallback labels are kept only when it succeeds."""
-    tables = context.tables
-    sites, returns = len(tables.sites), len(tables.returns)
     trial = Edits(
         {k: list(v) for k, v in edits.before.items()}, {k: list(v) for k, v in edits.after.items()}
     )
-    projector = Projector(function, context, trial)
-    try:
+    projector = kind(function, context, trial)
+    with context.tables.undone_by(NotElite):
         result = projector.emit()
-    except NotElite:
-        del tables.sites[sites:]
-        del tables.returns[returns:]
-        raise
     edits.before, edits.after = trial.before, trial.after
     return result, projector

@@ -20,3 +20,15 @@ def direct_calls() -> frozenset[str]:
     text = (resource_dir("c_runtime") / "libcalls.toml").read_text(encoding="utf-8")
     groups = tomllib.loads(text)
     return frozenset(name for group in groups.values() for name in group["names"])
+
+
+@cache
+def kernel_forms() -> frozenset[str]:
+    """Those of them that have a form for the kernel, in c_runtime/forms/; the others are deopts
+    there."""
+    return direct_calls()
+
+
+def form_name(name: str) -> str:
+    """The C function that is the form of library function `name`."""
+    return f"lp_form_{name}"

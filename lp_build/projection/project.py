@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lp_build.config import Config, is_function
@@ -30,8 +30,10 @@ from lp_build.projection.elite import (
     Projector,
     project_function,
 )
-from lp_build.projection.libcalls import direct_calls
-from lp_build.projection.records import SiteKind, SiteRecord, Tables
+from lp_build.projection.kernel import PREFIX as KERNEL_PREFIX
+from lp_build.projection.kernel import KernelProjector
+from lp_build.projection.libcalls import direct_calls, form_name, kernel_forms
+from lp_build.projection.records import KernelSite, SiteKind, SiteRecord, Tables
 from lp_build.source.markers import ENTRY, Marker
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ class ProjectionRequest:
     never a library call). observed: symbols of targets of indirect calls by (file, line).
     not_elite: reasons of the source pass by symbol. source_name: names a file of a `.file`.
     known_as: names under which other units know this unit's static Elite functions, by symbol.
-    known_elsewhere: such names of other units' (see `known_name`).
+    known_elsewhere: such names of other units' (see `known_name`). kernel: with the kernel form;
+    forms: the unit is our own forms of library calls, which run in no other place.
     """
 
     elite: frozenset[str]
@@ -65,6 +68,8 @@ class ProjectionRequest:
     source_name: Callable[[str], str]
     known_as: Mapping[str, str] = field(default_factory=dict)
     known_elsewhere: frozenset[str] = frozenset()
+    kernel: bool = False
+    forms: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,9 @@ class _Unit:
         self.projectors: list[Projector] = []
         self.rejected: dict[str, str] = {}
         self.accepted: set[str] = set()
+        self.kernel: dict[str, tuple[str, ...]] = {}
+        self.kernel_entries: dict[int, Projector] = {}
+        self.kernel_fp = False
 
     # -- which functions ----------------------------------------------------------------------
 
@@ -205,8 +213,49 @@ class _Unit:
                 self.projected[function.name] = result
                 self.projectors.append(projector)
             if not failed:
-                return
+                break
             pending = [f for f in pending if f.name in self.projected]
+
+        if self.request.kernel:
+            self._project_kernel(context)
+
+    def _project_kernel(self, context: Context) -> None:
+        """The kernel forms. One that can't be made is a deopt at its entry."""
+        kernel = replace(
+            context,
+            resolve=self.resolve_kernel,
+            observed=lambda file, line: self.observed(file, line, self.resolve_kernel),
+            prefix=KERNEL_PREFIX,
+        )
+        for name in self.projected:
+            function = self.file.functions[name]
+            try:
+                result, projector = project_function(function, kernel, self.edits, KernelProjector)
+            except NotElite:
+                self.kernel[name] = self._stand_in(name)
+                continue
+            self.kernel[name] = result.text
+            self.kernel_fp = self.kernel_fp or result.uses_fp
+            self.kernel_entries.update({m.line: projector for m in projector.entries()})
+
+    def _stand_in(self, symbol: str, weak: str = "") -> tuple[str, ...]:
+        """A kernel form that is a deopt at the entry. weak: the program's record that counts it,
+        for a function of another unit, which may have a form of its own."""
+        if not weak:
+            weak = f".L{_PREFIX}w_{symbol}"
+            self.tables.sites.append(
+                SiteRecord(weak, symbol, FrameRule(), f"?:{symbol}:entry", "?", 0, SiteKind.ENTRY)
+            )
+        site = f".L{KERNEL_PREFIX}w_{symbol}"
+        self.tables.kernel.sites.append(KernelSite(site, symbol, FrameRule(), weak))
+        form = f"{symbol}.lp_kernel"
+        return (
+            f"\t.type {form}, @function",
+            f"{form}:",
+            f"\tpushq ${site}",
+            "\tjmp lp_k_deopt",
+            f"\t.size {form}, .-{form}",
+        )
 
     def _context(self) -> Context:
         names = {number: self.request.source_name(f) for number, f in self.file.files.items()}
@@ -220,6 +269,7 @@ class _Unit:
             stress=self.request.stress,
             keep_debug=self.request.keep_debug,
             prefix=_PREFIX,
+            forms=self.request.forms,
         )
 
     # -- callees ------------------------------------------------------------------------------
@@ -243,11 +293,24 @@ class _Unit:
             return Callee("library", symbol)
         return Callee("deopt")
 
-    def observed(self, file: str, line: int) -> list[tuple[str, Callee]]:
+    def resolve_kernel(self, symbol: str) -> Callee:
+        """The same for the kernel form."""
+        callee = self.resolve(symbol)
+        if callee.how == "elite":
+            return Callee("elite", f"{callee.symbol.removesuffix('.lp_elite')}.lp_kernel")
+        if callee.how == "stub":
+            return Callee("stub", "lp_k_enter_request")
+        if callee.how == "library" and symbol in kernel_forms():
+            return Callee("elite", f"{form_name(symbol)}.lp_kernel")
+        return Callee("deopt")
+
+    def observed(
+        self, file: str, line: int, resolve: Callable[[str], Callee] | None = None
+    ) -> list[tuple[str, Callee]]:
         """Observed targets of the indirect calls at a place that Elite can call directly."""
         found = []
         for name in self.request.observed.get((file, line), ()):
-            callee = self.resolve(name)
+            callee = (resolve or self.resolve)(name)
             if callee.how in ("elite", "stub"):
                 found.append((name, callee))
         return found
@@ -273,6 +336,7 @@ class _Unit:
             out += self.edits.after.get(number, ())
         out += self._entry_stubs(entries)
         out += self._elite()
+        out += self._kernel()
         out += self.tables.emit()
         out.append('\t.section .note.GNU-stack,"",@progbits')
         return "\n".join(out) + "\n"
@@ -302,7 +366,54 @@ class _Unit:
         for number, projector in entries.items():
             target = projector.entry_label(MarkerItem(number, ENTRY, 0))
             out += [f".L{_PREFIX}m{number}:", "\tlock incq lp_entry_count(%rip)"]
+            if number in self.kernel_entries:
+                out += self._kernel_entry(number)
             out.append(f"\tjmp {target}")
+        return out
+
+    def _kernel_entry(self, number: int) -> list[str]:
+        """On the way from a loop's head into Elite: go to the kernel's, where that is asked for."""
+        projector = self.kernel_entries[number]
+        marker = MarkerItem(number, ENTRY, 0)
+        label = f".L{KERNEL_PREFIX}j{number}"
+        self.tables.kernel.entries.append(
+            (label, projector.entry_label(marker), projector.rule_at(number))
+        )
+        return [
+            "\tcmpb $2, lp_entries_enabled(%rip)",
+            f"\tjne .L{_PREFIX}l{number}",
+            f"\tpushq ${label}",
+            "\tjmp lp_kernel_enter",
+            f".L{_PREFIX}l{number}:",
+        ]
+
+    def _kernel(self) -> list[str]:
+        """The kernel forms, in a section that is not loaded with the program."""
+        if not self.kernel:
+            return []
+        out = ['\t.section lp_kernel_text,"",@progbits']
+        for name, text in self.kernel.items():
+            form = f"{name}.lp_kernel"
+            if name in self.file.globals:
+                out += [f"\t.globl {form}", f"\t.hidden {form}"]
+            out += text
+            if name == self.request.request:
+                out += ["\t.globl lp_request_kernel", "\t.hidden lp_request_kernel"]
+                out += [f"\t.set lp_request_kernel, {form}"]
+                out += ["\t.globl lp_request_kernel_entry", "\t.hidden lp_request_kernel_entry"]
+                self.tables.kernel.entries.append(("lp_request_kernel_entry", form, FrameRule()))
+            known = self.request.known_as.get(name)
+            if known is not None:
+                out += [f"\t.weak {known}.lp_kernel", f"\t.hidden {known}.lp_kernel"]
+                out.append(f"\t.set {known}.lp_kernel, {form}")
+        for symbol in sorted(self.outside):
+            form = f"{symbol}.lp_kernel"
+            out += [f"\t.weak {form}", f"\t.hidden {form}"]
+            out += self._stand_in(symbol, f".L{_PREFIX}w_{symbol}")
+        for symbol in sorted(self.known):
+            out += [f"\t.weak {symbol}.lp_kernel", f"\t.hidden {symbol}.lp_kernel"]
+        if self.kernel_fp:
+            out += ['\t.section lp_kernel_fp,"",@progbits', "\t.byte 1"]
         return out
 
     def _elite(self) -> list[str]:

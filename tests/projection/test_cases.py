@@ -2,8 +2,8 @@
 
 A case's head says what is asked (`elite:`, `external:`, `defined:`, `observed: file:line symbol`,
 `request:`, `debug:`, `stress:`, `assembler:`) and what must come: `ELITE:` and `FALLBACK:` lines
-in order within Elite's and the Fallback's text, `…-NOT:` never, `SITE: name [register+offset
-[saved …]]` in the tables, `REJECTED: function: part of the reason`, `FP: function`.
+in order within Elite's and the Fallback's text, `KERNEL:` within the kernel form's, `…-NOT:` never,
+`SITE: name [register+offset [saved …]]` in the tables, `REJECTED: function: part of the reason`, `FP: function`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class Case:
             stress="stress" in self.heads,
             keep_debug="debug" in self.heads,
             source_name=lambda file: file,
+            kernel=True,
+            forms="forms" in self.heads,
         )
 
 
@@ -62,15 +64,18 @@ def read_case(path: Path) -> Case:
     return case
 
 
-def split(text: str) -> tuple[str, str]:
-    """(the Fallback's text, Elite's text) of a projection's output, comments gone."""
+def split(text: str) -> tuple[str, str, str]:
+    """(the Fallback's text, Elite's, the kernel form's) of a projection's output, comments gone."""
     lines = [line for line in text.splitlines() if not line.startswith("# ")]
     whole = "\n".join(lines)
     start = whole.find('\t.section lp_elite_text,"ax"')
     if start < 0:
-        return whole, ""
+        return whole, "", ""
     end = whole.find("\t.section lp_sites", start)
-    return whole[:start] + whole[end:], whole[start:end] if end >= 0 else whole[start:]
+    end = end if end >= 0 else len(whole)
+    kernel = whole.find("\t.section lp_kernel_text", start)
+    kernel = kernel if kernel >= 0 else end
+    return whole[:start] + whole[end:], whole[start:kernel], whole[kernel:end]
 
 
 def find_in_order(wanted: list[str], text: str, what: str) -> None:
@@ -85,10 +90,13 @@ def find_in_order(wanted: list[str], text: str, what: str) -> None:
 def test_case(path: Path, tmp_path: Path) -> None:
     case = read_case(path)
     result = project(case.text, case.request())
-    fallback, elite = split(result.text)
+    fallback, elite, kernel = split(result.text)
 
     find_in_order(case.heads.get("ELITE", []), elite, "Elite")
     find_in_order(case.heads.get("FALLBACK", []), fallback, "the Fallback")
+    find_in_order(case.heads.get("KERNEL", []), kernel, "the kernel form")
+    for item in case.heads.get("KERNEL-NOT", []):
+        assert item not in kernel
     for item in case.heads.get("ELITE-NOT", []):
         assert item not in elite
     for item in case.heads.get("FALLBACK-NOT", []):

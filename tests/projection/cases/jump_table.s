@@ -1,5 +1,6 @@
 # A switch's table is copied: hot arms lead to Elite, cold ones to stubs.
 # elite: f
+# KERNEL: cmpq $0, %rax
 # ELITE: jmp	*.Llpt
 # ELITE: .pushsection .rodata.lp_elite
 # ELITE: .quad .Llpx
