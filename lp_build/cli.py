@@ -11,16 +11,25 @@ from lp_build.errors import LakePlacidError
 
 @dataclass(frozen=True)
 class Subcommand:
-    """A subcommand: the module whose `main(argv) -> int` runs it, and a line of help."""
+    """A subcommand: the module whose `main(argv) -> int` runs it (or `module:function`), and a line
+    of help."""
 
     module: str
     help: str
+
+    def run(self, arguments: list[str]) -> int:
+        """Run it; its exit status."""
+        module, _, function = self.module.partition(":")
+        return int(getattr(importlib.import_module(module), function or "main")(arguments))
 
 
 SUBCOMMANDS = {
     "wrap": Subcommand("lp_build.wrapper.wrap", "run a build with our compilers and archivers"),
     "manifest": Subcommand("lp_build.profile.command", "decide from traces what is Elite"),
     "build": Subcommand("lp_build.rebuild.command", "make the specialised program again"),
+    "load": Subcommand("lp_build.module.load:load", "load the driver and programs' modules"),
+    "unload": Subcommand("lp_build.module.load:unload", "unload them"),
+    "status": Subcommand("lp_build.module.load:status", "what is loaded, and what it has done"),
     "bench": Subcommand("lp_build.bench.command", "measure the figures of the reference"),
     "demo": Subcommand("lp_build.demo", "build, scout, specialise and run a small server"),
     "cc": Subcommand("lp_build.wrapper.cc", "compile as the build's compiler would (see lp-cc)"),
@@ -60,13 +69,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"lp: no such command: {name}\n\n{usage()}", file=sys.stderr)
         return 2
     try:
-        status = importlib.import_module(command.module).main(arguments[1:])
+        return command.run(arguments[1:])
     except LakePlacidError as error:
         print(f"lp: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    return int(status)
 
 
 if __name__ == "__main__":

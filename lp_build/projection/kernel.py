@@ -216,8 +216,10 @@ class KernelProjector(Projector):
 
     def _framed(self, body: list[str]) -> list[str]:
         symbol = f"{self.function.name}.{self.suffix}"
+        # The section is data to the assembler, which would fill gaps with zeros: alignment within
+        # the text, where execution may fall through, is left out.
         return [
-            "\t.p2align 4",
+            "\t.p2align 4, 0xcc",
             f"\t.type {symbol}, @function",
             f"{symbol}:",
             *(line for line in body if not line.startswith("\t.cfi_")),
@@ -228,6 +230,9 @@ class KernelProjector(Projector):
 
     def _sync(self, position: int) -> None:
         check_rule(self.rules[position])
+
+    def _alignment(self, start: int) -> list[str]:
+        return []
 
     def _first(self, position: int) -> int:
         """The first item from `position` on that is code: there the frame's rule is in force."""

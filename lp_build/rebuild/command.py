@@ -16,9 +16,11 @@ from lp_build.layout import BuildDir, find_build_dir
 from lp_build.profile.command import captured_functions
 from lp_build.profile.manifest import check_sites, load_manifest
 from lp_build.profile.verdicts import Manifest
+from lp_build.rebuild.graph import destination_of
 from lp_build.rebuild.plan import Plan, make_plan
 from lp_build.wrapper.environment import without_shims
 from lp_build.wrapper.files import locked
+from lp_build.wrapper.link import is_elite
 from lp_build.wrapper.treat import description
 
 
@@ -41,6 +43,14 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         type=Path,
         metavar="DIR",
         help="put programs below DIR (default: where the application's build put them)",
+    )
+    parser.add_argument(
+        "--kernel",
+        action="append",
+        default=[],
+        metavar="DIR|VERSION",
+        help="make the kernel modules too, for a kernel whose headers lie in DIR or are installed "
+        "as VERSION, or for Debian's 6.1 or 6.12, whose headers are fetched",
     )
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     return parser.parse_args(argv)
@@ -68,7 +78,32 @@ def main(argv: list[str]) -> int:
         return 1
     if not arguments.quiet:
         print(summary(build, plan, arguments.stress))
+    for kernel in arguments.kernel:
+        _modules(build, plan, kernel, arguments)
     return 0
+
+
+def _modules(build: BuildDir, plan: Plan, kernel: str, arguments: argparse.Namespace) -> None:
+    """Make the modules of all programs that have Elite code."""
+    from lp_build.module.build import build_modules, find_headers, modules_folder
+    from lp_build.vm.kernels import cache_folder
+
+    headers = find_headers(kernel, cache_folder(os.environ))
+    made = 0
+    for path in plan.programs:
+        program = destination_of(build, path, stress=arguments.stress, output=arguments.output)
+        if not is_elite(program):
+            continue
+        modules = build_modules(program, headers, modules_folder(build, arguments.stress))
+        made += 1
+        if not arguments.quiet:
+            print(f"  => {modules.application} (for {modules.release})")
+    if not made:
+        raise LakePlacidError(
+            "no program of this build has Elite code to make a module of",
+            file=str(build.manifest),
+            remedy="look at what `lp build` says of functions that are not Elite",
+        )
 
 
 def check_manifest(build: BuildDir, manifest: Manifest) -> None:

@@ -197,16 +197,21 @@ class Graph:
         self.environment.Default(alias)
 
     def _destination(self, path: str) -> Path:
-        if self.output is None and not self.stress:
-            return Path(path)
-        base = self.output or self.build.path / "stress"
-        return base / self.build.relative(path, "/").lstrip("/")
+        return destination_of(self.build, path, stress=self.stress, output=self.output)
 
 
 def _make(target: Any, source: Any, env: Any) -> int:
     """What SCons calls to make a target. It has nothing of its own: SCons takes the contents of
     an action's closure for a part of its signature."""
     return int(env["LP_MAKE"]())
+
+
+def destination_of(build: BuildDir, path: str, *, stress: bool, output: Path | None) -> Path:
+    """Where the program that the application's build puts at `path` goes."""
+    if output is None and not stress:
+        return Path(path)
+    base = output or build.path / "stress"
+    return base / build.relative(path, "/").lstrip("/")
 
 
 def build_folder(build: BuildDir, stress: bool) -> Path:

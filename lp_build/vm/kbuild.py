@@ -8,12 +8,23 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from lp_build.vm.errors import VmError
-from lp_build.vm.kernels import Kernel, locked
+from lp_build.vm.kernels import locked
 
 # What kbuild leaves in a module's folder, never copied from the sources' own.
 _LEFT = ("*.o", "*.ko", "*.mod", "*.mod.c", "*.cmd", "Module.symvers", "modules.order")
+
+
+class KernelHeaders(Protocol):
+    """A kernel to build for. release: its `uname -r`; headers: the folder to give to `make -C`."""
+
+    @property
+    def release(self) -> str: ...
+
+    @property
+    def headers(self) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class BuiltModule:
 
 def build_module(
     sources: Path,
-    kernel: Kernel,
+    kernel: KernelHeaders,
     folder: Path,
     variables: Sequence[str] = (),
     symbols: Sequence[Path] = (),

@@ -4,6 +4,7 @@ gives way to the plain objects."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -266,14 +267,22 @@ def link_elite(
     """
     compiler = " ".join(words[:head])
     fixed = [word for word in map(_at_fixed_address, words) if word not in _NO_WORDS]
+    # A module of the kernel's knows its program by the build id.
+    fixed += ["-no-pie", _build_id(words[0])]
     runtime = str(elite_archive(build, config, compiler, stress=stress))
-    with shortened([*fixed, "-no-pie", runtime, *_SYSTEM], head) as short:
+    with shortened([*fixed, runtime, *_SYSTEM], head) as short:
         done = run_quietly(short, cwd)
     if done.status == 0 and config.allocator == "lakeplacid" and is_elite(target):
         heap = str(heap_archive(build, compiler))
-        with shortened([*fixed, "-no-pie", runtime, heap, *_SYSTEM], head) as short:
+        with shortened([*fixed, runtime, heap, *_SYSTEM], head) as short:
             done = run_quietly(short, cwd)
     return done
+
+
+def _build_id(tool: str) -> str:
+    """The option that has the linker give the program a build id."""
+    linker = re.search(r"(?:^|-)ld(?:\.\w+)?$", os.path.basename(tool))
+    return "--build-id=sha1" if linker else "-Wl,--build-id=sha1"
 
 
 def _at_fixed_address(word: str) -> str:

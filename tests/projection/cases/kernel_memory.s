@@ -17,6 +17,7 @@
 # KERNEL: jmp lp_k_fault
 # KERNEL-NOT: (%rip)
 # KERNEL-NOT: .cfi_
+# KERNEL-NOT: .p2align 3
 	.text
 	.globl	f
 	.type	f, @function

@@ -1,0 +1,1 @@
+"""The application's own kernel module, made from what its executable carries."""
