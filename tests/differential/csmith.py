@@ -76,8 +76,8 @@ def choose_requests(source: str, rng: random.Random) -> list[str]:
     return [*rng.sample(names, min(1, len(names))), "func_1"]
 
 
-def variants(rng: random.Random) -> list[tuple[str, bool, dict[str, str]]]:
-    """(name, in the stress build?, environment) of each run of the specialised program."""
+def variants(rng: random.Random) -> list[tuple[str, str, dict[str, str]]]:
+    """(name, which build, environment) of each run of the specialised program."""
     on = {"LP_ELITE": "inprocess", "LP_STATS": "%s"}
     forced = [
         "all",
@@ -86,10 +86,17 @@ def variants(rng: random.Random) -> list[tuple[str, bool, dict[str, str]]]:
         *(f"random:{rng.randrange(1 << 30)}:{p}" for p in ("0.5", "0.05")),
     ]
     return [
-        ("off", False, {}),
-        ("no deopts", False, on),
-        ("stress, none forced", True, on),
-        *((name, True, {**on, "LP_FORCE_DEOPT": name}) for name in forced),
+        ("off", "ordinary", {}),
+        ("no deopts", "ordinary", on),
+        ("stress, none forced", "stress", on),
+        *((name, "stress", {**on, "LP_FORCE_DEOPT": name}) for name in forced),
+        ("kernel form", "kernel", on),
+        (
+            "kernel form, budgets spent",
+            "kernel",
+            {**on, "LP_HARNESS_SLICE": f"{rng.randint(0, 9)}"},
+        ),
+        ("kernel form, no stack", "kernel", {**on, "LP_HARNESS_STACK_IS_FULL": "1"}),
     ]
 
 
@@ -116,14 +123,18 @@ def try_program(seed: int, folder: Path, compiler: str, level: str, runtime: Bui
     if outcome.visible != wanted.visible:
         differs("scouted", _difference(wanted, outcome))
     manifest = invert_some(manifest, rng, INVERTED_SHARE)
-    programs = {stress: trial.specialized(manifest, stress=stress) for stress in (False, True)}
-    tally.elite_functions += len(programs[False][1].functions)
-    for name, stress, environment in variants(rng):
+    programs = {
+        "ordinary": trial.specialized(manifest),
+        "stress": trial.specialized(manifest, stress=True),
+        "kernel": trial.specialized(manifest, kernel=True),
+    }
+    tally.elite_functions += len(programs["ordinary"][1].functions)
+    for name, build, environment in variants(rng):
         stats = folder / "stats.json"
         if "LP_STATS" in environment:
             environment = {**environment, "LP_STATS": str(stats)}
         try:
-            outcome = run(programs[stress][0], environment)
+            outcome = run(programs[build][0], environment)
         except TooSlow:
             differs(name, "does not end")
             continue

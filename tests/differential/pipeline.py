@@ -22,6 +22,7 @@ from lp_build.projection.project import Projection, project, request_for
 from lp_build.source.scout import scout_source
 from lp_build.source.specialize import specialize_source
 from lp_build.wrapper.runtime import elite_archive, scout_archive
+from tests.differential.kernel_form import run_here, sources
 
 CSMITH_FLAGS = ["-w", "-I/usr/include/csmith"]
 RUN_SECONDS = 10
@@ -126,8 +127,11 @@ class Trial:
             return outcome, None
         return outcome, make_manifest(read_traces([traces]), self.config)
 
-    def specialized(self, manifest: Manifest, *, stress: bool) -> tuple[Path, Projection]:
-        """The specialised program and what the projection says of it."""
+    def specialized(
+        self, manifest: Manifest, *, stress: bool = False, kernel: bool = False
+    ) -> tuple[Path, Projection]:
+        """The specialised program and what the projection says of it. kernel: its requests run in
+        the kernel form, in this process."""
         unit = specialize_source(
             self.text,
             cwd=str(self.folder),
@@ -137,7 +141,7 @@ class Trial:
             stress=stress,
             clang=self._clang,
         )
-        name = "stress" if stress else "specialized"
+        name = "stress" if stress else "kernel" if kernel else "specialized"
         edited = self.folder / f"{name}.i"
         edited.write_bytes(unit.text)
         flags = "-w -g1 -fno-pic -fno-pie -mno-red-zone -fasynchronous-unwind-tables -S -o -"
@@ -147,23 +151,23 @@ class Trial:
             text=True,
             check=True,
         ).stdout
-        projection = project(
-            asm,
-            request_for(
-                unit,
-                cwd=str(self.folder),
-                build=self.build,
-                config=self.config,
-                manifest=manifest,
-                stress=stress,
-                keep_debug=False,
-                defined=frozenset(),
-            ),
+        request = request_for(
+            unit,
+            cwd=str(self.folder),
+            build=self.build,
+            config=self.config,
+            manifest=manifest,
+            stress=stress,
+            keep_debug=False,
+            defined=frozenset(),
         )
+        projection = project(asm, replace(request, kernel=kernel))
         combined = self.folder / f"{name}.s"
-        combined.write_text(projection.text, encoding="utf-8")
+        text = run_here(projection.text) if kernel else projection.text
+        combined.write_text(text, encoding="utf-8")
         # One archive serves all programs: it does not depend on the request function's name.
         archive = elite_archive(
             self.runtime, Config(request="any"), self.compiler[0], stress=stress
         )
-        return self._link([combined, archive], self.folder / name, "-no-pie"), projection
+        parts = [combined, *(sources() if kernel else ()), archive]
+        return self._link(parts, self.folder / name, "-no-pie", "-fno-pie"), projection
