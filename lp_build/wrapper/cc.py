@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from lp_build.wrapper.capture import Unit, problem_of, report, save_unit, unit_i
 from lp_build.wrapper.environment import Session, current_session
 from lp_build.wrapper.files import digest_of, file_digest
 from lp_build.wrapper.invocation import Invocation, parse_invocation
-from lp_build.wrapper.process import Visible, exit_status, passing_signals, run
+from lp_build.wrapper.process import Visible, exit_status, passing_signals, run, run_quietly
 from lp_build.wrapper.provenance import Origin, Store
 
 
@@ -134,11 +133,10 @@ def preprocess(
     """Write the unit's preprocessed text; what there is to say about it, the real compile says."""
     command = [*compiler, *invocation.preprocess_flags(), "-w", "-E"]
     command += ["-x", "c", unit.source, "-o", str(target)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip()
+    done = run_quietly(command)
+    if done.status != 0:
         raise LakePlacidError(
-            f"it cannot be preprocessed alone: {said[-400:]}",
+            f"it cannot be preprocessed alone: {done.output.strip()[-400:]}",
             file=unit.source,
             remedy="it is compiled plainly",
         )
@@ -208,10 +206,9 @@ def _compile_parts(session: Session, invocation: Invocation) -> dict[str, str] |
         words = [*flags, "-c", "-x", "c", source.path, "-o", str(target)]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            command = [*session.compiler_words, *words, "-w"]
-            if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-                return None
         except OSError:
+            return None
+        if run_quietly([*session.compiler_words, *words, "-w"]).status != 0:
             return None
         part = parse_invocation(words)
         job = _Job(_unit(session, part, source.path, str(target)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lp_build.wrapper.options import (
+    BESIDE,
     COVERAGE,
     DIAGNOSTICS,
     KEPT_W,
@@ -125,8 +126,7 @@ class Invocation:
         """Flags for a -E run that writes no dependency file and keeps no temporaries."""
 
         def keep(group: Group) -> bool:
-            word = group.words[0]
-            return not word.startswith(NOT_PREPROCESS) and not word.startswith("-Wp,-M")
+            return not group.words[0].startswith(NOT_PREPROCESS)
 
         return self.select(keep)
 
@@ -136,7 +136,7 @@ class Invocation:
 
         def keep(group: Group) -> bool:
             word = group.words[0]
-            return not word.startswith(("-M", "-Wp,-M", "-Wl,", "-Xlinker", "-l", "-L"))
+            return not word.startswith((*BESIDE, "-Wl,", "-Xlinker", "-l", "-L"))
 
         return self.select(keep)
 

@@ -83,9 +83,35 @@ def put_words(argv: Sequence[str], names: Mapping[tuple[int, int], str]) -> list
     return [word for word in words if word is not None]
 
 
+_DEPENDENCIES = "--dependency-file"
+
+
+def without_dependencies(argv: Sequence[str]) -> list[str]:
+    """`argv` without what makes a linker write a dependency file: it would name our output."""
+    words: list[str] = []
+    drop = 0
+    for position, word in enumerate(argv):
+        following = argv[position + 1 : position + 3]
+        pieces = word.split(",")
+        if drop:
+            drop -= 1
+        elif word == _DEPENDENCIES:
+            drop = 1
+        elif word == "-Xlinker" and following[:1] == [_DEPENDENCIES]:
+            drop = 3
+        elif word == "-Xlinker" and "".join(following[:1]).startswith(f"{_DEPENDENCIES}="):
+            drop = 1
+        elif pieces[0] == "-Wl" and any(p.startswith(_DEPENDENCIES) for p in pieces):
+            kept = without_dependencies(pieces[1:])
+            words += [",".join(["-Wl", *kept])] if kept else []
+        elif not word.startswith(f"{_DEPENDENCIES}="):
+            words.append(word)
+    return words
+
+
 def put_output(argv: Sequence[str], output: str) -> list[str]:
-    """`argv` with another output (-o)."""
-    words = list(argv)
+    """`argv` with another output (-o), and no dependency file for it."""
+    words = without_dependencies(argv)
     for position, word in enumerate(words):
         if word == "-o" and position + 1 < len(words):
             words[position + 1] = output

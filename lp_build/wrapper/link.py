@@ -23,7 +23,15 @@ from lp_build.wrapper.environment import SCOUT, Session
 from lp_build.wrapper.files import file_digest
 from lp_build.wrapper.inputs import LinkInput, find_inputs
 from lp_build.wrapper.invocation import Invocation
-from lp_build.wrapper.journal import Step, StepInput, put_output, put_words, record_step, step_id
+from lp_build.wrapper.journal import (
+    Step,
+    StepInput,
+    put_output,
+    put_words,
+    record_step,
+    step_id,
+    without_dependencies,
+)
 from lp_build.wrapper.plain import plain_file
 from lp_build.wrapper.process import Quiet, run, run_quietly
 from lp_build.wrapper.provenance import Origin, Store
@@ -169,8 +177,9 @@ class _Linking:
             run_quietly(short)
 
     def _run_program(self) -> int:
-        """Link with the runtime, unseen. If that says anything, the user's own link says it in its
-        place; if it fails, the user's own is what remains."""
+        """Link with the runtime, unseen. If that says anything, or the user wants more than a
+        program, the user's own link does that in its place; if it fails, the user's own is what
+        remains."""
         target = self.build.path / "steps" / self.command.id / "program"
         plain = self._replaced(frozenset())
         try:
@@ -183,7 +192,8 @@ class _Linking:
             reason = f"it can't be linked with our runtime: {done.output.strip()[-600:]}"
             return self._run_plain(plain, Problem(self.command.output, 1, reason))
         regular = not os.path.exists(self.command.output) or os.path.isfile(self.command.output)
-        if done.output or not regular:
+        beside = without_dependencies(plain) != plain
+        if done.output or beside or not regular:
             status = self._run_plain(plain, None)
             if status != 0 or not regular:
                 return status

@@ -9,7 +9,8 @@ SEPARATE = frozenset(
     "-Xpreprocessor -Xclang -Xanalyzer -l -z -T -Ttext -Tdata -Tbss -u -e -aux-info -A -B "
     "--param -target --target --sysroot -mllvm -dumpbase -dumpbase-ext -dumpdir -wrapper -specs "
     "-gcc-toolchain --output --include --include-directory --define-macro --language "
-    "--library-directory --undefine-macro --serialize-diagnostics -install_name".split()
+    "--library-directory --undefine-macro --serialize-diagnostics -install_name -MJ "
+    "-index-store-path -index-unit-output-path".split()
 )
 # Long forms of gcc's driver that we would have to know in two ways: such commands stay as they are.
 UNUSUAL = (
@@ -32,20 +33,27 @@ LANGUAGES = {
 
 # -- what derived commands leave out -----------------------------------------------------------
 
+# Of all runs of our own: what a compiler is asked to write beside its output.
+BESIDE = (
+    *("-aux-info", "-fdump", "-fopt-info", "-fstack-usage", "-fcallgraph-info", "-ftime-"),
+    *("-foptimization-record", "-fsave-optimization-record", "--serialize-diagnostics"),
+    *("-index-store-path", "-fdiagnostics-format", "-M", "-Wp,-M", "-Wa,-a", "-Wa,--MD"),
+)
 # Of a -E run of our own: it writes no dependency file, keeps no temporaries, and neither
 # assembles nor links.
 NOT_PREPROCESS = (
-    *("-M", "-Wl,", "-Wa,", "-Xlinker", "-Xassembler", "-pipe", "-l", "-L", "-rdynamic"),
-    *("-aux-info", "-fdump", "-fopt-info", "-fstack-usage", "-fcallgraph-info"),
+    *BESIDE,
+    *("-Wl,", "-Wa,", "-Xlinker", "-Xassembler", "-pipe", "-l", "-L", "-rdynamic"),
 )
 # Of a compile of what is preprocessed already: these were done, or belong to the link.
 PREPROCESSED = (
-    *("-M", "-Wp,", "-Xpreprocessor", "-Wl,", "-Wa,-a", "-Xlinker"),
+    *BESIDE,
+    *("-Wp,", "-Xpreprocessor", "-Wl,", "-Xlinker"),
     *("-I", "-D", "-U", "-A", "-include", "-imacros", "-isystem", "-iquote", "-idirafter"),
     *("-iprefix", "-iwithprefix", "-isysroot", "-imultilib", "-iframework", "-nostdinc"),
     *("-undef", "-trigraphs", "-fdirectives-only", "-finput-charset", "-traditional", "-l", "-L"),
     *("-rdynamic", "-static-libgcc", "-nostartfiles", "-nodefaultlibs", "-nolibc"),
-    *("-no-pie", "-aux-info", "-fdump", "-fopt-info", "-fstack-usage", "-fcallgraph-info"),
+    "-no-pie",
 )
 PREPROCESSED_EXACT = frozenset(
     "-C -CC -H -P -pie -static -static-pie -shared -s -z -u -T -Ttext -Tdata -Tbss -e -r".split()

@@ -24,12 +24,21 @@ class Quiet:
     output: str
 
 
+# By these a compiler is told to write or say more than its command line asks for, at each run;
+# the build's own run has done that (gcc manual, "Environment Variables"; clang's Driver.cpp).
+_ASKING = frozenset(
+    "DEPENDENCIES_OUTPUT SUNPRO_DEPENDENCIES CC_PRINT_OPTIONS CC_PRINT_HEADERS "
+    "CC_LOG_DIAGNOSTICS CC_PRINT_PROC_STAT CC_PRINT_INTERNAL_STAT".split()
+)
+
+
 def run_quietly(command: Sequence[str], cwd: str | None = None) -> Quiet:
     """Run a command unseen. One that can't be started has status 127."""
     try:
         done = subprocess.run(
             command,
             cwd=cwd,
+            env={name: value for name, value in os.environ.items() if name not in _ASKING},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from lp_build.layout import BuildDir
 from lp_build.resources import resource_dir
 from lp_build.wrapper.environment import without_shims
 from lp_build.wrapper.files import locked
+from lp_build.wrapper.process import run_quietly
 
 _SCOUT_FLAGS = ("-O2", "-g", "-std=gnu11", "-D_GNU_SOURCE", "-fPIC", "-Wall", "-Wextra")
 _HEAP_FLAGS = (
@@ -108,9 +108,9 @@ def archiver() -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    done = run_quietly(command)
+    if done.status != 0:
         raise LakePlacidError(
-            f"the runtime cannot be built: `{' '.join(command)}` failed:\n{done.stderr}",
+            f"the runtime cannot be built: `{' '.join(command)}` failed:\n{done.output}",
             remedy="this is a defect of LakePlacid, or the compiler is not supported",
         )

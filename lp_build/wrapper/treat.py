@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +20,7 @@ from lp_build.source.model import Problem, UnitSites
 from lp_build.wrapper.capture import Unit, load_sites, load_units
 from lp_build.wrapper.environment import Session
 from lp_build.wrapper.files import write_whole
+from lp_build.wrapper.process import run_quietly
 
 if TYPE_CHECKING:
     from lp_build.projection.project import Projection
@@ -59,10 +59,7 @@ def is_clang(compiler: str) -> bool:
     for name in (command, os.path.realpath(shutil.which(command) or command)):
         if "clang" in os.path.basename(name) or "gcc" in os.path.basename(name):
             return "clang" in os.path.basename(name)
-    done = subprocess.run(
-        [*compiler.split(), "--version"], capture_output=True, text=True, check=False
-    )
-    return "clang" in done.stdout
+    return "clang" in run_quietly([*compiler.split(), "--version"]).output
 
 
 def treat(session: Session, unit: Unit) -> Treated:
@@ -198,14 +195,10 @@ def _coverage(unit: Unit) -> Sequence[str]:
 
 def _compile(unit: Unit, arguments: Sequence[str]) -> None:
     """Run the compiler in the unit's folder; the flags may name files relative to it."""
-    command = [*unit.compiler.split(), *arguments]
-    done = subprocess.run(
-        command, cwd=unit.cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip()
+    done = run_quietly([*unit.compiler.split(), *arguments], unit.cwd)
+    if done.status != 0:
         raise LakePlacidError(
-            f"our edited text does not compile: {said[:600]}",
+            f"our edited text does not compile: {done.output.strip()[:600]}",
             file=unit.source,
             remedy="it is compiled plainly; please report this",
         )

@@ -59,16 +59,20 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def run(
-    command: Sequence[str | Path], cwd: Path, env: Mapping[str, str] | None = None
+    command: Sequence[str | Path],
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdin: str = "",
 ) -> Result:
-    """Run a command to its end."""
+    """Run a command to its end; stdin: what it reads there."""
     done = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
         env=environment() if env is None else env,
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         errors="surrogateescape",
         timeout=TIMEOUT,
         check=False,
