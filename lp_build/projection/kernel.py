@@ -349,7 +349,7 @@ class KernelProjector(Projector):
             self.out.append(f"\tleaq {memory.text}, %{free}")
             self._test(position, f"%{free}", flags)
             return
-        scratch = next(r for r in ("rax", "rcx") if r not in (memory.base, memory.index))
+        scratch = next(r for r in ("rax", "rcx", "rdx") if r not in (memory.base, memory.index))
         stub = self._leave_by(self.leave, position, "-1", "\tpopfq" if flags else "")
         self.out += ["\tpushfq"] if flags else []
         self.out += [

@@ -226,6 +226,7 @@ class _Unit:
             resolve=self.resolve_kernel,
             observed=lambda file, line: self.observed(file, line, self.resolve_kernel),
             prefix=KERNEL_PREFIX,
+            keep_debug=False,  # the section has no lines, since the program has no such addresses
         )
         for name in self.projected:
             function = self.file.functions[name]
