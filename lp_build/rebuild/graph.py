@@ -185,7 +185,8 @@ class Graph:
 
         def put(target: Any, source: Any, env: Any) -> int:
             if install(self.build, Path(str(source[0])), destination):
-                print(f"  => {destination}")
+                # In one piece: others print at the same time.
+                sys.stdout.write(f"  => {destination}\n")
             return 0
 
         # Not a file target: SCons would not see that the application's build has put its own

@@ -12,7 +12,9 @@ from lp_build.config import is_function
 from lp_build.errors import LakePlacidError
 from lp_build.layout import find_build_dir
 from lp_build.profile.manifest import load_manifest
-from lp_build.wrapper.capture import Unit, load_sites, load_unit, problem_of, report
+from lp_build.profile.verdicts import Manifest
+from lp_build.source.model import Function
+from lp_build.wrapper.capture import Unit, load_sites, load_unit, load_units, problem_of, report
 from lp_build.wrapper.environment import Session
 from lp_build.wrapper.files import file_digest
 from lp_build.wrapper.treat import Treated, defined_functions, specialize
@@ -47,12 +49,12 @@ def _specialize(session: Session, unit: Unit) -> Treated:
             file=str(text),
             remedy="build the project once more with lp-wrap, from clean",
         )
+    manifest = load_manifest(build.manifest)
     try:
-        manifest, defined = load_manifest(build.manifest), defined_functions(build)
-        treated = specialize(session, unit, manifest, defined)
+        treated = specialize(session, unit, manifest, defined_functions(build))
     except Exception as error:
         # As in a wrapped build, the plain object stands for a unit that our passes can't handle.
-        if _has_request(session, unit):
+        if _has_request(session, unit) and not _is_elsewhere(session, unit, manifest):
             raise
         report(build, "build", unit.id, [problem_of(error, unit.source)])
         return Treated(None)
@@ -60,10 +62,26 @@ def _specialize(session: Session, unit: Unit) -> Treated:
     return treated
 
 
-def _has_request(session: Session, unit: Unit) -> bool:
+def _request(session: Session, unit: Unit) -> Function | None:
     sites = load_sites(session.build, unit)
     functions = sites.functions if sites else ()
-    return any(is_function(session.config.request, f.file, f.name) for f in functions)
+    request = session.config.request
+    return next((f for f in functions if is_function(request, f.file, f.name)), None)
+
+
+def _has_request(session: Session, unit: Unit) -> bool:
+    return _request(session, unit) is not None
+
+
+def _is_elsewhere(session: Session, unit: Unit, manifest: Manifest) -> bool:
+    """Whether the request function as scouted is in another unit: a build may compile one source
+    for several programs, with other flags for each, and the manifest is that of one."""
+    for other in load_units(session.build):
+        request = _request(session, other) if other.id != unit.id else None
+        scouted = manifest.functions.get(request.key) if request else None
+        if request and scouted and scouted.digest == request.digest:
+            return True
+    return False
 
 
 if __name__ == "__main__":

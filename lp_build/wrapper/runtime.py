@@ -79,14 +79,17 @@ def _archive(
 
 
 def _compile(archive: Path, sources: Sequence[_Source], compiler: str) -> None:
-    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+    # The same bytes in every folder: builds that can be reproduced stay so.
+    here = archive.parent
+    with tempfile.TemporaryDirectory(dir=here) as folder:
         objects: list[str] = []
         for path, flags in sources:
             target = str(Path(folder) / f"{path.name}.o")
-            _run([*compiler.split(), *flags, "-c", str(path), "-o", target])
+            same = f"-ffile-prefix-map={here}=lp_runtime"
+            _run([*compiler.split(), *flags, same, "-c", str(path), "-o", target], here)
             objects.append(target)
         fresh = Path(folder) / archive.name
-        _run([*archiver(), "rcs", str(fresh), *objects])
+        _run([*archiver(), "rcs", str(fresh), *objects], here)
         fresh.replace(archive)
 
 
@@ -107,8 +110,8 @@ def archiver() -> list[str]:
     return [shutil.which("ar", path=without_shims(os.environ)) or "ar"]
 
 
-def _run(command: list[str]) -> None:
-    done = run_quietly(command)
+def _run(command: list[str], folder: Path) -> None:
+    done = run_quietly(command, str(folder))
     if done.status != 0:
         raise LakePlacidError(
             f"the runtime cannot be built: `{' '.join(command)}` failed:\n{done.output}",
