@@ -17,16 +17,25 @@ from pathlib import Path
 from lp_build.errors import LakePlacidError
 from lp_build.source.model import Problem, UnitSites
 from lp_build.wrapper.capture import Unit, problem_of, report, save_unit, unit_id
-from lp_build.wrapper.environment import Session, current_session
+from lp_build.wrapper.environment import Session, current_session, real_compiler
 from lp_build.wrapper.files import digest_of, file_digest
 from lp_build.wrapper.invocation import Invocation, parse_invocation
-from lp_build.wrapper.process import Visible, exit_status, passing_signals, run, run_quietly
+from lp_build.wrapper.process import (
+    Visible,
+    exit_status,
+    is_lost,
+    passing_signals,
+    run,
+    run_quietly,
+)
 from lp_build.wrapper.provenance import Origin, Store
 
 
 def main(argv: list[str]) -> int:
     """One compiler command; the real compiler's exit status. Raises LakePlacidError for an unknown
     phase."""
+    if is_lost():
+        return exit_status(run([*real_compiler(os.environ).split(), *argv]))
     session = current_session()
     name = os.path.basename(session.compiler_words[-1])
     invocation = parse_invocation(argv, cplusplus="++" in name)
@@ -127,9 +136,7 @@ def _name(session: Session, unit: Unit) -> str:
     return session.build.relative(unit.source, unit.cwd)
 
 
-def preprocess(
-    compiler: Sequence[str], invocation: Invocation, unit: Unit, target: Path
-) -> None:
+def preprocess(compiler: Sequence[str], invocation: Invocation, unit: Unit, target: Path) -> None:
     """Write the unit's preprocessed text; what there is to say about it, the real compile says."""
     command = [*compiler, *invocation.preprocess_flags(), "-w", "-E"]
     command += ["-x", "c", unit.source, "-o", str(target)]

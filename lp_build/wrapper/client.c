@@ -9,9 +9,9 @@
  *	its arguments and then its environment, each string with its NUL,
  *	and later a byte for each signal that we get: its number;
  *
- * and receive an int32_t: the exit status, or -n where signal n ended the command.
+ * and receive an int32_t: the exit status, or -n where signal n ended the command, or DECLINED.
  *
- * Where there is no server, this becomes $LP_BIN/lp.
+ * Where there is no server, or one of another user, this becomes $LP_BIN/lp.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,9 +32,12 @@ struct request {
 	uint32_t variables; /* strings */
 	uint32_t umask;
 	uint32_t size; /* bytes of all strings */
+	int32_t nice;
+	uint32_t reserved;
+	struct rlimit limits[RLIM_NLIMITS];
 };
 
-enum { DESCRIPTORS = 4, NOT_FOUND = 127, BY_SIGNAL = 128 };
+enum { DESCRIPTORS = 4, NOT_FOUND = 127, BY_SIGNAL = 128, DECLINED = INT32_MIN };
 
 extern char **environ;
 static int server = -1;
@@ -52,6 +55,16 @@ static void become_lp(char **argv)
 	exit(NOT_FOUND);
 }
 
+/* Whether the server runs as we do: it does not where the build became another user, by sudo. */
+static int is_ours(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) && peer.uid == geteuid() &&
+	       peer.gid == getegid();
+}
+
 static int reach_server(void)
 {
 	const char *path = getenv("LP_SERVER");
@@ -62,7 +75,8 @@ static int reach_server(void)
 		return -1;
 	strcpy(address.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+	if (fd >= 0 &&
+	    (connect(fd, (struct sockaddr *)&address, sizeof(address)) || !is_ours(fd))) {
 		close(fd);
 		return -1;
 	}
@@ -104,7 +118,7 @@ static int send_all(const char *data, size_t size)
 static int send_request(char **argv)
 {
 	struct request request = {0};
-	int fds[DESCRIPTORS] = {0, 1, 2, open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+	int fds[DESCRIPTORS] = {0, 1, 2, open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
 	char control[CMSG_SPACE(sizeof(fds))] = {0};
 	struct iovec data = {&request, sizeof(request)};
 	struct msghdr message = {
@@ -123,6 +137,10 @@ static int send_request(char **argv)
 	if (fds[DESCRIPTORS - 1] < 0 || size > UINT32_MAX)
 		return -1;
 	request.umask = mask;
+	request.nice = getpriority(PRIO_PROCESS, 0);
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		if (getrlimit(i, &request.limits[i]))
+			return -1;
 	request.size = (uint32_t)size;
 	rights->cmsg_level = SOL_SOCKET;
 	rights->cmsg_type = SCM_RIGHTS;
@@ -214,6 +232,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "lp-client: lp-wrap's server is gone\n");
 		return EXIT_FAILURE;
 	}
+	if (status == DECLINED)
+		become_lp(argv);
 	if (status < 0) {
 		die_by(-status);
 		return BY_SIGNAL - status;

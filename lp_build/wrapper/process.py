@@ -49,6 +49,15 @@ def run_quietly(command: Sequence[str], cwd: str | None = None) -> Quiet:
     return Quiet(done.returncode, done.stdout.decode("utf-8", "replace"))
 
 
+def is_lost() -> bool:
+    """Whether our current folder is gone. A compiler of absolute names needs none, but we do."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
 class Visible:
     """The build's own command, started with our standard streams. Signals that we get while it
     runs are passed on to it."""
@@ -57,7 +66,8 @@ class Visible:
         self._process: subprocess.Popen[bytes] | None = None
         self._failed = 0
         try:
-            self._process = subprocess.Popen(command)
+            # What we were given, it is given: descriptors of make's job server too.
+            self._process = subprocess.Popen(command, close_fds=False)
         except OSError as error:
             print(f"lp-cc: cannot run {command[0]}: {error.strerror}", file=sys.stderr)
             self._failed = 127

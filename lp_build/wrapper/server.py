@@ -2,7 +2,7 @@
 for each command, so that a compile costs no start of Python (a tenth of a second).
 
 client.c says how commands come in. A command runs with the client's standard streams, current
-folder, environment and umask, in a process group of its own; the client passes signals on.
+folder, environment, umask and limits, in a process group of its own; the client passes signals on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import resource
 import selectors
 import shutil
 import signal
@@ -28,8 +29,11 @@ from lp_build.wrapper.environment import without_shims
 from lp_build.wrapper.files import digest_of, locked
 from lp_build.wrapper.process import run_quietly
 
-_REQUEST = struct.Struct("=4I")
+_LIMITS = 16  # RLIM_NLIMITS
+_REQUEST = struct.Struct(f"=4IiI{2 * _LIMITS}Q")
 _STATUS = struct.Struct("=i")
+_INFINITY = (1 << 64) - 1
+_DECLINED = -(1 << 31)
 _DESCRIPTORS = 4
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 _MODULES = {
@@ -45,11 +49,14 @@ _MODULES = {
 
 @dataclass(frozen=True)
 class _Command:
-    """What a client asks for. streams: its standard streams; folder: its current one."""
+    """What a client asks for. limits: soft and hard, by resource. streams: its standard streams;
+    folder: its current one."""
 
     arguments: list[str]
     variables: dict[bytes, bytes]
     umask: int
+    nice: int
+    limits: Sequence[tuple[int, int]]
     streams: Sequence[int]
     folder: int
 
@@ -71,12 +78,14 @@ class Server:
             status = 1
             try:
                 os.close(self._open)
+                _keep_standard_streams()
                 _load(phase)
                 _Loop(listener, until).run()
                 status = 0
             except Exception:
                 traceback.print_exc()
             finally:
+                shutil.rmtree(self._folder, ignore_errors=True)
                 os._exit(status)
         os.close(until)
         listener.close()
@@ -85,7 +94,6 @@ class Server:
         """End it; commands that still run (of a build that left some behind) end first."""
         os.close(self._open)
         os.waitpid(self._process, 0)
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def make_client(build: BuildDir) -> Path | None:
@@ -105,6 +113,16 @@ def make_client(build: BuildDir) -> Path | None:
     return target
 
 
+def _keep_standard_streams() -> None:
+    """Let no client's descriptor take the number of a standard stream that lp-wrap was started
+    without."""
+    while True:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > 2:
+            os.close(descriptor)
+            return
+
+
 def _load(phase: str) -> None:
     for name in (*_MODULES[""], *_MODULES[phase]):
         importlib.import_module(name)
@@ -114,6 +132,56 @@ def _load(phase: str) -> None:
         cindex.Config().lib  # noqa: B018 - loads the library
     gc.collect()
     gc.freeze()
+
+
+class _Reception:
+    """A request on its way: it may come in pieces, and others must not wait for it."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self.client = client
+        self._header = b""
+        self._data = bytearray()
+        self._descriptors: list[int] = []
+
+    def read(self) -> _Command | None:
+        """Read what is there; the command when it is whole. Raises EOFError or OSError for a client
+        that is gone, BlockingIOError where nothing is there."""
+        missing = _REQUEST.size - len(self._header)
+        if missing:
+            part, descriptors, _, _ = socket.recv_fds(self.client, missing, _DESCRIPTORS)
+            self._descriptors += descriptors
+            self._header += part
+        else:
+            part = self.client.recv(self._size() - len(self._data))
+            self._data += part
+        if not part:
+            raise EOFError
+        whole = len(self._header) == _REQUEST.size and len(self._data) == self._size()
+        return self._command() if whole else None
+
+    def _size(self) -> int:
+        return int(_REQUEST.unpack(self._header)[3])
+
+    def _command(self) -> _Command:
+        if len(self._descriptors) != _DESCRIPTORS:
+            raise EOFError
+        arguments, variables, umask, _, nice, _, *limits = _REQUEST.unpack(self._header)
+        strings = bytes(self._data).split(b"\0")
+        environment = [s.partition(b"=") for s in strings[arguments : arguments + variables]]
+        return _Command(
+            arguments=[os.fsdecode(s) for s in strings[1:arguments]],
+            variables={name: value for name, _, value in environment if name},
+            umask=umask,
+            nice=nice,
+            limits=list(zip(limits[::2], limits[1::2], strict=True)),
+            streams=self._descriptors[:3],
+            folder=self._descriptors[3],
+        )
+
+    def close_descriptors(self) -> None:
+        """Those of the client: the command has them now."""
+        for descriptor in self._descriptors:
+            os.close(descriptor)
 
 
 class _Loop:
@@ -130,41 +198,76 @@ class _Loop:
         # The terminal's signals reach clients too, and they pass them on.
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+        # Two descriptors a command; the command itself gets its client's limits.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._until, selectors.EVENT_READ, self._close)
         while self._selector.get_map():
             for key, _ in self._selector.select():
-                key.data()
+                # What came before it in this round may have taken it out.
+                if self._selector.get_map().get(key.fd) is key:
+                    key.data()
 
     def _close(self) -> None:
         self._selector.unregister(self._until)
         self._selector.unregister(self._listener)
+        self._listener.close()
 
     def _accept(self) -> None:
-        client, _ = self._listener.accept()
         try:
-            command = _receive(client)
-        except (OSError, EOFError):
-            client.close()
+            client, _ = self._listener.accept()
+        except BlockingIOError:  # it has gone already
             return
-        process = os.fork()
+        client.setblocking(False)
+        reception = _Reception(client)
+        self._selector.register(client, selectors.EVENT_READ, lambda: self._receive(reception))
+
+    def _receive(self, reception: _Reception) -> None:
+        try:
+            command = reception.read()
+        except BlockingIOError:
+            return
+        except (OSError, EOFError):
+            command = None
+        else:
+            if command is None:
+                return
+        self._selector.unregister(reception.client)
+        process = self._start(command) if command else None
+        reception.close_descriptors()
+        if process is None:
+            with suppress(OSError):  # it may be gone
+                reception.client.sendall(_STATUS.pack(_DECLINED))
+            reception.client.close()
+        else:
+            self._watch(process, reception.client)
+
+    def _start(self, command: _Command) -> int | None:
+        """A process for the command; None where there can't be one more."""
+        try:
+            process = os.fork()
+        except OSError:
+            return None
         if process == 0:
             _run(command)
         with suppress(OSError):  # both try: whoever comes second is late
             os.setpgid(process, process)
-        for descriptor in (*command.streams, command.folder):
-            os.close(descriptor)
+        return process
+
+    def _watch(self, process: int, client: socket.socket) -> None:
         end = os.pidfd_open(process)
         self._clients[process] = client
-        self._selector.register(
-            client, selectors.EVENT_READ, lambda: self._signal(process, client)
-        )
+        self._selector.register(client, selectors.EVENT_READ, lambda: self._signal(process, client))
         self._selector.register(end, selectors.EVENT_READ, lambda: self._ended(process, end))
 
     def _signal(self, process: int, client: socket.socket) -> None:
         """The client got signals; or it was killed, and its command goes with it."""
         try:
             numbers = client.recv(64)
+        except BlockingIOError:
+            return
         except OSError:
             numbers = b""
         if not numbers:
@@ -185,27 +288,15 @@ class _Loop:
         client.close()
 
 
-def _receive(client: socket.socket) -> _Command:
-    """Read a request. Raises EOFError or OSError for a client that is gone."""
-    header, descriptors, _, _ = socket.recv_fds(client, _REQUEST.size, _DESCRIPTORS)
-    if len(header) != _REQUEST.size or len(descriptors) != _DESCRIPTORS:
-        raise EOFError
-    arguments, variables, umask, size = _REQUEST.unpack(header)
-    data = bytearray()
-    while len(data) < size:
-        more = client.recv(size - len(data))
-        if not more:
-            raise EOFError
-        data += more
-    strings = bytes(data).split(b"\0")
-    environment = [s.partition(b"=") for s in strings[arguments : arguments + variables]]
-    return _Command(
-        [os.fsdecode(s) for s in strings[1:arguments]],
-        {name: value for name, _, value in environment},
-        umask,
-        descriptors[:3],
-        descriptors[3],
-    )
+def _take_limits(command: _Command) -> None:
+    """The client's limits and niceness; those that only root may have again stay as they are."""
+    for number, limits in enumerate(command.limits):
+        soft, hard = (-1 if limit == _INFINITY else limit for limit in limits)
+        if resource.getrlimit(number) != (soft, hard):
+            with suppress(ValueError, OSError):
+                resource.setrlimit(number, (soft, hard))
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, command.nice)
 
 
 def _run(command: _Command) -> None:
@@ -216,11 +307,14 @@ def _run(command: _Command) -> None:
             os.setpgid(0, 0)
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
+        # In a process group of its own it may still write to the terminal (stty tostop).
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         for target, descriptor in enumerate(command.streams):
             os.dup2(descriptor, target)
         os.fchdir(command.folder)
-        os.closerange(3, 1024)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         os.umask(command.umask)
+        _take_limits(command)
         os.environb.clear()
         os.environb.update(command.variables)
         from lp_build.cli import main

@@ -16,7 +16,7 @@ from lp_build.wrapper.inputs import LD_SEPARATE
 from lp_build.wrapper.journal import Step, StepInput, put_output, put_words, record_step, step_id
 from lp_build.wrapper.link import LinkCommand, link, print_unwritable
 from lp_build.wrapper.plain import plain_of
-from lp_build.wrapper.process import exit_status, run, run_quietly
+from lp_build.wrapper.process import exit_status, is_lost, run, run_quietly
 from lp_build.wrapper.provenance import Content, Origin, Store
 from lp_build.wrapper.response import expand
 
@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     """Run a tool; its exit status. argv: "ar", "ld", "strip" or "objcopy", the real tool by its
     path, and its arguments. Raises LakePlacidError for an unknown phase."""
     kind, *command = argv
-    if not os.environ.get("LP_PHASE"):
+    if not os.environ.get("LP_PHASE") or is_lost():
         return exit_status(run(command))
     return exit_status(_TOOLS[kind](current_session(), command))
 

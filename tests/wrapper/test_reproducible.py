@@ -1,4 +1,4 @@
-"""The same sources give the same bytes; where a build lies, and what else it makes, is no matter."""
+"""The same sources give the same bytes; where a build lies, and what else it makes, is all one."""
 
 from __future__ import annotations
 
