@@ -97,10 +97,10 @@ static uint64_t *translate(struct walk *walk)
 	}
 }
 
-/* A request counts as deopted once, however often it leaves. */
-static void count(struct lp_site *site, struct lp_slot *slot)
+void lp_count_deopt(struct lp_site *site, struct lp_slot *slot)
 {
-	__atomic_fetch_add(&site->hits, 1, __ATOMIC_RELAXED);
+	if (site)
+		__atomic_fetch_add(&site->hits, 1, __ATOMIC_RELAXED);
 	if (slot && slot->deopted_request != slot->requests) {
 		slot->deopted_request = slot->requests;
 		slot->deopted++;
@@ -122,7 +122,7 @@ struct lp_slot *lp_leave(struct lp_registers *registers)
 	};
 	struct lp_boundary boundary;
 
-	count(site, slot);
+	lp_count_deopt(site, slot);
 	if (LP_STRESS)
 		lp_force_left();
 	boundary.return_address = translate(&walk);

@@ -124,6 +124,10 @@ struct lp_boundary {
  * registers; the slot is what the crossing answers (lp_cross). GP. */
 LP_HIDDEN struct lp_slot *lp_leave(struct lp_registers *registers);
 
+/* Count a deopt at `site` (NULL: at none that has a name), on `slot` (NULL: on none). A request
+ * counts as deopted once, however often it leaves. GP. */
+LP_HIDDEN void lp_count_deopt(struct lp_site *site, struct lp_slot *slot);
+
 /* -- crossing (crossing.c) --------------------------------------------------------------------- */
 
 /*

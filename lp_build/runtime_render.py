@@ -29,6 +29,8 @@ _RENDERED: dict[str, tuple[str, ...]] = {
     "address_lookup.S": _ASSEMBLY,
     "deopt_stubs.S": _ASSEMBLY,
     "crossing.c": _GENERAL,
+    "kernel_enter.S": _ASSEMBLY,
+    "kernel_text.S": _ASSEMBLY,
 }
 _RENDERED_FOR_QUEUE: dict[str, tuple[str, ...]] = {
     "save_and_switch_fallback.S": _ASSEMBLY,
@@ -38,6 +40,8 @@ _RENDERED_FOR_QUEUE: dict[str, tuple[str, ...]] = {
 }
 _FIXED: dict[str, tuple[str, ...]] = {
     "lp_deopt.c": _GENERAL,
+    "lp_kernel.c": _GENERAL,
+    "lp_kernel_attach.c": _COMMON,
     "lp_message.c": _COMMON,
     "lp_fp.c": _COMMON,
     "lp_fp_state.S": _ASSEMBLY,
@@ -75,7 +79,8 @@ def render_runtime(config: Config, out: Path, *, stress: bool) -> list[RuntimeSo
     """
     out.mkdir(parents=True, exist_ok=True)
     values = _values(config, stress)
-    include = (f"-I{out}", f"-I{resource_dir('c_runtime')}")
+    folders = (out, resource_dir("c_runtime"), resource_dir("kernel") / "uapi")
+    include = tuple(f"-I{folder}" for folder in folders)
     rendered = dict(_RENDERED)
     fixed = dict(_FIXED)
     if config.mode == "queue":

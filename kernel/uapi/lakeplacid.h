@@ -78,6 +78,32 @@ struct lp_call {
 	__u64 result; /* written only when the call succeeds */
 };
 
+/* Why E stopped. */
+enum lp_run_reason {
+	LP_RUN_EXIT,	/* Elite returned to where it was entered from */
+	LP_RUN_DEOPT,	/* it left its hot path */
+	LP_RUN_FAULT,	/* it met an address that U has no page for, or another fault */
+	LP_RUN_SIGNAL,	/* U has a signal */
+	LP_RUN_BUDGET,	/* it looped too long */
+	LP_RUN_SYSCALL, /* a system call that E does not make */
+};
+
+/*
+ * RUN: E takes U's registers, runs Elite code from an entry of the module's on U's stack, and gives
+ * the registers back that U is to go on with. %rsp is `registers` plus the size of the structure
+ * (struct lp_registers of c_runtime/lp_slot.h: 17 words), on the way in and out.
+ */
+struct lp_run {
+	__u64 entry;	 /* in the module's table of entries, in bytes */
+	__u64 registers; /* in and out */
+	__u64 stack_low; /* E may use the stack from here up; on a page boundary */
+	__u64 fp;	 /* 512 bytes for FXSAVE, on 64, in and out */
+	__u64 budget;	 /* where the budget of loops is counted, which the driver fills again */
+	__u32 flags;	 /* none yet */
+	__u32 reason;	 /* out: enum lp_run_reason */
+	__u64 site;	 /* out: of the program's sites, the one where Elite was left, or 0 */
+};
+
 /* Since ATTACH. */
 struct lp_counters {
 	__u64 calls;
@@ -94,6 +120,7 @@ struct lp_counters {
 #define LP_IOC_AWAIT _IOW(LP_IOC_MAGIC, 3, struct lp_await)
 #define LP_IOC_CALL _IOWR(LP_IOC_MAGIC, 4, struct lp_call)
 #define LP_IOC_DETACH _IO(LP_IOC_MAGIC, 5)
+#define LP_IOC_RUN _IOWR(LP_IOC_MAGIC, 7, struct lp_run)
 #define LP_IOC_COUNTERS _IOR(LP_IOC_MAGIC, 6, struct lp_counters)
 
 #endif

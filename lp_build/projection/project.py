@@ -330,6 +330,8 @@ class _Unit:
             out += self.edits.before.get(number, ())
             if number in entries:
                 out += ["\tcmpb $0, lp_entries_enabled(%rip)", f"\tjne .L{_PREFIX}m{number}"]
+                if number in self.kernel_entries:
+                    out.append(f".L{_PREFIX}b{number}:")
             if number in replaced:
                 out += replaced[number]
             elif number not in drop:
@@ -370,6 +372,9 @@ class _Unit:
             if number in self.kernel_entries:
                 out += self._kernel_entry(number)
             out.append(f"\tjmp {target}")
+        if self.kernel_entries:
+            out += ["\t.weak lp_loop_enters", "\t.hidden lp_loop_enters"]
+            out.append("\t.set lp_loop_enters, 1")
         return out
 
     def _kernel_entry(self, number: int) -> list[str]:
@@ -383,6 +388,7 @@ class _Unit:
         return [
             "\tcmpb $2, lp_entries_enabled(%rip)",
             f"\tjne .L{_PREFIX}l{number}",
+            f"\tpushq $.L{_PREFIX}b{number}",
             f"\tpushq ${label}",
             "\tjmp lp_kernel_enter",
             f".L{_PREFIX}l{number}:",

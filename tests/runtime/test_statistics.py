@@ -66,13 +66,26 @@ def test_statistics_without_elite(build: Builder) -> None:
     assert done.stats["slots"]["high_water"] == 0
 
 
-@pytest.mark.parametrize("place", ["kernel", "Off", "1"])
+@pytest.mark.parametrize("place", ["Kernel", "Off", "1"])
 def test_an_unknown_place_is_refused(build: Builder, place: str) -> None:
     done = build().run("elite", "1", "1", env={"LP_ELITE": place})
     assert done.status == 2
     assert done.err == (
-        f"lakeplacid: LP_ELITE={place}: no such place\n  remedy: set LP_ELITE to off or inprocess\n"
+        f"lakeplacid: LP_ELITE={place}: no such place\n"
+        "  remedy: set LP_ELITE to auto, off, inprocess or kernel\n"
     )
+
+
+def test_the_kernel_is_refused_where_there_is_no_driver(build: Builder) -> None:
+    done = build().run("elite", "1", "1", env={"LP_ELITE": "kernel"})
+    assert done.status == 2
+    assert "LP_ELITE=kernel: " in done.err
+    assert "remedy: " in done.err
+
+
+def test_auto_is_off_where_there_is_no_driver(build: Builder) -> None:
+    done = build().check("elite", "2", "2", env={"LP_ELITE": "auto"})
+    assert done.stats["elite"] == "off"
 
 
 def test_elite_is_off_unless_asked_for(build: Builder) -> None:

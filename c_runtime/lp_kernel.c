@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Running Elite in the kernel (docs/kernel.md): each entry is one ioctl.
+ *
+ * Entering must not disturb what the loop has in vector registers: the code on this way uses none,
+ * and makes its system call itself. Attaching, the first time, calls libc, between lp_fp_save and
+ * lp_fp_restore.
+ */
+#include <errno.h>
+#include <sys/syscall.h>
+
+#include "lakeplacid.h"
+#include "lp_kernel.h"
+#include "lp_parameters.h"
+
+enum { PAGE = 4096, ROOM = LP_KERNEL_LOOP_STACK + 32768 };
+
+/* Read and written by E too: see kernel/README.md. */
+LP_KERNEL_TLS int64_t lp_kernel_budget;
+LP_KERNEL_TLS uint64_t lp_kernel_limit;
+LP_KERNEL_TLS uint64_t lp_kernel_loop_limit;
+LP_KERNEL_TLS uint64_t lp_kernel_entry;
+
+/* The application's vector registers are live. */
+static __attribute__((noinline)) bool attach_undisturbed(void)
+{
+	char area[LP_SLOT_FP_SIZE] __attribute__((aligned(64)));
+	uint64_t words = sizeof(area) / 8;
+	void *at = area;
+	bool attached;
+
+	/* A loop would become a call of memset. */
+	__asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(0L) : "memory");
+	lp_fp_save(area);
+	attached = lp_kernel_attach();
+	lp_fp_restore(area);
+	return attached;
+}
+
+static long run_ioctl(struct lp_run *run)
+{
+	register long result __asm__("rax") = SYS_ioctl;
+
+	__asm__ volatile("syscall"
+			 : "+r"(result)
+			 : "D"((long)lp_body.fd), "S"(LP_IOC_RUN), "d"(run)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+/* Where E may go down to: on a slot, to its end; on the thread's stack, to where U waits. */
+static uint64_t stack_low_at(uint64_t rsp)
+{
+	struct lp_slot *slot = lp_slot_at(rsp);
+	uint64_t low = rsp - LP_KERNEL_LOOP_STACK + PAGE;
+
+	if (slot) {
+		uint64_t end = (uint64_t)slot + LP_SLOT_HEAD_SIZE - LP_STACK_SIZE;
+
+		low = low > end ? low : end;
+	} else if (rsp - lp_body.stack_low < ROOM) {
+		return 0;
+	}
+	return (low + PAGE - 1) & -(uint64_t)PAGE;
+}
+
+static _Noreturn void give_up(const char *what)
+{
+	struct lp_text text;
+
+	lp_text_init(&text, 2);
+	lp_text_put(&text, "lakeplacid: ");
+	lp_text_put(&text, what);
+	lp_text_put(&text, "\n  remedy: this is a defect of LakePlacid; run with LP_ELITE=off");
+	lp_die(&text);
+}
+
+static struct lp_registers *failed(struct lp_registers *registers, long error)
+{
+	switch (-error) {
+	case EINTR:
+		/* It had not begun. The handler has run; the next entry tries again. */
+		break;
+	case EUCLEAN:
+		give_up("the stack that came back from the kernel is damaged");
+	case EPIPE:
+		lp_kernel_detach(&lp_body, true);
+		break;
+	case EBADF:
+	case ENOTTY:
+		/* The program has closed our file: its number may be of another by now. */
+		lp_kernel_detach(&lp_body, false);
+		break;
+	default:
+		/* Not this time: the Fallback goes on. */
+		break;
+	}
+	return registers;
+}
+
+struct lp_registers *lp_kernel_run(struct lp_registers *registers, void *fp)
+{
+	uint64_t rsp = (uint64_t)(registers + 1);
+	struct lp_run run = {
+	    .entry = lp_kernel_entry,
+	    .registers = (uint64_t)registers,
+	    .fp = (uint64_t)fp,
+	    .budget = (uint64_t)&lp_kernel_budget,
+	};
+	long error;
+
+	if (lp_body.state == LP_BODY_PLAIN ||
+	    (lp_body.state == LP_BODY_FRESH && !attach_undisturbed()))
+		return registers;
+	run.stack_low = stack_low_at(rsp);
+	if (!run.stack_low)
+		return registers;
+	lp_kernel_budget = LP_KERNEL_BUDGET;
+	lp_kernel_limit = run.stack_low + LP_KERNEL_RESERVE;
+	lp_kernel_loop_limit = lp_kernel_limit;
+	error = run_ioctl(&run);
+	if (error)
+		return failed(registers, error);
+	registers = (struct lp_registers *)run.registers;
+	if (run.reason != LP_RUN_EXIT) {
+		struct lp_slot *slot = lp_slot_at((uint64_t)(registers + 1));
+
+		lp_count_deopt((struct lp_site *)run.site, slot);
+	}
+	return registers;
+}
