@@ -20,6 +20,7 @@ demo) ;;
 test)
 	packages="$packages clang shellcheck csmith libcsmith-dev valgrind perl xz-utils"
 	packages="$packages qemu-system-x86 gcc-12 libelf1"
+	packages="$packages libtool-bin ccache distcc cmake meson ninja-build autoconf automake libtool"
 	extras="[test]"
 	;;
 *)

@@ -32,13 +32,15 @@ _ASKING = frozenset(
 )
 
 
-def run_quietly(command: Sequence[str], cwd: str | None = None) -> Quiet:
+def run_quietly(
+    command: Sequence[str], cwd: str | None = None, environment: Mapping[str, str] = os.environ
+) -> Quiet:
     """Run a command unseen. One that can't be started has status 127."""
     try:
         done = subprocess.run(
             command,
             cwd=cwd,
-            env={name: value for name, value in os.environ.items() if name not in _ASKING},
+            env={name: value for name, value in environment.items() if name not in _ASKING},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from lp_build.layout import BuildDir
 from lp_build.wrapper.environment import without_shims
-from lp_build.wrapper.files import write_whole
+from lp_build.wrapper.files import digest_of, write_whole
 
 _TRIPLET = "x86_64-linux-gnu-"
 COMPILERS = ("cc", "gcc", "clang", "c99", "c89", f"{_TRIPLET}gcc")
@@ -22,6 +23,14 @@ TOOLS = {
     "strip": ("strip", "llvm-strip"),
     "objcopy": ("objcopy", "llvm-objcopy"),
 }
+# They run a compiler that is named behind them.
+LAUNCHERS = ("ccache", "distcc", "icecc", "sccache")
+
+
+def tool_kind(name: str) -> str:
+    """Which kind of tool a file name means, as `lp tool` names it; "" for none."""
+    plain = re.sub(rf"^{_TRIPLET}|-\d+$", "", name)
+    return next((kind for kind, names in TOOLS.items() if plain in names), "")
 
 
 def shim_folder(build: BuildDir) -> Path:
@@ -44,7 +53,6 @@ def make_shims(build: BuildDir) -> Path:
     folder = shim_folder(build)
     scripts = script_folder()
     path = without_shims({**os.environ, "LP_SHIMS": str(folder)})
-    lp, lp_cc = shlex.quote(str(scripts / "lp")), shlex.quote(str(scripts / "lp-cc"))
     names = [*COMPILERS, *LINKERS]
     names += [
         name
@@ -54,21 +62,40 @@ def make_shims(build: BuildDir) -> Path:
     for name in names:
         real = shutil.which(name, path=path)
         if real is not None:
-            # LP_CC is about C compilers only.
-            other = "unset LP_CC\n" if "++" in name or name == "gfortran" else ""
-            body = f"{other}LP_REAL_CC={shlex.quote(real)}\nexport LP_REAL_CC\n"
-            _write(folder / name, f'{body}exec {lp_cc} "$@"\n')
+            _write(folder / name, _compiler(scripts, real))
     for kind, tools in TOOLS.items():
         for name in (*tools, *(f"{_TRIPLET}{tool}" for tool in tools)):
             real = shutil.which(name, path=path)
             if real is not None:
-                # A linker that the compiler calls is part of a step that we know already.
-                inner = f'[ -z "$COLLECT_GCC" ] || exec {shlex.quote(real)} "$@"\n'
-                body = inner if kind == "ld" else ""
-                command = f'tool {kind} {shlex.quote(real)} "$@"'
-                client = f'[ ! -x "$LP_CLIENT" ] || exec "$LP_CLIENT" {command}\n'
-                _write(folder / name, f"{body}{client}exec {lp} {command}\n")
+                _write(folder / name, _tool(scripts, kind, real))
     return folder
+
+
+def shim_for(build: BuildDir, kind: str, real: str) -> Path:
+    """A shim for a tool that a build calls by this path. kind: "compiler", or as `lp tool` names
+    it. Raises OSError."""
+    name = os.path.basename(real)
+    shim = shim_folder(build) / "paths" / digest_of(os.fsencode(real))[:16] / name
+    scripts = script_folder()
+    _write(shim, _compiler(scripts, real) if kind == "compiler" else _tool(scripts, kind, real))
+    return shim
+
+
+def _compiler(scripts: Path, real: str) -> str:
+    name = os.path.basename(real)
+    # LP_CC is about C compilers only.
+    other = "unset LP_CC\n" if "++" in name or name == "gfortran" else ""
+    lp_cc = shlex.quote(str(scripts / "lp-cc"))
+    return f'{other}LP_REAL_CC={shlex.quote(real)}\nexport LP_REAL_CC\nexec {lp_cc} "$@"\n'
+
+
+def _tool(scripts: Path, kind: str, real: str) -> str:
+    # A linker that the compiler calls is part of a step that we know already.
+    inner = f'[ -z "$COLLECT_GCC" ] || exec {shlex.quote(real)} "$@"\n'
+    body = inner if kind == "ld" else ""
+    command = f'tool {kind} {shlex.quote(real)} "$@"'
+    client = f'[ ! -x "$LP_CLIENT" ] || exec "$LP_CLIENT" {command}\n'
+    return f"{body}{client}exec {shlex.quote(str(scripts / 'lp'))} {command}\n"
 
 
 def _write(path: Path, body: str) -> None:

@@ -6,7 +6,10 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lp_build.errors import LakePlacidError
 from lp_build.layout import find_build_dir
@@ -17,6 +20,9 @@ from lp_build.wrapper.server import Server, make_client
 from lp_build.wrapper.shims import make_shims, script_folder
 from lp_build.wrapper.summary import finish, mark
 
+if TYPE_CHECKING:
+    from lp_build.wrapper.buildlog import BuildLog
+
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
@@ -24,7 +30,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="lp-wrap",
         usage="lp-wrap [--phase scout|specialize|capture] [--stress] [--config lp.toml] "
-        "[--quiet] [--] CMD...",
+        "[--quiet] [--] CMD...\n       lp-wrap [OPTIONS] --make-n [--] make ...\n"
+        "       lp-wrap [OPTIONS] --log FILE",
         description="Run a build command so that its compilers, archivers and linkers are "
         "LakePlacid's, as in `lp-wrap make`. What it makes lands where it always does; what "
         "LakePlacid needs of it is kept in .lp/.",
@@ -38,11 +45,24 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--config", type=Path, help="the configuration (default: lp.toml)")
     parser.add_argument("--quiet", action="store_true", help="no summary at the end")
+    parser.add_argument(
+        "--log",
+        metavar="FILE",
+        help="no command is run: the build has been, in this folder, and FILE is what it printed "
+        "(`-`: standard input). For compilers that are called by an absolute path",
+    )
+    parser.add_argument(
+        "--make-n",
+        action="store_true",
+        help="CMD is a make: ask it by -n what it runs, let it build, and go by that as by a log",
+    )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD")
     arguments = parser.parse_args(argv)
     if arguments.command[:1] == ["--"]:
         del arguments.command[0]
-    if not arguments.command:
+    if arguments.log and (arguments.command or arguments.make_n):
+        parser.error("with --log nothing is run: name no command")
+    if not arguments.command and not arguments.log:
         parser.error("no command to run, as in `lp-wrap make`")
     return arguments
 
@@ -53,6 +73,10 @@ def main(argv: list[str]) -> int:
     arguments = _arguments(argv)
     session = _session(arguments)
     environment = _environment(session)
+    if arguments.log:
+        from lp_build.wrapper.replay import load_log
+
+        return _replay(session, load_log(arguments.log), environment, arguments.quiet)
     command: list[str] = arguments.command
     program = shutil.which(command[0], path=environment["PATH"])
     if program is None:
@@ -66,28 +90,59 @@ def main(argv: list[str]) -> int:
         if restored and not arguments.quiet:
             print(f"lp-wrap: put back what lp build had replaced: {restored}", file=sys.stderr)
     before = mark(session.build)
+    log = None
+    if arguments.make_n:
+        from lp_build.wrapper.replay import ask_make
+
+        log = ask_make(command)
     try:
-        status = _run(session, command, environment)
+        if log is not None:
+            status = run_passing(command, os.environ)
+        else:
+            with _serving(session) as variables:
+                status = run_passing(command, {**environment, **variables})
     except OSError as error:
         print(f"lp: cannot run `{command[0]}`: {error.strerror}", file=sys.stderr)
         return _NOT_EXECUTABLE
+    if status == 0 and log is not None:
+        return _replay(session, log, environment, arguments.quiet)
     if status == 0:
-        lines = finish(session, before)
-        if not arguments.quiet:
-            print("\n".join(f"lp-wrap: {line}" for line in lines), file=sys.stderr)
+        _say(finish(session, before), arguments.quiet)
     return exit_status(status)
 
 
-def _run(session: Session, command: list[str], environment: dict[str, str]) -> int:
-    """Run the build, with a server for our part in it where there can be one."""
+def _say(lines: Sequence[str], quiet: bool) -> None:
+    if not quiet:
+        print("\n".join(f"lp-wrap: {line}" for line in lines), file=sys.stderr)
+
+
+@contextmanager
+def _serving(session: Session) -> Iterator[dict[str, str]]:
+    """A server for our part in a build where there can be one, and what its environment has to
+    name."""
     client = make_client(session.build)
     if client is None:
-        return run_passing(command, environment)
+        yield {}
+        return
     server = Server(client, session.phase)
     try:
-        return run_passing(command, {**environment, **server.variables})
+        yield server.variables
     finally:
         server.stop()
+
+
+def _replay(session: Session, log: BuildLog, environment: dict[str, str], quiet: bool) -> int:
+    """Run what a log tells of; the exit status."""
+    from lp_build.wrapper.replay import replay
+
+    before = mark(session.build)
+    with _serving(session) as variables:
+        done = replay(session, log, {**environment, **variables})
+    lines = [f"{done.commands} commands of the build were run again"]
+    if done.problems:
+        lines.append(f"{len(done.problems)} could not be: {done.problems[0].reason}")
+    _say([*lines, *finish(session, before)], quiet)
+    return 0
 
 
 def _session(arguments: argparse.Namespace) -> Session:

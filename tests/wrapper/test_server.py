@@ -122,7 +122,9 @@ def test_many_at_once(project: Project) -> None:
 def test_signals_are_passed_on(project: Project) -> None:
     """The compiler may take its time to end; `lp cc` then ends by the signal, as the compiler
     alone would have."""
-    command = "trap 'echo caught; exit 5' TERM; echo ready; while :; do read x <fifo; done"
+    # The whole process group gets the signal, and lp cc passes it on.
+    trap = "trap 'trap : TERM; echo caught; exit 5' TERM"
+    command = f"{trap}; echo ready; while :; do read x <fifo; done"
     project.run("mkfifo", "fifo")
     script = f'{AR} bash -c "{command}" & read x; kill -TERM $!; wait $!; echo "status $?"'
     with building(project, script) as process:
@@ -132,7 +134,8 @@ def test_signals_are_passed_on(project: Project) -> None:
 
 def test_client_that_is_killed(project: Project) -> None:
     """Its command is told to end."""
-    command = "trap 'echo caught >fifo; exit' TERM; echo ready; while :; do read x <other; done"
+    trap = "trap 'trap : TERM; echo caught >fifo; exit' TERM"
+    command = f"{trap}; echo ready; while :; do read x <other; done"
     project.run("mkfifo", "fifo", "other")
     script = f'{AR} bash -c "{command}" & read x; kill -KILL $!; cat fifo'
     with building(project, script) as process:

@@ -1,0 +1,111 @@
+"""`lp-wrap --log` and `--make-n`: run the compilers, archivers and linkers that a log tells of once
+more, through ours, where a build that is done has left its files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lp_build.errors import LakePlacidError
+from lp_build.source.model import Problem
+from lp_build.wrapper.buildlog import BuildLog, LoggedCommand, read_log
+from lp_build.wrapper.capture import report
+from lp_build.wrapper.environment import Session, without_shims
+from lp_build.wrapper.process import run_quietly
+from lp_build.wrapper.shims import shim_for
+
+_SHOWN = 400  # characters of a failed command's output in the report
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of a log: commands run, and those that could not be, with the reasons."""
+
+    commands: int
+    problems: tuple[Problem, ...]
+
+
+def load_log(path: str) -> BuildLog:
+    """Read a log of a build in the current folder; `-`: from standard input. Raises
+    LakePlacidError."""
+    try:
+        data = Path("/dev/stdin" if path == "-" else path).read_bytes()
+    except OSError as error:
+        raise LakePlacidError(
+            f"cannot read the build's log: {error.strerror}",
+            file=path,
+            remedy="make one: `make V=1 2>&1 | tee build.log`",
+        ) from error
+    return _checked(read_log(data.decode("utf-8", "surrogateescape"), path, os.getcwd()), path)
+
+
+def ask_make(command: Sequence[str]) -> BuildLog:
+    """What `make` would run: COMMAND with -n. Raises LakePlacidError."""
+    words = [*command, "-n", "-w"]
+    try:
+        done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
+    except OSError as error:
+        raise LakePlacidError(
+            f"cannot run `{command[0]}`: {error.strerror}", remedy="name the make that builds it"
+        ) from error
+    name = " ".join(words)
+    return _checked(read_log(done.stdout.decode("utf-8", "surrogateescape"), name, "."), name)
+
+
+def _checked(log: BuildLog, name: str) -> BuildLog:
+    if not log.commands:
+        raise LakePlacidError(
+            "no command in it calls a compiler that we know",
+            file=name,
+            remedy="the build may be up to date, or hide its commands: `make clean`, and `make V=1`"
+            " (or VERBOSE=1) for a log",
+        )
+    return log
+
+
+def replay(session: Session, log: BuildLog, environment: Mapping[str, str]) -> Replay:
+    """Run a log's commands, compiles side by side, in the environment of a wrapped build. What
+    fails is left as the build made it, and reported."""
+    problems = list(log.problems)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for batch in _batches(log.commands):
+            done = pool.map(lambda c: _run(session, c, environment), batch)
+            problems += [problem for problem in done if problem is not None]
+    report(session.build, session.phase, "", problems)
+    return Replay(len(log.commands), tuple(problems))
+
+
+def _batches(commands: Sequence[LoggedCommand]) -> Iterator[list[LoggedCommand]]:
+    """Commands that may run side by side: compiles that follow each other."""
+    batch: list[LoggedCommand] = []
+    for command in commands:
+        if batch and not (command.is_compile and batch[-1].is_compile):
+            yield batch
+            batch = []
+        batch.append(command)
+    if batch:
+        yield batch
+
+
+def _run(
+    session: Session, command: LoggedCommand, environment: Mapping[str, str]
+) -> Problem | None:
+    where = " ".join(command.words)[:_SHOWN]
+    words = list(command.words)
+    tool = words[command.program]
+    real = shutil.which(
+        os.path.join(command.cwd, tool) if "/" in tool else tool, path=without_shims(environment)
+    )
+    if real is None or not os.path.isdir(command.cwd):
+        return Problem(command.cwd, 1, f"`{where}` cannot be run again: there is no such {tool}")
+    words[command.program] = str(shim_for(session.build, command.kind, real))
+    done = run_quietly(words, command.cwd, environment)
+    if done.status == 0:
+        return None
+    said = done.output.strip()[-_SHOWN:]
+    return Problem(command.cwd, 1, f"`{where}` fails when it is run again: {said}")
