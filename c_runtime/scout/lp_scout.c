@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -84,6 +85,10 @@ static struct {
 	uint32_t icalls;
 	unsigned char *alive; /* a page that a fork wipes */
 	bool disabled;
+	char folder[PATH_MAX];
+	int folder_fd;
+	dev_t folder_device;
+	ino_t folder_inode;
 	/* The open trace file. */
 	int fd;
 	unsigned char *window;
@@ -92,7 +97,7 @@ static struct {
 	uint32_t *index;
 	uint32_t index_size;
 	uint32_t index_used;
-} scout = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
+} scout = {.lock = PTHREAD_MUTEX_INITIALIZER, .folder_fd = -1, .fd = -1};
 
 static struct trace_header *header(void)
 {
@@ -168,21 +173,71 @@ static int reserve(uint64_t end)
 	return 0;
 }
 
-static int open_file(char *path, size_t bytes)
+/* Where traces go, from what the environment says at the start: servers change their folder, and
+ * some (nginx) their environment too. */
+static void choose_folder(void)
 {
 	const char *folder = getenv("LP_TRACE_DIR");
+	size_t length = 0;
 
 	if (!folder || !*folder)
 		folder = LP_TRACE_DIR_DEFAULT;
-	if (mkdir(folder, 0777) < 0 && errno != EEXIST) {
-		snprintf(path, bytes, "%s", folder);
+	if (folder[0] != '/' && getcwd(scout.folder, sizeof(scout.folder) - 1)) {
+		length = strlen(scout.folder);
+		scout.folder[length++] = '/';
+	}
+	snprintf(scout.folder + length, sizeof(scout.folder) - length, "%s", folder);
+}
+
+/* A server that root starts may go on as a user who can't reach the folder, let alone write to it.
+ * So root makes it writable for all, as /tmp is, and keeps it open. */
+static void open_folder(void)
+{
+	struct stat found;
+	int fd;
+
+	if (geteuid() != 0)
+		return;
+	if (mkdir(scout.folder, 0777) == 0 && chmod(scout.folder, 01777) < 0)
+		return;
+	fd = open(scout.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &found) < 0)
+		return; /* said where the first trace is to be written, if there ever is one */
+	scout.folder_device = found.st_dev;
+	scout.folder_inode = found.st_ino;
+	/* Out of the way of the numbers that the program gets. */
+	for (int lowest = 1000; lowest > 100 && scout.folder_fd < 0; lowest /= 2)
+		scout.folder_fd = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+	close(fd);
+}
+
+/* The folder's descriptor; else, or if the program closed it, what makes openat() take the path. */
+static int folder_fd(void)
+{
+	struct stat found;
+
+	if (scout.folder_fd >= 0 && fstat(scout.folder_fd, &found) == 0 &&
+	    found.st_dev == scout.folder_device && found.st_ino == scout.folder_inode)
+		return scout.folder_fd;
+	return AT_FDCWD;
+}
+
+static int open_file(char *path, size_t bytes)
+{
+	int at = folder_fd();
+
+	if (at == AT_FDCWD && mkdir(scout.folder, 0777) < 0 && errno != EEXIST) {
+		snprintf(path, bytes, "%s", scout.folder);
 		return -1;
 	}
 	for (int serial = 0;; serial++) {
-		int fd;
+		int name, fd;
 
-		snprintf(path, bytes, "%s/trace.%d.%d.lpt", folder, (int)getpid(), serial);
-		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		name = snprintf(path, bytes, "%s/", scout.folder);
+		snprintf(path + name, bytes - (size_t)name, "trace.%d.%d.lpt", (int)getpid(),
+			 serial);
+		fd = openat(at, at == AT_FDCWD ? path : path + name,
+			    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 		if (fd >= 0 || errno != EEXIST)
 			return fd;
 	}
@@ -220,7 +275,7 @@ static int write_tables(uint64_t *end)
 
 static int start_file(void)
 {
-	char path[4096];
+	char path[PATH_MAX + 64];
 	uint64_t end = sizeof(struct trace_header);
 
 	scout.fd = open_file(path, sizeof(path));
@@ -632,6 +687,8 @@ __attribute__((constructor(101))) static void start(void)
 		give_up("cannot start", "scouting");
 		return;
 	}
+	choose_folder();
+	open_folder();
 	*scout.alive = 1;
 	madvise(scout.alive, page, MADV_WIPEONFORK);
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from lp_build.config import Config
-from lp_build.profile.traces import ITERATION, REQUEST, read_trace
+from lp_build.profile.traces import ITERATION, REQUEST, read_trace, read_traces
 from tests.scout.support import scout
 
 PRELUDE = """
@@ -100,6 +103,38 @@ int main(void)
     program = scout(tmp_path, PRELUDE + main)
     assert program.run()[0] == 0
     assert program.requests() == [7, 11]
+
+
+@pytest.mark.may_skip("only root can become another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_server_that_gives_up_root_and_its_environment_has_its_trace(tmp_path: Path) -> None:
+    main = """
+int main(void)
+{
+	if (fork() == 0) {
+		clearenv();
+		if (setuid(65534) || chdir("/"))
+			exit(1);
+		for (int i = 0; i < 7; i++)
+			request(2);
+		exit(0);
+	}
+	wait(0);
+}
+"""
+    program = scout(tmp_path, PRELUDE + main)
+    hidden = tmp_path / "hidden"  # as /root is
+    hidden.mkdir(mode=0o700)
+    status, _, err = program.run(traces=hidden / "traces")
+    assert (status, err) == (0, "")
+    assert [c.count for t in read_traces([hidden / "traces"]) for c in t.classes] == [7]
+
+
+def test_closed_descriptors_lose_no_trace(tmp_path: Path) -> None:
+    main = "int main(void) { for (int fd = 3; fd < 4096; fd++) close(fd); request(2); }"
+    program = scout(tmp_path, PRELUDE + main)
+    assert program.run()[0] == 0
+    assert program.requests() == [1]
 
 
 def test_fork_while_other_threads_log_does_not_hang(tmp_path: Path) -> None:
