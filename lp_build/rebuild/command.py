@@ -18,7 +18,7 @@ from lp_build.profile.manifest import check_sites, load_manifest
 from lp_build.profile.verdicts import Manifest
 from lp_build.rebuild.graph import destination_of
 from lp_build.rebuild.plan import Plan, make_plan
-from lp_build.wrapper.environment import without_shims
+from lp_build.wrapper.environment import check_launcher, without_shims
 from lp_build.wrapper.files import locked
 from lp_build.wrapper.link import is_elite
 from lp_build.wrapper.treat import description
@@ -52,6 +52,14 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         help="make the kernel modules too, for a kernel whose headers lie in DIR or are installed "
         "as VERSION, or for Debian's 6.1 or 6.12, whose headers are fetched",
     )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        default=os.environ.get("LP_BUILD_CACHE") or None,
+        help="keep what is made in DIR too, and take from there what was made of the same before, "
+        "by whom ever (SCons's cache; default: $LP_BUILD_CACHE)",
+    )
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     return parser.parse_args(argv)
 
@@ -62,6 +70,7 @@ def main(argv: list[str]) -> int:
     arguments = _arguments(argv)
     build = find_build_dir(Path.cwd(), os.environ)
     load_config(build.config)
+    check_launcher(os.environ)
     if not build.manifest.exists():
         raise LakePlacidError(
             "there is no manifest yet",
@@ -131,6 +140,8 @@ def _scons(build: BuildDir, arguments: argparse.Namespace) -> int:
         command.append("--lp-stress")
     if arguments.output:
         command.append(f"--lp-output={arguments.output.absolute()}")
+    if arguments.cache:
+        command.append(f"--lp-cache={arguments.cache.absolute()}")
     environment = dict(os.environ)
     package = str(Path(__file__).resolve().parent.parent.parent)
     paths = [package, *filter(None, [environment.get("PYTHONPATH")])]

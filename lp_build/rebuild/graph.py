@@ -25,7 +25,7 @@ from lp_build.wrapper.plain import write_archive
 from lp_build.wrapper.process import run_quietly
 from lp_build.wrapper.runtime import archiver
 from lp_build.wrapper.tools import convert
-from lp_build.wrapper.treat import defined_functions
+from lp_build.wrapper.treat import defined_functions, description
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _ELITE_SECTION = b"lp_elite_text\0"
@@ -80,13 +80,21 @@ class Graph:
         return self._link(part)
 
     def _command(
-        self, target: Path, sources: list[str], value: Any, make: Callable[[], int], text: str
+        self,
+        target: Path,
+        sources: list[str],
+        value: Any,
+        make: Callable[[], int],
+        text: str,
+        *beside: Path,
     ) -> str:
-        """Declare a target; value: what it depends on beside its sources."""
+        """Declare a target; value: what it depends on beside its sources; beside: what is made with
+        it."""
         target.parent.mkdir(parents=True, exist_ok=True)
         inputs = [*sources, self.environment.Value(json.dumps(value))]
         action = self.environment.Action(_make, text)
-        self.environment.Command(str(target), inputs, action, LP_MAKE=make)
+        targets = [str(path) for path in (target, *beside)]
+        self.environment.Command(targets, inputs, action, LP_MAKE=make)
         return str(target)
 
     def _unit(self, unit: Unit) -> str:
@@ -109,7 +117,9 @@ class Graph:
             }
             return subprocess.run(command, env=environment, check=False).returncode
 
-        return self._command(target, sources, value, make, f"  {unit.source}")
+        # Made with it, so that a shared cache has both.
+        told = description(self.build, unit, self.stress)
+        return self._command(target, sources, value, make, f"  {unit.source}", told)
 
     def _slice(self, unit: Unit) -> Any:
         """What of manifest and configuration this unit's object depends on."""

@@ -17,7 +17,7 @@ from lp_build.source.model import Function
 from lp_build.wrapper.capture import Unit, load_sites, load_unit, load_units, problem_of, report
 from lp_build.wrapper.environment import Session
 from lp_build.wrapper.files import file_digest
-from lp_build.wrapper.treat import Treated, defined_functions, specialize
+from lp_build.wrapper.treat import Treated, defined_functions, describe_plain, specialize
 
 
 def main(argv: list[str]) -> int:
@@ -31,12 +31,14 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     build = find_build_dir(Path.cwd(), os.environ)
     unit = load_unit(build.units / arguments.id / "unit.json")
-    session = Session("specialize", build, unit.compiler, arguments.stress)
+    launcher = os.environ.get("LP_LAUNCHER", "")
+    session = Session("specialize", build, unit.compiler, arguments.stress, launcher)
     treated = Treated(None)
     if not unit.plain:
         treated = _specialize(session, unit)
     source = treated.object or unit.plain_object(build)
     shutil.copyfile(source, arguments.target)
+    describe_plain(build, unit, arguments.stress)
     return 0
 
 

@@ -64,7 +64,7 @@ def _compile(session: Session, invocation: Invocation) -> int:
         _Job(_unit(session, invocation, source.path, invocation.object_for(source.path)))
         for source in invocation.sources
     ]
-    visible = Visible([*session.compiler_words, *invocation.argv])
+    visible = Visible([*session.compile_words, *invocation.argv])
     with passing_signals(visible):
         finish = [_guarded(session, job, invocation) for job in jobs if _is_object(job.unit)]
         status = visible.wait()
@@ -215,7 +215,7 @@ def _compile_parts(session: Session, invocation: Invocation) -> dict[str, str] |
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
             return None
-        if run_quietly([*session.compiler_words, *words, "-w"]).status != 0:
+        if run_quietly([*session.compile_words, *words, "-w"]).status != 0:
             return None
         part = parse_invocation(words)
         job = _Job(_unit(session, part, source.path, str(target)))

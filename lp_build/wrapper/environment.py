@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,13 +20,14 @@ SCOUT, ELITE, STRESS = "scout", "elite", "stress"
 
 @dataclass(frozen=True)
 class Session:
-    """One wrapped build: its phase, its `.lp/`, and the real compiler (it may be several words,
-    as `ccache gcc`)."""
+    """One wrapped build: its phase, its `.lp/`, the real compiler (it may be several words, as
+    `ccache gcc`), and what runs it where it compiles (LP_LAUNCHER)."""
 
     phase: str
     build: BuildDir
     compiler: str
     stress: bool
+    launcher: str = ""
 
     @cached_property
     def config(self) -> Config:
@@ -38,6 +40,11 @@ class Session:
         return self.compiler.split()
 
     @property
+    def compile_words(self) -> list[str]:
+        """The beginning of a command that compiles: by way of the launcher, where there is one."""
+        return launched(self.launcher, self.compiler)
+
+    @property
     def treatment(self) -> str:
         """What this phase makes of an object: "scout", "elite", "stress", or "" for capture."""
         if self.phase == "specialize":
@@ -48,6 +55,28 @@ class Session:
 def real_compiler(environ: Mapping[str, str]) -> str:
     """$LP_CC, else what the shim was called for, else cc."""
     return environ.get("LP_CC") or environ.get("LP_REAL_CC") or "cc"
+
+
+def launched(launcher: str, compiler: str) -> list[str]:
+    """A compiler behind a launcher, unless it stands behind one already. One that PATH leads to is
+    called by its name: distcc's servers take no paths."""
+    words = compiler.split()
+    if not launcher or len(words) > 1:
+        return words
+    name = os.path.basename(compiler)
+    if shutil.which(name, path=without_shims(os.environ)) == compiler:
+        words = [name]
+    return [*launcher.split(), *words]
+
+
+def check_launcher(environ: Mapping[str, str]) -> None:
+    """Raise LakePlacidError when LP_LAUNCHER names what is not there."""
+    launcher = environ.get("LP_LAUNCHER", "").split()
+    if launcher and shutil.which(launcher[0], path=without_shims(environ)) is None:
+        raise LakePlacidError(
+            f"LP_LAUNCHER names `{launcher[0]}`, which was not found",
+            remedy=f"install it (`apt-get install {launcher[0]}`), or unset LP_LAUNCHER",
+        )
 
 
 def without_shims(environ: Mapping[str, str]) -> str:
@@ -70,4 +99,5 @@ def current_session(compiler: str | None = None) -> Session:
         find_build_dir(Path.cwd(), os.environ),
         compiler or real_compiler(os.environ),
         os.environ.get("LP_STRESS") == "1",
+        os.environ.get("LP_LAUNCHER", ""),
     )

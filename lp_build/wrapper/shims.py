@@ -63,6 +63,10 @@ def make_shims(build: BuildDir) -> Path:
         real = shutil.which(name, path=path)
         if real is not None:
             _write(folder / name, _compiler(scripts, real))
+    for name in LAUNCHERS:
+        real = shutil.which(name, path=path)
+        if real is not None:
+            _write(folder / name, _launcher(scripts, real))
     for kind, tools in TOOLS.items():
         for name in (*tools, *(f"{_TRIPLET}{tool}" for tool in tools)):
             real = shutil.which(name, path=path)
@@ -87,6 +91,29 @@ def _compiler(scripts: Path, real: str) -> str:
     other = "unset LP_CC\n" if "++" in name or name == "gfortran" else ""
     lp_cc = shlex.quote(str(scripts / "lp-cc"))
     return f'{other}LP_REAL_CC={shlex.quote(real)}\nexport LP_REAL_CC\nexec {lp_cc} "$@"\n'
+
+
+def _launcher(scripts: Path, real: str) -> str:
+    """`ccache gcc …` in a makefile. The launcher must not stand before us: what it finds in its
+    cache we would never see, and what it puts there would be ours."""
+    quoted, lp_cc = shlex.quote(real), shlex.quote(str(scripts / "lp-cc"))
+    return f"""case ${{1-}} in
+*[[:space:]*?]* | -*) exec {quoted} "$@" ;;
+lp-cc | */lp-cc)
+	LP_LAUNCHER={quoted}
+	export LP_LAUNCHER
+	shift
+	exec {lp_cc} "$@"
+	;;
+*++ | *++-[0-9]*) unset LP_CC ;;
+*cc | *cc-[0-9]* | *clang | *clang-[0-9]*) ;;
+*) exec {quoted} "$@" ;;
+esac
+LP_REAL_CC={shlex.quote(real + " ")}$1
+export LP_REAL_CC
+shift
+exec {lp_cc} "$@"
+"""
 
 
 def _tool(scripts: Path, kind: str, real: str) -> str:

@@ -18,7 +18,7 @@ from lp_build.layout import BuildDir
 from lp_build.profile.verdicts import Manifest
 from lp_build.source.model import Problem, UnitSites
 from lp_build.wrapper.capture import Unit, load_sites, load_units
-from lp_build.wrapper.environment import Session
+from lp_build.wrapper.environment import Session, launched
 from lp_build.wrapper.files import write_whole
 from lp_build.wrapper.process import run_quietly
 
@@ -86,7 +86,8 @@ def scout(session: Session, unit: Unit) -> Treated:
     flags += [*_coverage(unit), *_SCOUT, *(("-g1",) if unit.debug else ())]
     if any(map(_OPTIMIZED.match, flags)):
         flags += [*_QUICK, *(() if is_clang(unit.compiler) else _QUICK_GCC)]
-    _compile(unit, [*flags, "-x", "cpp-output", "-c", str(edited), "-o", str(target)])
+    arguments = [*flags, "-x", "cpp-output", "-c", str(edited), "-o", str(target)]
+    _compile(unit, arguments, session.launcher)
     return Treated(target, scouted.sites, scouted.problems)
 
 
@@ -130,7 +131,8 @@ def specialize(
     flags += [*_coverage(unit), *_SPECIALIZE, *(() if unit.debug else ("-g1",))]
     if "-fno-dwarf2-cfi-asm" in flags:
         flags.append("-fdwarf2-cfi-asm")
-    _compile(unit, [*flags, "-x", "cpp-output", "-S", str(edited), "-o", str(asm)])
+    arguments = [*flags, "-x", "cpp-output", "-S", str(edited), "-o", str(asm)]
+    _compile(unit, arguments, session.launcher)
     projection = project(
         asm.read_text(encoding="utf-8", errors="surrogateescape"),
         request_for(
@@ -166,6 +168,13 @@ def description(build: BuildDir, unit: Unit, stress: bool) -> Path:
     return unit.folder(build) / ("stress.json" if stress else "elite.json")
 
 
+def describe_plain(build: BuildDir, unit: Unit, stress: bool) -> None:
+    """Say that a unit has no Elite functions, unless something has been said of it."""
+    path = description(build, unit, stress)
+    if not path.exists():
+        write_whole(path, json.dumps({"functions": [], "not_elite": []}).encode())
+
+
 def _describe(projection: Projection) -> bytes:
     functions = [
         {
@@ -193,9 +202,9 @@ def _coverage(unit: Unit) -> Sequence[str]:
     return [*flags, "-dumpdir", f"{folder}/", "-dumpbase", base]
 
 
-def _compile(unit: Unit, arguments: Sequence[str]) -> None:
+def _compile(unit: Unit, arguments: Sequence[str], launcher: str = "") -> None:
     """Run the compiler in the unit's folder; the flags may name files relative to it."""
-    done = run_quietly([*unit.compiler.split(), *arguments], unit.cwd)
+    done = run_quietly([*launched(launcher, unit.compiler), *arguments], unit.cwd)
     if done.status != 0:
         raise LakePlacidError(
             f"our edited text does not compile: {done.output.strip()[:600]}",

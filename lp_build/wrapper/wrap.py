@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from lp_build.errors import LakePlacidError
 from lp_build.layout import find_build_dir
 from lp_build.rebuild.installed import restore
-from lp_build.wrapper.environment import PHASES, Session, real_compiler
+from lp_build.wrapper.environment import PHASES, Session, check_launcher, real_compiler
 from lp_build.wrapper.process import exit_status, run_passing
 from lp_build.wrapper.server import Server, make_client
 from lp_build.wrapper.shims import make_shims, script_folder
@@ -150,6 +150,7 @@ def _session(arguments: argparse.Namespace) -> Session:
     if arguments.config:
         os.environ["LP_CONFIG"] = str(arguments.config.absolute())
     phase = arguments.phase or ("specialize" if build.manifest.exists() else "scout")
+    check_launcher(os.environ)
     session = Session(phase, build, real_compiler(os.environ), arguments.stress)
     if phase != "capture":
         _ = session.config  # read now: an error is better before the build than in each unit
