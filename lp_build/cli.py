@@ -27,6 +27,8 @@ SUBCOMMANDS = {
     "wrap": Subcommand("lp_build.wrapper.wrap", "run a build with our compilers and archivers"),
     "manifest": Subcommand("lp_build.profile.command", "decide from traces what is Elite"),
     "build": Subcommand("lp_build.rebuild.command", "make the specialised program again"),
+    "report": Subcommand("lp_build.report.command", "write what is Elite, what is not, and why"),
+    "check": Subcommand("lp_build.report.check", "fail when less is Elite than before (for CI)"),
     "load": Subcommand("lp_build.module.load:load", "load the driver and programs' modules"),
     "unload": Subcommand("lp_build.module.load:unload", "unload them"),
     "status": Subcommand("lp_build.module.load:status", "what is loaded, and what it has done"),

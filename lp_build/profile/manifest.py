@@ -203,6 +203,19 @@ def load_manifest(path: Path) -> Manifest:
     return _Reader(path, text).manifest(data)
 
 
+def load_counts(path: Path) -> dict[str, int]:
+    """What a manifest that `load_manifest` has read says was counted: requests by arm, as
+    `file:function:ordinal:arm`."""
+    counts: dict[str, int] = {}
+    for function in tomllib.loads(path.read_text(encoding="utf-8")).get("function", []):
+        for site in function.get("sites", []):
+            for arm in ("true", "false"):
+                if isinstance(site.get(arm), int):
+                    name = f"{function['file']}:{function['name']}:{site['site']}:{arm}"
+                    counts[name] = site[arm]
+    return counts
+
+
 class _Reader:
     def __init__(self, path: Path, text: str) -> None:
         self.path = path

@@ -1,0 +1,1 @@
+"""`lp report` and `lp check`: what a build, its traces and its runs say, for people and for CI."""

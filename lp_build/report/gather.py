@@ -1,0 +1,459 @@
+"""From what a build, traces, the manifest and runs left, to a Report."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lp_build.config import Config, is_function, load_config
+from lp_build.errors import LakePlacidError
+from lp_build.layout import BuildDir
+from lp_build.profile.classes import Merge, Profile, Sources, function_of, merge_traces
+from lp_build.profile.command import captured_functions
+from lp_build.profile.manifest import load_counts, load_manifest, manifest_from, merge_profile
+from lp_build.profile.traces import ITERATION, REQUEST, read_traces
+from lp_build.profile.verdicts import FunctionVerdicts, Manifest, Verdict
+from lp_build.report.extents import FunctionLines, find_lines
+from lp_build.report.model import (
+    ArmView,
+    Classes,
+    ClassRow,
+    EliteCode,
+    FunctionView,
+    Note,
+    Report,
+    SiteView,
+    Stage,
+)
+from lp_build.report.sizes import Size, function_sizes
+from lp_build.report.source import Source, lay_out
+from lp_build.report.statistics import OFF, Run, sum_runs
+from lp_build.source.model import Function, Site
+from lp_build.wrapper.capture import Unit, load_sites, load_units
+from lp_build.wrapper.files import read_json_lines
+from lp_build.wrapper.treat import description
+
+SHOWN = 60  # classes; the rest is summed up
+_PLACES = 6  # of what a class adds
+
+
+@dataclass
+class _Material:
+    """What was found, before it is put in order."""
+
+    build: BuildDir
+    config: Config
+    units: Sequence[Unit]
+    sources: Sources
+    profile: Profile | None
+    merges: Mapping[int, Merge]
+    manifest: Manifest | None
+    proposed: bool
+    counts: Mapping[str, int]
+    built: bool = False
+    code: dict[str, EliteCode] = field(default_factory=dict)  # by function key
+    rejected: dict[str, str] = field(default_factory=dict)
+    described: set[str] = field(default_factory=set)  # keys of functions in units with Elite code
+
+
+def gather(build: BuildDir, traces: Sequence[Path], runs: Sequence[Run]) -> Report:
+    """All that there is to report. traces: files and folders; none: those of `.lp/traces`.
+
+    Raises LakePlacidError when there is nothing at all, and for anything damaged.
+    """
+    config = load_config(build.config)
+    units = load_units(build)
+    material = _material(build, config, units, traces)
+    if not units and not material.profile and not material.manifest:
+        raise LakePlacidError(
+            "there is nothing to report yet: no captured build, no traces, no manifest",
+            file=str(build.path),
+            remedy="build the program with `lp-wrap`, in the folder of lp.toml",
+        )
+    _read_elite(material)
+    arms = _number_arms(material)
+    functions = _functions(material, runs)
+    extents, problems = _extents(material, functions)
+    source = Source(build, extents, arms, material.counts, _hot_arms(material))
+    files, placed = lay_out(source, functions, runs)
+    return Report(
+        project=build.root.name,
+        request=config.request,
+        loop=config.loop or "",
+        stages=_stages(material, runs),
+        proposed=material.proposed,
+        classes=_classes(material, arms),
+        functions=placed,
+        files=files,
+        notes=(*problems, *_notes(material, runs)),
+        units=len(units),
+        plain_units=sum(bool(unit.plain) for unit in units),
+        runs=tuple(runs),
+        total=sum_runs(runs, "all runs") if runs else None,
+    )
+
+
+# -- reading -------------------------------------------------------------------------------------
+
+
+def _material(
+    build: BuildDir, config: Config, units: Sequence[Unit], traces: Sequence[Path]
+) -> _Material:
+    captured = captured_functions(build)
+    places = list(traces) or ([build.traces] if any(build.traces.rglob("*.lpt")) else [])
+    profile = merge_traces(read_traces(places), captured) if places else None
+    seen = profile is not None and profile.requests() > 0
+    manifest = load_manifest(build.manifest) if build.manifest.exists() else None
+    proposed = manifest is None and seen
+    threshold = manifest.threshold if manifest else config.threshold
+    merges = merge_profile(profile, threshold) if profile else {}
+    if profile and proposed:
+        manifest = manifest_from(profile, config, merges)
+    counts: Counter[str] = Counter()
+    if profile and seen:
+        for item in profile.classes:
+            for arm in item.arms:
+                counts[arm] += item.count
+    elif manifest:
+        counts.update(load_counts(build.manifest))
+    return _Material(
+        build, config, units, captured or {}, profile, merges, manifest, proposed, counts
+    )
+
+
+def _read_elite(material: _Material) -> None:
+    """What became of the functions of each unit that was specialised."""
+    for unit in material.units:
+        path = description(material.build, unit, stress=False)
+        if not path.exists():
+            continue
+        try:
+            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            built, refused = data["functions"], data["not_elite"]
+        except (OSError, ValueError, KeyError) as error:
+            raise LakePlacidError(
+                f"damaged record of Elite functions: {error!r}",
+                file=str(path),
+                remedy="run `lp build` again",
+            ) from error
+        material.built = True
+        sites = load_sites(material.build, unit)
+        keys = {f.name: f.key for f in sites.functions} if sites else {}
+        target = unit.folder(material.build) / "elite.o"
+        sizes = function_sizes(target) if target.exists() and built else {}
+        material.described |= set(keys.values())
+        for row in built:
+            name = str(row["name"])
+            # The compiler's clones: parse.part.0, parse.constprop.0 …
+            key = keys.get(name) or keys.get(name.partition(".")[0]) or f"{unit.source}:{name}"
+            known = material.code.get(key)
+            material.code[key] = _code(row, sizes.get(name), known)
+        for row in refused:
+            name = str(row["name"])
+            key = keys.get(name) or keys.get(name.partition(".")[0]) or f"{unit.source}:{name}"
+            material.rejected[key] = str(row["reason"])
+
+
+def _code(row: Mapping[str, Any], size: Size | None, known: EliteCode | None) -> EliteCode:
+    """One function's Elite copy; known: of a clone of it, which is added."""
+    before = known or EliteCode(0, 0, False, 0, 0)
+    return EliteCode(
+        before.instructions + int(row["instructions"]),
+        before.deopt_sites + int(row["deopt_sites"]),
+        before.floating_point or bool(row["floating_point"]),
+        before.elite + (size.elite if size else 0),
+        before.fallback + (size.fallback if size else 0),
+    )
+
+
+def _extents(
+    material: _Material, functions: Sequence[FunctionView]
+) -> tuple[dict[str, FunctionLines], list[Note]]:
+    """Lines of the functions that a report shows at length, and what could not be found out."""
+    wanted = {f.key for f in functions if f.state != "unseen" or f.hits}
+    found: dict[str, FunctionLines] = {}
+    problems: list[Note] = []
+    for unit in material.units:
+        sites = load_sites(material.build, unit)
+        missing = {f.key for f in sites.functions} & wanted - found.keys() if sites else set()
+        if not missing:
+            continue
+        try:
+            for lines in find_lines(material.build, unit, missing):
+                found[lines.key] = lines
+        except (LakePlacidError, OSError) as error:
+            problems.append(Note("warning", unit.source, 0, f"its arms are not shown: {error}"))
+    return found, problems
+
+
+# -- verdicts ------------------------------------------------------------------------------------
+
+
+def _current(material: _Material, key: str, digest: str) -> Function | None:
+    """The function as it was captured, best with this digest, else as a trace saw it."""
+    known = material.sources.get(key, {})
+    if known:
+        return known.get(digest) or next(iter(known.values()))
+    return material.profile.functions.get(key) if material.profile else None
+
+
+def _is_hot(verdicts: FunctionVerdicts, site: Site, arm: str) -> bool:
+    if site.kind == "switch":
+        return arm in verdicts.switches.get(site.ordinal, tuple(a.name for a in site.arms))
+    verdict = verdicts.conditions.get(site.ordinal, Verdict.UNKNOWN)
+    return verdict is not (Verdict.UNLIKELY if arm == "true" else Verdict.LIKELY)
+
+
+def _hot_arms(material: _Material) -> set[str]:
+    """Names of all arms that Elite has, entries of Elite functions included."""
+    hot: set[str] = set()
+    for verdicts in material.manifest.elite_functions() if material.manifest else ():
+        function = _current(material, verdicts.key, verdicts.digest)
+        hot.add(verdicts.key)
+        for site in function.sites if function else ():
+            hot |= {
+                f"{verdicts.key}:{site.ordinal}:{arm.name}"
+                for arm in site.arms
+                if _is_hot(verdicts, site, arm.name)
+            }
+    return hot
+
+
+def _number_arms(material: _Material) -> dict[str, int]:
+    """A number for each arm and entry that a request took."""
+    names = {arm for c in material.profile.classes for arm in c.arms} if material.profile else set()
+    return {name: number for number, name in enumerate(sorted(names))}
+
+
+# -- functions -----------------------------------------------------------------------------------
+
+
+def _functions(material: _Material, runs: Sequence[Run]) -> list[FunctionView]:
+    hits: Counter[str] = Counter()
+    for run in runs:
+        for deopt in run.deopts:
+            hits[function_of(deopt.name)] += deopt.hits
+    decided = material.manifest.functions if material.manifest else {}
+    keys = {*material.sources, *decided}
+    if material.profile:
+        keys |= material.profile.functions.keys()
+    total = _requests(material)
+    views = []
+    for key in sorted(keys):
+        verdicts = decided.get(key)
+        function = _current(material, key, verdicts.digest if verdicts else "")
+        state, reason = _state(material, key, verdicts, function)
+        requests = material.counts.get(key, 0)
+        if verdicts is None and function is None:
+            continue
+        file, _, name = key.rpartition(":")
+        views.append(
+            FunctionView(
+                key=key,
+                name=name,
+                file=file,
+                line=function.line if function else verdicts.line if verdicts else 0,
+                last=0,
+                state=state,
+                reason=reason,
+                requests=requests,
+                share=requests / total if total else 0.0,
+                hits=hits[key],
+                sites=_sites(material, verdicts, function),
+                code=material.code.get(key),
+            )
+        )
+    return views
+
+
+def _requests(material: _Material) -> int:
+    return material.profile.requests() if material.profile else 0
+
+
+def _state(
+    material: _Material,
+    key: str,
+    verdicts: FunctionVerdicts | None,
+    function: Function | None,
+) -> tuple[str, str]:
+    """What became of a function, and why."""
+    if key in material.code:
+        return "elite", ""
+    if key in material.rejected:
+        return "rejected", material.rejected[key]
+    known = material.sources.get(key)
+    if verdicts is not None and verdicts.elite:
+        if known and verdicts.digest not in known:
+            return "changed", "it has changed since scouting: scout it again"
+        if key in material.described:
+            return "inlined", "its Elite code lies within its callers'"
+        if material.built and material.sources and known is None:
+            return "changed", "no captured unit defines it any more"
+        return "chosen", "`lp build` will make its Elite code"
+    count, total = material.counts.get(key, 0), _requests(material)
+    if count or verdicts is not None:
+        share = f" ({count:,} of {total:,} requests)" if total else ""
+        return "cold", f"only in classes of requests that were not chosen{share}"
+    if function is not None and is_function(material.config.loop, function.file, function.name):
+        return "cold", "the loop: no iteration of it was traced"
+    if not total and not material.manifest:
+        return "unseen", "nothing is traced yet"
+    return "unseen", "no traced request came here"
+
+
+def _sites(
+    material: _Material, verdicts: FunctionVerdicts | None, function: Function | None
+) -> tuple[SiteView, ...]:
+    if function is None:
+        return ()
+    elite = verdicts is not None and verdicts.elite
+    views = []
+    for site in function.sites:
+        name = f"{function.key}:{site.ordinal}"
+        verdict = ""
+        targets: tuple[str, ...] = ()
+        if verdicts is not None and elite:
+            if site.kind == "switch":
+                verdict = "switch"
+            elif site.kind == "icall":
+                verdict = "call"
+                targets = verdicts.targets.get(site.ordinal, ())
+            else:
+                verdict = verdicts.conditions.get(site.ordinal, Verdict.UNKNOWN).value
+        arms = tuple(
+            ArmView(
+                arm.name,
+                material.counts.get(f"{name}:{arm.name}", 0),
+                verdicts is not None and elite and _is_hot(verdicts, site, arm.name),
+            )
+            for arm in site.arms
+        )
+        views.append(
+            SiteView(site.ordinal, site.kind, site.line, site.column, verdict, arms, targets)
+        )
+    return tuple(views)
+
+
+# -- classes -------------------------------------------------------------------------------------
+
+
+def _classes(material: _Material, arms: Mapping[str, int]) -> tuple[Classes, ...]:
+    if material.profile is None or material.manifest is None:
+        return ()
+    found = []
+    for kind, title in ((REQUEST, "Requests"), (ITERATION, "Iterations of the loop")):
+        merge = material.merges[kind]
+        if not merge.total:
+            continue
+        rows = []
+        steps = [*((s, True) for s in merge.steps), *((s, False) for s in merge.rest)]
+        for number, (step, chosen) in enumerate(steps[:SHOWN], 1):
+            taken = step.chosen.arms
+            rows.append(
+                ClassRow(
+                    number,
+                    step.chosen.count,
+                    step.chosen.count / merge.total,
+                    step.covered / merge.total,
+                    chosen,
+                    len({function_of(arm) for arm in taken}),
+                    step.weight,
+                    _places(material.profile, step.new),
+                    tuple(sorted(arms[arm] for arm in taken if arm in arms)),
+                )
+            )
+        rest = steps[SHOWN:]
+        found.append(
+            Classes(
+                title,
+                merge.total,
+                tuple(rows),
+                len(rest),
+                sum(step.chosen.count for step, _ in rest),
+                material.manifest.threshold,
+            )
+        )
+    return tuple(found)
+
+
+def _places(profile: Profile, new: frozenset[str]) -> tuple[tuple[str, int], ...]:
+    """Where the arms that a class adds stand, some of them: those that add most first."""
+    weights: dict[tuple[str, int], int] = {}
+    for name in new:
+        function = profile.functions.get(function_of(name))
+        if function is None:
+            continue
+        parts = name.split(":")
+        line, weight = function.line, function.weight
+        if len(parts) == 4:
+            site = function.sites[int(parts[2])]
+            arm = next((a for a in site.arms if a.name == parts[3]), None)
+            line, weight = (arm.line, arm.weight) if arm else (site.line, 0)
+        weights[function.file, line] = weights.get((function.file, line), 0) + weight
+    heaviest = sorted(weights, key=lambda place: (-weights[place], place))[:_PLACES]
+    return tuple(sorted(heaviest))
+
+
+# -- the rest ------------------------------------------------------------------------------------
+
+
+def _stages(material: _Material, runs: Sequence[Run]) -> tuple[Stage, ...]:
+    build = material.build
+    elite = len(material.code)
+    requests = _requests(material)
+    chosen = len(material.manifest.elite_functions()) if material.manifest else 0
+    have_manifest = material.manifest is not None and not material.proposed
+    began = sum(run.requests for run in runs)
+    return (
+        Stage(
+            "captured",
+            bool(material.units),
+            f"{len(material.units)} units",
+            "lp-wrap make",
+        ),
+        Stage(
+            "traced",
+            requests > 0,
+            f"{requests:,} requests",
+            "run the scouted program under a typical load",
+        ),
+        Stage(
+            "decided",
+            have_manifest,
+            f"{chosen} functions chosen, in {build.manifest.name}",
+            "lp manifest",
+        ),
+        Stage("built", material.built, f"{elite} Elite functions", "lp build"),
+        Stage(
+            "run",
+            bool(runs),
+            f"{began:,} requests",
+            "LP_ELITE=inprocess LP_STATS=stats.json ./program, then lp report --stats stats.json",
+        ),
+    )
+
+
+def _notes(material: _Material, runs: Sequence[Run]) -> list[Note]:
+    """What was left as it is, each thing once."""
+    build = material.build
+    rows: dict[tuple[str, str, int, str], None] = {}
+    for unit in material.units:
+        if unit.plain:
+            rows["unit", build.relative(unit.source, unit.cwd), 0, unit.plain] = None
+    plain = {(file, reason) for _, file, _, reason in rows}
+    for row in read_json_lines(build.report):
+        file, line, reason = str(row["file"]), int(row["line"]), str(row["reason"])
+        if (file, reason) not in plain:
+            rows["site", build.relative(file, str(build.root)), line, reason] = None
+    warnings = list(material.profile.warnings) if material.profile else []
+    for run in runs:
+        if run.elite == OFF:
+            warnings.append(f"{run.label}: this run had Elite off (LP_ELITE was not set)")
+        elif not run.requests:
+            warnings.append(f"{run.label}: no request came to Elite in this run")
+    found = [Note(*row) for row in rows]
+    return [*found, *(Note("warning", "", 0, warning) for warning in warnings)]
