@@ -53,7 +53,7 @@ class ProjectionRequest:
     not_elite: reasons of the source pass by symbol. source_name: names a file of a `.file`.
     known_as: names under which other units know this unit's static Elite functions, by symbol.
     known_elsewhere: such names of other units' (see `known_name`). kernel: with the kernel form;
-    forms: the unit is our own forms of library calls, which run in no other place.
+    forms: the unit is our own forms of library calls, which have no copy for one process.
     """
 
     elite: frozenset[str]
@@ -193,6 +193,10 @@ class _Unit:
     def project_all(self) -> None:
         """Project until no rejection changes what the others may call."""
         pending = self.candidates()
+        if self.request.forms:
+            self.accepted = {f.name for f in pending}
+            self._project_kernel(self._context(), [f.name for f in pending])
+            return
         while True:
             self.accepted = {f.name for f in pending}
             self.tables = Tables(_PREFIX)
@@ -217,9 +221,9 @@ class _Unit:
             pending = [f for f in pending if f.name in self.projected]
 
         if self.request.kernel:
-            self._project_kernel(context)
+            self._project_kernel(context, list(self.projected))
 
-    def _project_kernel(self, context: Context) -> None:
+    def _project_kernel(self, context: Context, names: Sequence[str]) -> None:
         """The kernel forms. One that can't be made is a deopt at its entry."""
         kernel = replace(
             context,
@@ -228,7 +232,7 @@ class _Unit:
             prefix=KERNEL_PREFIX,
             keep_debug=False,  # the section has no lines, since the program has no such addresses
         )
-        for name in self.projected:
+        for name in names:
             function = self.file.functions[name]
             try:
                 result, projector = project_function(function, kernel, self.edits, KernelProjector)
@@ -301,7 +305,8 @@ class _Unit:
             return Callee("elite", f"{callee.symbol.removesuffix('.lp_elite')}.lp_kernel")
         if callee.how == "stub":
             return Callee("stub", "lp_k_enter_request")
-        if callee.how == "library" and symbol in kernel_forms():
+        # Forms call the library's own function where they can't do what it does.
+        if callee.how == "library" and symbol in kernel_forms() and not self.request.forms:
             return Callee("elite", f"{form_name(symbol)}.lp_kernel")
         return Callee("deopt")
 
@@ -416,7 +421,8 @@ class _Unit:
         for symbol in sorted(self.outside):
             form = f"{symbol}.lp_kernel"
             out += [f"\t.weak {form}", f"\t.hidden {form}"]
-            out += self._stand_in(symbol, f".L{_PREFIX}w_{symbol}")
+            record = "" if self.request.forms else f".L{_PREFIX}w_{symbol}"
+            out += self._stand_in(symbol, record)
         for symbol in sorted(self.known):
             out += [f"\t.weak {symbol}.lp_kernel", f"\t.hidden {symbol}.lp_kernel"]
         if self.kernel_fp:
@@ -514,3 +520,25 @@ def project(asm: str, request: ProjectionRequest) -> Projection:
             )
     rejected = tuple(Rejected(base_name(n), reason) for n, reason in unit.rejected.items())
     return Projection(unit.text(), tuple(unit.projected.values()), rejected)
+
+
+def project_forms(asm: str, source: str) -> str:
+    """The projection of a file of forms of library calls (c_runtime/forms/): all its functions,
+    in their kernel form beside the one that user space goes on in. source: its name."""
+    request = ProjectionRequest(
+        elite=frozenset(map(base_name, parse_assembly(asm).functions)),
+        elite_elsewhere=frozenset(map(form_name, kernel_forms())),
+        defined=frozenset(),
+        markers=(),
+        observed={},
+        not_elite={},
+        request=None,
+        stress=False,
+        keep_debug=False,
+        source_name=lambda file: source,
+        kernel=True,
+        forms=True,
+    )
+    unit = _Unit(asm, request)
+    unit.project_all()
+    return unit.text()

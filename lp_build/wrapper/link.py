@@ -36,7 +36,13 @@ from lp_build.wrapper.plain import plain_file
 from lp_build.wrapper.process import Quiet, run, run_quietly
 from lp_build.wrapper.provenance import Origin, Store
 from lp_build.wrapper.response import quote_words
-from lp_build.wrapper.runtime import archiver, elite_archive, heap_archive, scout_archive
+from lp_build.wrapper.runtime import (
+    archiver,
+    elite_archive,
+    forms_archive,
+    heap_archive,
+    scout_archive,
+)
 
 _SYSTEM = ("-lpthread", "-ldl")
 # A program at a fixed address below 1 GB: Elite's code reaches its data from anywhere.
@@ -280,11 +286,12 @@ def link_elite(
     # A module of the kernel's knows its program by the build id.
     fixed += ["-no-pie", _build_id(words[0])]
     runtime = str(elite_archive(build, config, compiler, stress=stress))
-    with shortened([*fixed, runtime, *_SYSTEM], head) as short:
+    forms = str(forms_archive(build, config, compiler))
+    with shortened([*fixed, runtime, forms, *_SYSTEM], head) as short:
         done = run_quietly(short, cwd)
     if done.status == 0 and config.allocator == "lakeplacid" and is_elite(target):
         heap = str(heap_archive(build, compiler))
-        with shortened([*fixed, runtime, heap, *_SYSTEM], head) as short:
+        with shortened([*fixed, runtime, forms, heap, *_SYSTEM], head) as short:
             done = run_quietly(short, cwd)
     return done
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lp_build.config import Config
@@ -22,6 +22,12 @@ _HEAP_FLAGS = (
     *("-O2", "-g", "-std=gnu11", "-D_GNU_SOURCE", "-fno-builtin-malloc", "-fno-pic", "-fno-pie"),
     *("-mgeneral-regs-only", "-Wall", "-Wextra"),
 )
+_FORM_FLAGS = (
+    *("-O2", "-g1", "-std=gnu11", "-D_GNU_SOURCE", "-fno-pic", "-fno-pie", "-mno-red-zone"),
+    *("-mgeneral-regs-only", "-fno-builtin", "-fno-stack-protector", "-fno-jump-tables"),
+    *("-fasynchronous-unwind-tables", "-Wall", "-Wextra"),
+)
+_FORM_FLAGS_GCC = ("-fno-tree-loop-distribute-patterns",)
 HEAP_FILES = ("lp_alloc_central.c", "lp_alloc_pages.c", "lp_alloc_map.c", "lp_alloc_user.c")
 _Source = tuple[Path, tuple[str, ...]]
 
@@ -59,8 +65,28 @@ def heap_archive(build: BuildDir, compiler: str) -> Path:
     return _archive(build.runtime / "liblp_heap.a", sources, headers, compiler)
 
 
+def forms_archive(build: BuildDir, config: Config, compiler: str) -> Path:
+    """The forms of library calls that Elite makes in the kernel (docs/kernel.md), projected as the
+    program's own code is."""
+    folder = resource_dir("c_runtime")
+    heap = config.allocator == "lakeplacid"
+    flags = [*_FORM_FLAGS, f"-I{folder}", f"-DLP_FORMS_HEAP={int(heap)}"]
+    from lp_build.wrapper.treat import is_clang
+
+    if not is_clang(c_compiler(compiler)):
+        flags += _FORM_FLAGS_GCC
+    sources = [(path, tuple(flags)) for path in sorted((folder / "forms").glob("*.c"))]
+    headers = sorted([*folder.glob("*.h"), *(folder / "forms").glob("*.h")])
+    archive = build.runtime / ("liblp_forms_heap.a" if heap else "liblp_forms.a")
+    return _archive(archive, sources, headers, compiler, _compile_form)
+
+
 def _archive(
-    archive: Path, sources: Sequence[_Source], headers: Sequence[Path], compiler: str
+    archive: Path,
+    sources: Sequence[_Source],
+    headers: Sequence[Path],
+    compiler: str,
+    compile_one: Callable[[list[str], Path, Path], None] | None = None,
 ) -> Path:
     """Compile `sources` into `archive`, unless that has been done for the same content."""
     compiler = c_compiler(compiler)
@@ -73,24 +99,45 @@ def _archive(
         known = stamp.read_text(encoding="utf-8") if stamp.exists() else ""
         if archive.exists() and known == digest.hexdigest():
             return archive
-        _compile(archive, sources, compiler)
+        _compile(archive, sources, compiler, compile_one or _compile_one)
         stamp.write_text(digest.hexdigest(), encoding="utf-8")
     return archive
 
 
-def _compile(archive: Path, sources: Sequence[_Source], compiler: str) -> None:
+def _compile(
+    archive: Path,
+    sources: Sequence[_Source],
+    compiler: str,
+    compile_one: Callable[[list[str], Path, Path], None],
+) -> None:
     # The same bytes in every folder: builds that can be reproduced stay so.
     here = archive.parent
     with tempfile.TemporaryDirectory(dir=here) as folder:
         objects: list[str] = []
         for path, flags in sources:
-            target = str(Path(folder) / f"{path.name}.o")
+            target = Path(folder) / f"{path.name}.o"
             same = f"-ffile-prefix-map={here}=lp_runtime"
-            _run([*compiler.split(), *flags, same, "-c", str(path), "-o", target], here)
-            objects.append(target)
+            compile_one([*compiler.split(), *flags, same], path, target)
+            objects.append(str(target))
         fresh = Path(folder) / archive.name
         _run([*archiver(), "rcs", str(fresh), *objects], here)
         fresh.replace(archive)
+
+
+def _compile_one(command: list[str], source: Path, target: Path) -> None:
+    # Below the archives' folder: the names in debug information begin there.
+    _run([*command, "-c", str(source), "-o", str(target)], target.parent.parent)
+
+
+def _compile_form(command: list[str], source: Path, target: Path) -> None:
+    """Compile to assembly, project, assemble: every function of the file is Elite."""
+    from lp_build.projection.project import project_forms
+
+    asm, folder = target.with_suffix(".s"), target.parent.parent
+    _run([*command, "-S", str(source), "-o", str(asm)], folder)
+    text = project_forms(asm.read_text(encoding="utf-8"), source.name)
+    asm.write_text(text, encoding="utf-8")
+    _run([*command, "-c", str(asm), "-o", str(target)], folder)
 
 
 def c_compiler(compiler: str) -> str:

@@ -1,0 +1,64 @@
+"""Run in the guest: `python -m tests.kernel.applications_in_guest JOBS.json`. Each job is a program
+with its module: both are loaded, the program is put under load with Elite in the kernel, and a JSON
+object says what it answered, its statistics, and the driver's counters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from lp_build.demo import clean_environment
+from lp_build.demo_load import Mix, run_load
+from lp_build.demo_server import start
+from lp_build.module.load import read_status
+from tests.samples.http_client import exchange
+
+TOOLS = Path("/run/lakeplacid/bin")
+
+
+def answers(kind: str, port: int, amount: int) -> Any:
+    """What the server answers to a load of its kind, in a form that can be compared."""
+    if kind == "udp_kv":
+        mix = Mix(hit=4, miss=1, set=1, delete=1, incr=1, stats=0.1, broken=1)
+        result = run_load(port, amount, mix=mix, seed=3)
+        assert result.server == result.expected, (result.server, result.expected)
+        return result.server
+    if kind == "udp_kv get":
+        result = run_load(port, amount, mix=Mix(1, 0, 0, 0, 0, 0, 0), seed=4)
+        assert result.server == result.expected, (result.server, result.expected)
+        return result.server
+    replies = exchange(port, amount, odd=0 if kind == "http_events get" else 0.3).replies
+    return hashlib.sha256(b"\0".join(replies)).hexdigest()
+
+
+def run_job(job: dict[str, Any]) -> dict[str, Any]:
+    """Load, run, unload."""
+    subprocess.run([TOOLS / "insmod", job["module"]], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        stats = Path(folder) / "stats.json"
+        settings = {"LP_ELITE": "kernel", "LP_STATS": str(stats), **job.get("environment", {})}
+        with start(Path(job["program"]), {**clean_environment(), **settings}) as server:
+            said = answers(job["kind"], server.port, job["amount"])
+            status = read_status()
+        statistics = json.loads(stats.read_text(encoding="utf-8"))
+    subprocess.run([TOOLS / "rmmod", Path(job["module"]).stem], check=True)
+    return {"name": job["name"], "answers": said, "stats": statistics, "status": status}
+
+
+def main() -> None:
+    """All jobs of the file."""
+    plan = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    subprocess.run([TOOLS / "insmod", plan["driver"]], check=True)
+    for job in plan["jobs"]:
+        print(json.dumps(run_job(job)), flush=True)
+    subprocess.run([TOOLS / "rmmod", "lakeplacid"], check=True)
+    print(json.dumps({"name": "unloaded"}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
