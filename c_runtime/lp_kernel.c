@@ -20,6 +20,41 @@ LP_KERNEL_TLS int64_t lp_kernel_budget;
 LP_KERNEL_TLS uint64_t lp_kernel_limit;
 LP_KERNEL_TLS uint64_t lp_kernel_loop_limit;
 LP_KERNEL_TLS uint64_t lp_kernel_entry;
+/* Where errno is: for forms of library calls (forms/forms.h). */
+LP_KERNEL_TLS int *lp_form_errno;
+
+#if LP_STRESS
+static LP_KERNEL_TLS struct lp_kernel_force force;
+
+/* What E is to force; visits are counted from an entry on. */
+static uint64_t forced(void)
+{
+	if (!force.mode)
+		force.random = lp_force_request.seed;
+	force.mode = lp_force_request.mode;
+	force.nth = lp_force_request.nth;
+	force.probability = lp_force_request.probability;
+	force.visits = 0;
+	return (uint64_t)&force;
+}
+#else
+static uint64_t forced(void)
+{
+	return 0;
+}
+#endif
+
+/* E runs requests on the slot that its thread keeps, and takes none itself. */
+static void keep_slot(void)
+{
+	struct lp_slot *slot =
+	    lp_own_slot ? NULL : lp_slot_take((uint64_t)__builtin_frame_address(0));
+
+	if (slot && slot == lp_own_slot)
+		lp_own_idle = 1;
+	else if (slot)
+		lp_slot_put(slot);
+}
 
 /* The application's vector registers are live. */
 static __attribute__((noinline)) bool attach_undisturbed(void)
@@ -34,6 +69,8 @@ static __attribute__((noinline)) bool attach_undisturbed(void)
 	lp_fp_save(area);
 	attached = lp_kernel_attach();
 	lp_fp_restore(area);
+	if (attached)
+		keep_slot();
 	return attached;
 }
 
@@ -106,6 +143,7 @@ struct lp_registers *lp_kernel_run(struct lp_registers *registers, void *fp)
 	    .registers = (uint64_t)registers,
 	    .fp = (uint64_t)fp,
 	    .budget = (uint64_t)&lp_kernel_budget,
+	    .force = forced(),
 	};
 	long error;
 

@@ -32,11 +32,22 @@ struct lp_body {
 	struct lp_body *next;
 };
 
+/* Stress builds: enum lp_force_mode and its figures, as the driver reads them. */
+struct lp_kernel_force {
+	uint64_t mode;
+	uint64_t nth;
+	uint64_t probability;
+	uint64_t random;
+	uint64_t visits;
+};
+
 extern LP_KERNEL_TLS struct lp_body lp_body LP_HIDDEN;
 extern LP_KERNEL_TLS int64_t lp_kernel_budget LP_HIDDEN;      /* of loops; E counts it down */
 extern LP_KERNEL_TLS uint64_t lp_kernel_limit LP_HIDDEN;      /* E's %rsp stays above */
 extern LP_KERNEL_TLS uint64_t lp_kernel_loop_limit LP_HIDDEN; /* the same for the loop's stack */
 extern LP_KERNEL_TLS uint64_t lp_kernel_entry LP_HIDDEN; /* where the thread is about to enter */
+
+extern LP_KERNEL_TLS int *lp_form_errno LP_HIDDEN;
 
 /* Weak: an absolute symbol that is there if a unit has a loop that is entered at its head. */
 extern const char lp_loop_enters[] __attribute__((weak, visibility("hidden")));

@@ -239,6 +239,7 @@ static bool try_to_attach(void)
 		lp_body.pid = pid;
 		lp_body.state = LP_BODY_ATTACHED;
 		lp_body.stack_low = own_stack_low();
+		lp_form_errno = &errno;
 		list(&lp_body);
 	} else {
 		close(fd);

@@ -4,6 +4,7 @@
 #include <linux/string.h>
 
 #include "application.h"
+#include "run.h"
 
 static LIST_HEAD(applications);
 static DEFINE_MUTEX(lock);
@@ -23,9 +24,13 @@ int lp_application_register(struct lp_application *application)
 {
 	int error = 0;
 
-	if (!application->owner || !application->serve || !application->name[0] ||
-	    strlen(application->name) >= LP_NAME_SIZE)
+	if (!application->owner || (!application->serve && !application->elite) ||
+	    !application->name[0] || strlen(application->name) >= LP_NAME_SIZE)
 		return -EINVAL;
+	if (application->elite && !lp_elite_is_sound(application->elite)) {
+		pr_err("lakeplacid: the tables of %s contradict themselves\n", application->name);
+		return -EINVAL;
+	}
 	mutex_lock(&lock);
 	if (find(application->name))
 		error = -EEXIST;

@@ -23,12 +23,12 @@ EXPORT_SYMBOL_GPL(lp_crossing_read);
 EXPORT_SYMBOL_GPL(lp_crossing_write);
 EXPORT_SYMBOL_GPL(lp_crossing_syscall);
 
-static int populate_stack(struct lp_crossing *crossing)
+static int populate_stack(const struct lp_stack *stack)
 {
 	unsigned long page;
 	int error;
 
-	for (page = crossing->low; page < crossing->top; page += PAGE_SIZE) {
+	for (page = stack->low; page < stack->top; page += PAGE_SIZE) {
 		error = lp_mirror_populate(page, true);
 		if (error)
 			return error;
@@ -36,8 +36,25 @@ static int populate_stack(struct lp_crossing *crossing)
 	return 0;
 }
 
+static void set_stack(struct lp_crossing *crossing, unsigned int which, struct lp_stack stack)
+{
+	crossing->stacks[which] = stack;
+	lp_mirror_set_stack(crossing->mirror, which, stack);
+	if (which == LP_STACK_SLOT && stack.low == stack.top)
+		crossing->slot = 0;
+}
+
+static int populate_stacks(struct lp_crossing *crossing)
+{
+	int error = populate_stack(&crossing->stacks[LP_STACK_ENTERED]);
+
+	if (!error)
+		error = populate_stack(&crossing->stacks[LP_STACK_SLOT]);
+	return error;
+}
+
 /* Go into the section, with all of the stack's pages there. Fails when U has them no more. */
-static int enter(struct lp_crossing *crossing)
+int lp_crossing_enter(struct lp_crossing *crossing)
 {
 	u64 generation;
 	int error;
@@ -49,9 +66,12 @@ static int enter(struct lp_crossing *crossing)
 		if (crossing->populated != generation) {
 			error = lp_mirror_settle(crossing->mirror, &generation);
 			if (!error)
-				error = populate_stack(crossing);
-			if (error)
+				error = populate_stacks(crossing);
+			if (error) {
+				/* It may be the slot of a run before this. */
+				set_stack(crossing, LP_STACK_SLOT, (struct lp_stack){});
 				return error;
+			}
 			crossing->populated = generation;
 		}
 		if (lp_mirror_activate(crossing->mirror, generation))
@@ -62,7 +82,7 @@ static int enter(struct lp_crossing *crossing)
 	return 0;
 }
 
-static void leave(struct lp_crossing *crossing)
+void lp_crossing_leave(struct lp_crossing *crossing)
 {
 	this_cpu_write(lp_crossing_here, NULL);
 	lp_mirror_deactivate(crossing->mirror);
@@ -74,26 +94,43 @@ static void leave(struct lp_crossing *crossing)
  */
 static void scrub(struct lp_crossing *crossing)
 {
-	memset((void *)crossing->low, 0, crossing->top - crossing->low);
+	const struct lp_stack *stack = &crossing->stacks[LP_STACK_ENTERED];
+
+	memset((void *)stack->low, 0, stack->top - stack->low);
 }
 
 /* The stack for what follows. -EINVAL: none that could be one. */
 int lp_crossing_prepare(struct lp_crossing *crossing, struct lp_mirror *mirror, unsigned long low,
 			unsigned long top)
 {
+	const struct lp_stack *old = &crossing->stacks[LP_STACK_ENTERED];
+	struct lp_stack stack = {low, top};
+
 	BUILD_BUG_ON(offsetof(struct lp_crossing, kernel_sp) != LP_CROSSING_KERNEL_SP);
+	BUILD_BUG_ON(offsetof(struct lp_crossing, slot) != LP_CROSSING_SLOT);
 
 	if (low < LP_MIRROR_START || top > LP_MIRROR_END || low >= top || low & ~PAGE_MASK ||
 	    top & 15 || top - low < LP_STACK_MIN || top - low > LP_STACK_MAX)
 		return -EINVAL;
 	crossing->mirror = mirror;
-	crossing->populated = 0;
 	crossing->excursions = 0;
-	if (crossing->low != low || crossing->top != top) {
-		crossing->low = low;
-		crossing->top = top;
-		lp_mirror_set_stack(mirror, low, top);
-	}
+	if (old->low != low || old->top != top)
+		set_stack(crossing, LP_STACK_ENTERED, stack);
+	return 0;
+}
+
+/*
+ * Outside of the section: E will be on the slot of that head, on `most` bytes of it. -EINVAL: it
+ * can't be a slot. What it had before is no concern any more.
+ */
+int lp_crossing_adopt(struct lp_crossing *crossing, unsigned long slot, unsigned long most)
+{
+	struct lp_stack stack = {(slot - most) & PAGE_MASK, PAGE_ALIGN(slot)};
+
+	if (slot & 15 || slot < LP_MIRROR_START + 2 * most || slot > LP_MIRROR_END - PAGE_SIZE)
+		return -EINVAL;
+	set_stack(crossing, LP_STACK_SLOT, stack);
+	crossing->slot = slot;
 	return 0;
 }
 
@@ -104,22 +141,23 @@ int lp_crossing_prepare(struct lp_crossing *crossing, struct lp_mirror *mirror, 
 int lp_crossing_run(struct lp_crossing *crossing, lp_elite_fn function, u64 a, u64 b, u64 c,
 		    u64 *result)
 {
-	int error = enter(crossing);
+	int error = lp_crossing_enter(crossing);
 
 	if (error)
 		return error;
 	crossing->aborted = false;
 	crossing->repeats = 0;
-	*result = lp_crossing_switch(crossing, crossing->top, function, a, b, c);
+	*result =
+	    lp_crossing_switch(crossing, crossing->stacks[LP_STACK_ENTERED].top, function, a, b, c);
 	if (!crossing->aborted) {
 		scrub(crossing);
-		leave(crossing);
+		lp_crossing_leave(crossing);
 		return 0;
 	}
 	/* The section was left before. If the stack is gone, so is what was on it. */
-	if (!enter(crossing)) {
+	if (!lp_crossing_enter(crossing)) {
 		scrub(crossing);
-		leave(crossing);
+		lp_crossing_leave(crossing);
 	}
 	return crossing->error;
 }
@@ -154,11 +192,11 @@ void lp_crossing_fetch(struct lp_crossing *crossing, unsigned long address, bool
 {
 	int error;
 
-	leave(crossing);
+	lp_crossing_leave(crossing);
 	crossing->excursions++;
 	error = fetch(crossing, address, write);
 	if (!error)
-		error = enter(crossing);
+		error = lp_crossing_enter(crossing);
 	if (error)
 		abort_run(crossing, error);
 }
@@ -169,9 +207,9 @@ long lp_crossing_kernel_call(struct lp_crossing *crossing, const struct lp_call_
 	long result;
 	int error;
 
-	leave(crossing);
-	result = lp_syscall(call->number, call->arguments);
-	error = enter(crossing);
+	lp_crossing_leave(crossing);
+	result = lp_syscall_result(lp_syscall(call->number, call->arguments));
+	error = lp_crossing_enter(crossing);
 	if (error)
 		abort_run(crossing, error);
 	return result;

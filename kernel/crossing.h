@@ -4,6 +4,7 @@
 
 /* Offsets for crossing_switch.S, checked in crossing.c. */
 #define LP_CROSSING_KERNEL_SP 0
+#define LP_CROSSING_SLOT 8
 
 #ifndef __ASSEMBLY__
 
@@ -18,9 +19,9 @@
  */
 struct lp_crossing {
 	unsigned long kernel_sp;
+	unsigned long slot; /* the slot's head that lp_crossing_adopt() was last called with */
 	struct lp_mirror *mirror;
-	unsigned long low;
-	unsigned long top;
+	struct lp_stack stacks[LP_STACKS];
 	u64 populated; /* generation that the stack's pages were fetched for; 0: none */
 	int error;     /* why lp_crossing_abort() was called */
 	bool aborted;
@@ -38,6 +39,9 @@ struct lp_call_registers {
 
 int lp_crossing_prepare(struct lp_crossing *crossing, struct lp_mirror *mirror, unsigned long low,
 			unsigned long top);
+int lp_crossing_adopt(struct lp_crossing *crossing, unsigned long slot, unsigned long most);
+int lp_crossing_enter(struct lp_crossing *crossing);
+void lp_crossing_leave(struct lp_crossing *crossing);
 int lp_crossing_run(struct lp_crossing *crossing, lp_elite_fn function, u64 a, u64 b, u64 c,
 		    u64 *result);
 

@@ -106,6 +106,19 @@ static int call(struct lp_session *session, struct lp_call __user *user)
 	return put_user(call.result, &user->result);
 }
 
+static int run(struct lp_session *session, struct lp_run __user *user)
+{
+	struct lp_run run;
+	int error;
+
+	if (copy_from_user(&run, user, sizeof(run)))
+		return -EFAULT;
+	error = lp_session_run(session, &run);
+	if (error)
+		return error;
+	return copy_to_user(user, &run, sizeof(run)) ? -EFAULT : 0;
+}
+
 static int counters(struct lp_session *session, struct lp_counters __user *user)
 {
 	struct lp_counters counters = {};
@@ -134,6 +147,8 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 		return await(session, user);
 	case LP_IOC_CALL:
 		return call(session, user);
+	case LP_IOC_RUN:
+		return run(session, user);
 	case LP_IOC_DETACH:
 		return argument ? -EINVAL : lp_session_detach(session);
 	case LP_IOC_COUNTERS:

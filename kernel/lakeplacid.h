@@ -28,6 +28,7 @@
 #include <linux/module.h>
 #include <linux/types.h>
 
+#include "elite.h"
 #include "uapi/lakeplacid.h"
 
 struct lp_body;
@@ -36,7 +37,9 @@ struct lp_application {
 	struct module *owner;
 	const char *name;
 	u8 build_id[LP_BUILD_ID_SIZE];
-	/* 0 with an answer in *result, or a negative errno for U. */
+	/* For RUN; NULL: it has no Elite code of that kind. */
+	const struct lp_elite *elite;
+	/* For CALL, or NULL: 0 with an answer in *result, or a negative errno for U. */
 	int (*serve)(struct lp_body *body, u32 operation, const u64 *arguments, u64 *result);
 	struct list_head link; /* the driver's */
 };
@@ -47,6 +50,14 @@ void lp_application_unregister(struct lp_application *application);
 typedef u64 (*lp_elite_fn)(u64 a, u64 b, u64 c);
 
 int lp_body_run(struct lp_body *body, lp_elite_fn function, u64 a, u64 b, u64 c, u64 *result);
+
+/* For the text of struct lp_elite, by the imports of its module; see kernel/README.md. */
+void lp_elite_deopt(void);
+void lp_elite_fault(void);
+void lp_elite_budget(void);
+void lp_elite_force(void);
+void lp_elite_syscall(void);
+void lp_elite_adopt(void);
 
 /* For assembly only; see above. */
 void lp_crossing_read(void);

@@ -22,6 +22,17 @@ void lp_mirror_prepare(struct lp_mirror *mirror, struct file *file)
 	file->f_mapping = &mirror->mapping;
 }
 
+/* Whether E may be on a stack that a range of addresses has a part of. */
+static bool is_under_foot(struct lp_mirror *mirror, unsigned long start, unsigned long end)
+{
+	unsigned int i;
+
+	for (i = 0; i < LP_STACKS; i++)
+		if (start < mirror->stacks[i].top && end > mirror->stacks[i].low)
+			return true;
+	return false;
+}
+
 static bool invalidate(struct mmu_interval_notifier *notifier,
 		       const struct mmu_notifier_range *range, unsigned long sequence)
 {
@@ -35,7 +46,7 @@ static bool invalidate(struct mmu_interval_notifier *notifier,
 	atomic64_inc(&mirror->invalidations);
 	spin_lock(&mirror->lock);
 	mmu_interval_set_seq(notifier, sequence);
-	under_foot = start < mirror->top && end > mirror->low;
+	under_foot = is_under_foot(mirror, start, end);
 	if (under_foot)
 		mirror->generation++;
 	mirror->zapping++;
@@ -221,11 +232,10 @@ int lp_mirror_populate(unsigned long address, bool write)
 }
 
 /* Say which stack E will be on; none of its pages counts as there. */
-void lp_mirror_set_stack(struct lp_mirror *mirror, unsigned long low, unsigned long top)
+void lp_mirror_set_stack(struct lp_mirror *mirror, unsigned int which, struct lp_stack stack)
 {
 	spin_lock(&mirror->lock);
-	mirror->low = low;
-	mirror->top = top;
+	mirror->stacks[which] = stack;
 	mirror->generation++;
 	spin_unlock(&mirror->lock);
 }

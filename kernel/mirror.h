@@ -13,6 +13,15 @@
 #define LP_MIRROR_START SZ_64K
 #define LP_MIRROR_END (DEFAULT_MAP_WINDOW & PAGE_MASK)
 
+/* The stack that E was entered on, and the slot that its request is on. */
+enum { LP_STACK_ENTERED, LP_STACK_SLOT, LP_STACKS };
+
+/* All of it is in memory while E may be on it; low == top: there is none. */
+struct lp_stack {
+	unsigned long low;
+	unsigned long top;
+};
+
 /*
  * U's address space as E sees it: one mapping of E's, filled on demand with U's pages, without the
  * user bit, so that neither SMAP nor an interrupt on such a stack minds.
@@ -31,11 +40,10 @@ struct lp_mirror {
 
 	spinlock_t lock;
 	wait_queue_head_t left;
-	bool active;	   /* E is in the atomic section */
-	unsigned long low; /* the stack it is on */
-	unsigned long top;
-	u64 generation;	      /* changes when a page of that stack may have gone */
-	unsigned int zapping; /* invalidations on their way to the pages */
+	bool active;			   /* E is in the atomic section */
+	struct lp_stack stacks[LP_STACKS]; /* those that it may be on */
+	u64 generation;			   /* changes when a page of them may have gone */
+	unsigned int zapping;		   /* invalidations on their way to the pages */
 
 	atomic64_t faults;
 	atomic64_t upgrades;
@@ -52,7 +60,7 @@ void lp_mirror_area(struct lp_mirror *mirror, struct vm_area_struct *vma);
 int lp_mirror_enter(struct file *file);
 int lp_mirror_populate(unsigned long address, bool write);
 
-void lp_mirror_set_stack(struct lp_mirror *mirror, unsigned long low, unsigned long top);
+void lp_mirror_set_stack(struct lp_mirror *mirror, unsigned int which, struct lp_stack stack);
 u64 lp_mirror_generation(struct lp_mirror *mirror);
 int lp_mirror_settle(struct lp_mirror *mirror, u64 *generation);
 bool lp_mirror_activate(struct lp_mirror *mirror, u64 generation);

@@ -13,6 +13,7 @@
 #include "application.h"
 #include "crossing.h"
 #include "mirror.h"
+#include "run.h"
 #include "session.h"
 #include "syscalls.h"
 
@@ -30,8 +31,10 @@ enum stage { NEW, ATTACHED, STARTING, IDLE, QUEUED, RUNNING, DONE, ENDING, ENDED
 
 /* What an application's module knows of E. */
 struct lp_body {
-	struct lp_crossing crossing;
+	struct lp_run_state run;
 };
+
+enum task { CALL, RUN };
 
 struct lp_session {
 	spinlock_t lock;
@@ -43,6 +46,7 @@ struct lp_session {
 	struct hlist_node link;
 	wait_queue_head_t to_user;
 	wait_queue_head_t to_body;
+	enum task work;
 	struct lp_call call;
 	int error;
 	u64 calls;
@@ -281,7 +285,9 @@ static int serve_call(struct lp_session *session)
 	const struct cred *old;
 	int error;
 
-	error = lp_crossing_prepare(&session->state.crossing, &session->mirror, call->stack_low,
+	if (!session->application->serve)
+		return -EOPNOTSUPP;
+	error = lp_crossing_prepare(&session->state.run.crossing, &session->mirror, call->stack_low,
 				    call->stack_top);
 	if (error)
 		return error;
@@ -293,11 +299,26 @@ static int serve_call(struct lp_session *session)
 	return error;
 }
 
+static int serve_run(struct lp_session *session)
+{
+	const struct cred *old = override_creds(session->cred);
+
+	lp_run_elite(&session->state.run);
+	lp_run_task_work();
+	revert_creds(old);
+	return 0;
+}
+
+static int serve_work(struct lp_session *session)
+{
+	return session->work == RUN ? serve_run(session) : serve_call(session);
+}
+
 static void finish_call(struct lp_session *session, int error)
 {
 	spin_lock(&session->lock);
 	session->error = error;
-	session->excursions += session->state.crossing.excursions;
+	session->excursions += session->state.run.crossing.excursions;
 	if (session->stage == RUNNING)
 		set_stage(session, DONE);
 	spin_unlock(&session->lock);
@@ -322,7 +343,7 @@ static void serve(struct lp_session *session)
 		}
 		drain_signals();
 		if (take_call(session))
-			finish_call(session, serve_call(session));
+			finish_call(session, serve_work(session));
 		/* A nudge that came late is not for the next call, which waits for this. */
 		drain_signals();
 	}
@@ -379,7 +400,7 @@ int lp_session_await(struct lp_session *session, pid_t pid)
 }
 
 /* U gives E something to do. */
-static int queue_call(struct lp_session *session, const struct lp_call *call)
+static int submit(struct lp_session *session, enum task work)
 {
 	const struct cred *old = NULL;
 	int error = 0;
@@ -395,8 +416,7 @@ static int queue_call(struct lp_session *session, const struct lp_call *call)
 			old = session->cred;
 			session->cred = get_current_cred();
 		}
-		session->call = *call;
-		session->call.result = 0;
+		session->work = work;
 		session->calls++;
 		set_stage(session, QUEUED);
 	}
@@ -418,6 +438,7 @@ static bool take_back(struct lp_session *session)
 		set_stage(session, IDLE);
 		back = true;
 	} else if (session->stage == RUNNING) {
+		WRITE_ONCE(session->state.run.nudged, true);
 		send_sig(NUDGE, session->body, 1);
 	}
 	spin_unlock(&session->lock);
@@ -429,9 +450,10 @@ static bool answered(struct lp_session *session)
 	return stage_of(session) >= DONE;
 }
 
-int lp_session_call(struct lp_session *session, struct lp_call *call)
+/* Have E do what U prepared, while E is idle, and wait. -ERESTARTSYS: it did not begin. */
+static int have_done(struct lp_session *session, enum task work)
 {
-	int error = queue_call(session, call);
+	int error = submit(session, work);
 
 	if (error)
 		return error;
@@ -445,12 +467,47 @@ int lp_session_call(struct lp_session *session, struct lp_call *call)
 	spin_lock(&session->lock);
 	if (session->stage == DONE) {
 		error = session->error;
-		call->result = session->call.result;
 		set_stage(session, IDLE);
 	} else {
 		error = -EPIPE;
 	}
 	spin_unlock(&session->lock);
+	return error;
+}
+
+int lp_session_call(struct lp_session *session, struct lp_call *call)
+{
+	int error;
+
+	if (stage_of(session) == IDLE) {
+		session->call = *call;
+		session->call.result = 0;
+	}
+	error = have_done(session, CALL);
+	if (!error)
+		call->result = session->call.result;
+	return error;
+}
+
+int lp_session_run(struct lp_session *session, struct lp_run *run)
+{
+	struct lp_run_state *state = &session->state.run;
+	int error;
+
+	if (!session->application->elite)
+		return -EOPNOTSUPP;
+	if (stage_of(session) >= ENDING)
+		return -EPIPE;
+	if (stage_of(session) != IDLE)
+		return -EBUSY;
+	error = lp_run_begin(state, session->application->elite, run, &session->mirror);
+	if (error)
+		return error;
+	error = have_done(session, RUN);
+	if (!error)
+		return lp_run_end(state, run);
+	if (error != -EINTR)
+		lp_run_undo(state);
 	return error;
 }
 
@@ -494,6 +551,6 @@ void lp_session_departed(struct task_struct *task)
 /* For applications' modules: see lakeplacid.h. */
 int lp_body_run(struct lp_body *body, lp_elite_fn function, u64 a, u64 b, u64 c, u64 *result)
 {
-	return lp_crossing_run(&body->crossing, function, a, b, c, result);
+	return lp_crossing_run(&body->run.crossing, function, a, b, c, result);
 }
 EXPORT_SYMBOL_GPL(lp_body_run);

@@ -18,6 +18,7 @@ int lp_session_attach(struct lp_session *session, struct lp_attach *attach);
 long lp_session_enter(struct lp_session *session, struct file *file);
 int lp_session_await(struct lp_session *session, pid_t pid);
 int lp_session_call(struct lp_session *session, struct lp_call *call);
+int lp_session_run(struct lp_session *session, struct lp_run *run);
 int lp_session_detach(struct lp_session *session);
 int lp_session_counters(struct lp_session *session, struct lp_counters *counters);
 

@@ -97,7 +97,7 @@ void lp_run_task_work(void)
 		run_task_work();
 }
 
-/* In E, outside of the section. A negative errno, as the caller's own system call would have. */
+/* In E, outside of the section. A negative errno; those that ask for a restart too. */
 long lp_syscall(unsigned long number, const unsigned long *arguments)
 {
 	struct pt_regs registers = {
@@ -122,12 +122,17 @@ long lp_syscall(unsigned long number, const unsigned long *arguments)
 		return -ENOSYS;
 	result = implementations[number](&registers);
 	lp_run_task_work();
+	return result;
+}
+
+/* What the caller sees of a call that a signal interrupted: U's handler is to run in between. */
+long lp_syscall_result(long result)
+{
 	switch (result) {
 	case -ERESTARTSYS:
 	case -ERESTARTNOINTR:
 	case -ERESTARTNOHAND:
 	case -ERESTART_RESTARTBLOCK:
-		/* U's handler is to run in between, in U. */
 		return -EINTR;
 	}
 	return result;

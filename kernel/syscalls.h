@@ -5,6 +5,7 @@
 #include <linux/types.h>
 
 int lp_syscalls_init(void);
+long lp_syscall_result(long result);
 long lp_syscall(unsigned long number, const unsigned long *arguments);
 void lp_run_task_work(void);
 

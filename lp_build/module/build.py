@@ -20,6 +20,8 @@ from lp_build.vm.kernels import SERIES, find_kernel
 
 DRIVER = "lakeplacid"
 _TEXT_SECTION = ".lp_elite"
+# Of one length, so that one can take the other's place.
+_TABLE_SECTION, _EXCEPTION_TABLE = b"lp_extable\0", b"__ex_table\0"
 # Elf64_Shdr: sh_name and sh_type come before sh_flags.
 _FLAGS_OFFSET = 8
 
@@ -90,7 +92,8 @@ def build_modules(program: Path, headers: Headers, folder: Path) -> Modules:
 
 
 def _make_executable(module: Path, target: Path) -> None:
-    """Copy a module, its Elite text executable (see templates/module_elite.S.j2)."""
+    """Copy a module, its Elite text executable and its exception table under the name by which the
+    kernel knows it (see templates/module_elite.S.j2)."""
     data = bytearray(module.read_bytes())
     with module.open("rb") as file:
         elf = ELFFile(file)
@@ -99,7 +102,10 @@ def _make_executable(module: Path, target: Path) -> None:
             raise LakePlacidError("the module has no Elite text", file=str(module))
         at = elf["e_shoff"] + index * elf["e_shentsize"] + _FLAGS_OFFSET
         flags = elf.get_section(index)["sh_flags"] | SH_FLAGS.SHF_EXECINSTR
+        names = elf.get_section(elf["e_shstrndx"])
+        begin, end = names["sh_offset"], names["sh_offset"] + names["sh_size"]
     data[at : at + 8] = struct.pack("<Q", flags)
+    data[begin:end] = data[begin:end].replace(_TABLE_SECTION, _EXCEPTION_TABLE)
     fresh = target.with_suffix(".new")
     fresh.write_bytes(data)
     fresh.replace(target)

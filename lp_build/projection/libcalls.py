@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import cache
+from pathlib import Path
 
 from lp_build.resources import resource_dir
 
@@ -11,6 +13,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+# A definition, in C or as an argument of a macro that makes one.
+_FORM = re.compile(r"^(?:[\w *]+\blp_form_(\w+)\(|CALL\(\w+, (\w+),)", re.M)
 
 
 @cache
@@ -24,9 +29,15 @@ def direct_calls() -> frozenset[str]:
 
 @cache
 def kernel_forms() -> frozenset[str]:
-    """Those of them that have a form for the kernel, in c_runtime/forms/; the others are deopts
-    there."""
-    return direct_calls()
+    """Library functions that have a form for the kernel, which is C code in c_runtime/forms/; the
+    others are deopts there."""
+    texts = (path.read_text(encoding="utf-8") for path in _forms_folder().glob("*.c"))
+    found = (name for text in texts for pair in _FORM.findall(text) for name in pair if name)
+    return direct_calls() & frozenset(found)
+
+
+def _forms_folder() -> Path:
+    return resource_dir("c_runtime") / "forms"
 
 
 def form_name(name: str) -> str:

@@ -143,6 +143,7 @@ def request_for(
         source_name=lambda file: build.relative(file, cwd),
         known_as={name: known_name(key) for key, name in own.items() if elite[key].static},
         known_elsewhere=frozenset(map(known_name, hidden)),
+        kernel=True,
     )
 
 

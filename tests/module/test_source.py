@@ -35,6 +35,16 @@ def test_text_is_cut_at_the_jumps() -> None:
     ]
 
 
+def test_jump_after_jump_takes_nothing_between(tmp_path: Path) -> None:
+    """`.incbin` with a count of zero would take all that is left of the file."""
+    text = PAYLOAD.text[:15] + b"\xe9\0\0\0\0"
+    imports = (Import(10, "lp_k_deopt"), Import(15, "lp_k_fault"))
+    write_sources(replace(PAYLOAD, text=text, imports=imports), tmp_path)
+    assembly = (tmp_path / "elite.S").read_text(encoding="utf-8")
+    assert '.incbin "text.bin", 0, 10' in assembly
+    assert assembly.count('.incbin "text.bin"') == 1
+
+
 def test_glue_tells_the_driver_who_it_is(tmp_path: Path) -> None:
     write_sources(PAYLOAD, tmp_path)
     glue = (tmp_path / "glue.c").read_text(encoding="utf-8")

@@ -1,0 +1,630 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * RUN: Elite code on U's stack, with U's registers.
+ *
+ * U reads and writes its own memory: before a run, its registers and the return address at the
+ * boundary; after it, the frames, which become the Fallback's. E runs the text, and says where it
+ * stopped. Whatever goes wrong in E becomes a stop: U can go on from there.
+ */
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <asm/fpu/api.h>
+#include <asm/processor-flags.h>
+
+#include "run.h"
+#include "syscalls.h"
+
+/* What E may use of the stack that it was entered on, and of a slot. */
+#define STACK_MOST 65536
+#define SLOT_MOST 32768
+/* Frames of one stack; more is a walk that went astray. */
+#define FRAMES_MAX 4096
+/* How often a fault may repeat at one page: to read it, to write it, and by mischance. */
+#define REPEATS_MAX 8
+/* Budgets that one run may use up without a system call. */
+#define BUDGET 100000
+#define SLICES_MAX 64
+#define REGISTERS_SIZE 136 /* sizeof(struct lp_registers) in U */
+
+#define FLAGS_OF_USERS                                                                             \
+	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF |           \
+	 X86_EFLAGS_OF)
+
+EXPORT_SYMBOL_GPL(lp_elite_deopt);
+EXPORT_SYMBOL_GPL(lp_elite_fault);
+EXPORT_SYMBOL_GPL(lp_elite_budget);
+EXPORT_SYMBOL_GPL(lp_elite_force);
+EXPORT_SYMBOL_GPL(lp_elite_syscall);
+EXPORT_SYMBOL_GPL(lp_elite_adopt);
+
+/* -- tables ------------------------------------------------------------------------------------ */
+
+static bool rule_is_sound(const struct lp_elite_rule *rule)
+{
+	return (rule->cfa_register == LP_DWARF_RBP || rule->cfa_register == LP_DWARF_RSP) &&
+	       rule->kind <= LP_RULE_SWITCH;
+}
+
+/* Whether an application's tables can be used. */
+bool lp_elite_is_sound(const struct lp_elite *elite)
+{
+	u64 i, last = 0;
+
+	if (!elite->text || !elite->text_size || !elite->entry_count)
+		return false;
+	for (i = 0; i < elite->site_count; i++) {
+		const struct lp_elite_site *site = &elite->sites[i];
+
+		if (!rule_is_sound(&site->rule) || site->fallback >= LP_MIRROR_END ||
+		    site->site >= LP_MIRROR_END ||
+		    (site->elite != U64_MAX && site->elite >= elite->text_size))
+			return false;
+	}
+	for (i = 0; i < elite->return_count; i++) {
+		const struct lp_elite_return *record = &elite->returns[i];
+
+		if (!rule_is_sound(&record->rule) || record->elite > elite->text_size ||
+		    record->elite < last || record->fallback >= LP_MIRROR_END)
+			return false;
+		last = record->elite;
+	}
+	for (i = 0; i < elite->entry_count; i++)
+		if (!rule_is_sound(&elite->entries[i].rule) ||
+		    elite->entries[i].elite >= elite->text_size)
+			return false;
+	return true;
+}
+
+static const struct lp_elite_site *site_at(const struct lp_elite *elite, u64 offset)
+{
+	u64 index = offset / sizeof(struct lp_elite_site);
+
+	if (offset % sizeof(struct lp_elite_site) || index >= elite->site_count)
+		return NULL;
+	return &elite->sites[index];
+}
+
+static bool is_text(const struct lp_elite *elite, u64 address)
+{
+	return address - (u64)elite->text <= elite->text_size;
+}
+
+static const struct lp_elite_return *return_at(const struct lp_elite *elite, u64 address)
+{
+	u64 low = 0, high = elite->return_count, offset = address - (u64)elite->text;
+
+	while (low < high) {
+		u64 middle = low + (high - low) / 2;
+
+		if (elite->returns[middle].elite < offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == elite->return_count || elite->returns[low].elite != offset)
+		return NULL;
+	return &elite->returns[low];
+}
+
+/* -- floating point --------------------------------------------------------------------------- */
+
+static void save_fp(struct lp_run_state *state)
+{
+	asm volatile("fxsave64 %0" : "=m"(state->fx));
+}
+
+static void load_fp(struct lp_run_state *state)
+{
+	asm volatile("fxrstor64 %0" : : "m"(state->fx));
+}
+
+/* What a processor does not know in MXCSR would be a fault: an image of its own says what it knows.
+ */
+static void keep_to_known_bits(u8 *fx)
+{
+	u8 own[LP_FX_SIZE] __aligned(16);
+	u32 known;
+
+	kernel_fpu_begin();
+	asm volatile("fxsave64 %0" : "=m"(own));
+	kernel_fpu_end();
+	known = *(u32 *)(own + 28);
+	*(u32 *)(fx + 24) &= known ? known : 0xffbf;
+}
+
+/* -- U: before and after ----------------------------------------------------------------------- */
+
+static int read_word(u64 address, u64 *word)
+{
+	if (address % 8 || address >= LP_MIRROR_END)
+		return -EUCLEAN;
+	return get_user(*word, (u64 __user *)address) ? -EFAULT : 0;
+}
+
+static int write_word(u64 address, u64 word)
+{
+	return put_user(word, (u64 __user *)address) ? -EFAULT : 0;
+}
+
+/* The canonical frame address of a frame with this stack pointer and %rbp. */
+static int frame_address(const struct lp_elite_rule *rule, u64 rsp, u64 rbp, u64 *cfa)
+{
+	u64 at = (rule->cfa_register == LP_DWARF_RBP ? rbp : rsp) + (s64)rule->cfa_offset;
+	int error;
+
+	if (rule->kind == LP_RULE_SWITCH) {
+		error = read_word(at, &at);
+		if (error)
+			return error;
+		*cfa = at + 8;
+		return *cfa % 8 || *cfa >= LP_MIRROR_END ? -EUCLEAN : 0;
+	}
+	*cfa = at;
+	return at % 8 || at < rsp + 8 || at >= LP_MIRROR_END ? -EUCLEAN : 0;
+}
+
+/* Take U's registers for a run. */
+int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const struct lp_run *run,
+		 struct lp_mirror *mirror)
+{
+	u64 index = run->entry / sizeof(struct lp_elite_entry);
+	const struct lp_elite_entry *entry;
+	u64 rsp = run->registers + REGISTERS_SIZE, low, cfa;
+	int error;
+
+	if (run->flags || run->entry % sizeof(struct lp_elite_entry) ||
+	    index >= elite->entry_count || run->registers % 8 || run->registers < LP_MIRROR_START ||
+	    rsp >= LP_MIRROR_END || run->stack_low & ~PAGE_MASK || run->stack_low > rsp ||
+	    run->budget % 8 || run->force % 8 || run->fp % 64)
+		return -EINVAL;
+	entry = &elite->entries[index];
+	if (copy_from_user(&state->registers, (void __user *)run->registers,
+			   offsetof(struct lp_elite_registers, rsp)))
+		return -EFAULT;
+	state->registers.flags = (state->registers.flags & FLAGS_OF_USERS) | X86_EFLAGS_FIXED |
+				 X86_EFLAGS_IF | X86_EFLAGS_AC;
+	state->registers.rsp = rsp;
+	state->registers.target = (u64)elite->text + entry->elite;
+	if (elite->flags & LP_ELITE_FP) {
+		if (copy_from_user(state->fx, (void __user *)run->fp, LP_FX_SIZE))
+			return -EFAULT;
+		keep_to_known_bits(state->fx);
+	}
+
+	error = frame_address(&entry->rule, rsp, state->registers.rbp, &cfa);
+	if (error)
+		return error;
+	low = max_t(u64, run->stack_low, (rsp - STACK_MOST) & PAGE_MASK);
+	error = lp_crossing_prepare(&state->crossing, mirror, low, PAGE_ALIGN(cfa));
+	if (error)
+		return error;
+	error = read_word(cfa - 8, &state->kept);
+	if (!error)
+		error = write_word(cfa - 8, (u64)lp_elite_exit);
+	if (error)
+		return error;
+	state->kept_at = cfa - 8;
+	state->elite = elite;
+	state->budget = run->budget;
+	state->force = run->force;
+	state->slices = 0;
+	state->fault_repeats = 0;
+	state->nudged = false;
+	state->stop = (struct lp_stop){};
+	state->counters.runs++;
+	return 0;
+}
+
+/* E did not begin. */
+void lp_run_undo(struct lp_run_state *state)
+{
+	if (write_word(state->kept_at, state->kept))
+		force_sig(SIGSEGV);
+}
+
+/* A walk over the frames that E left: `where` says which word of the stack has a register. */
+struct walk {
+	struct lp_run_state *state;
+	const struct lp_elite_rule *rule;
+	u64 rsp;
+	u64 rbp;       /* in the frame at hand */
+	u64 other_rsp; /* where the other stack stands, if the walk came there */
+};
+
+/* Each return address becomes the Fallback's, up to the boundary's. */
+static int translate(struct walk *walk)
+{
+	const struct lp_elite *elite = walk->state->elite;
+	unsigned int frame;
+
+	for (frame = 0; frame < FRAMES_MAX; frame++) {
+		const struct lp_elite_return *record;
+		s16 saved = walk->rule->saved[1]; /* %rbp's */
+		u64 cfa, address;
+		int error = frame_address(walk->rule, walk->rsp, walk->rbp, &cfa);
+
+		if (!error)
+			error = read_word(cfa - 8, &address);
+		if (!error && saved && cfa + 8 * (s64)saved >= walk->rsp)
+			error = read_word(cfa + 8 * (s64)saved, &walk->rbp);
+		if (error)
+			return error;
+		if (walk->rule->kind == LP_RULE_SWITCH)
+			walk->other_rsp = cfa - 8;
+		walk->rsp = cfa;
+		if (address == (u64)lp_elite_exit)
+			return cfa - 8 == walk->state->kept_at
+				   ? write_word(cfa - 8, walk->state->kept)
+				   : -EUCLEAN;
+		if (!is_text(elite, address))
+			return -EUCLEAN;
+		record = return_at(elite, address);
+		if (!record)
+			return -EUCLEAN;
+		error = write_word(cfa - 8, record->fallback);
+		if (error)
+			return error;
+		walk->rule = &record->rule;
+	}
+	return -EUCLEAN;
+}
+
+/*
+ * Nothing of the kernel's is to stay on a stack below what is live: return addresses, and what
+ * interrupts pushed.
+ */
+static int scrub(const struct lp_stack *stack, u64 rsp, u64 other_rsp)
+{
+	u64 end = 0;
+
+	if (stack->low == stack->top)
+		return 0;
+	if (rsp > stack->low && rsp <= stack->top)
+		end = rsp;
+	else if (other_rsp > stack->low && other_rsp <= stack->top)
+		end = other_rsp;
+	else
+		end = stack->top;
+	return clear_user((void __user *)stack->low, end - stack->low) ? -EFAULT : 0;
+}
+
+/* Whether a system call that U's pending signals interrupted is to be made again. */
+static bool is_restarted(void)
+{
+	sigset_t pending;
+	bool restarted = true;
+	int number;
+
+	spin_lock_irq(&current->sighand->siglock);
+	sigorsets(&pending, &current->pending.signal, &current->signal->shared_pending.signal);
+	sigandnsets(&pending, &pending, &current->blocked);
+	for (number = 1; number <= _NSIG; number++) {
+		const struct k_sigaction *action = &current->sighand->action[number - 1];
+
+		if (sigismember(&pending, number) && action->sa.sa_handler != SIG_DFL &&
+		    action->sa.sa_handler != SIG_IGN && !(action->sa.sa_flags & SA_RESTART))
+			restarted = false;
+	}
+	spin_unlock_irq(&current->sighand->siglock);
+	return restarted;
+}
+
+/* Where U goes on, and by which rule its innermost frame is found. */
+static int resolve(struct lp_run_state *state, const struct lp_elite_rule **rule, u64 *site)
+{
+	struct lp_stop *stop = &state->stop;
+	const struct lp_elite_return *record;
+	const struct lp_elite_site *left;
+
+	*site = 0;
+	if (stop->interrupted && !is_restarted()) {
+		stop->behind = true;
+		state->registers.rax = -EINTR;
+	}
+	if (stop->behind) {
+		record = return_at(state->elite, stop->address);
+		if (!record)
+			return -EUCLEAN;
+		state->registers.target = record->fallback;
+		*rule = &record->rule;
+		return 0;
+	}
+	left = site_at(state->elite, stop->site);
+	if (!left)
+		return -EUCLEAN;
+	state->registers.target = left->fallback;
+	*rule = &left->rule;
+	*site = left->site;
+	return 0;
+}
+
+/* Give U its registers back. -EUCLEAN: its stack is not what Elite left. */
+int lp_run_end(struct lp_run_state *state, struct lp_run *run)
+{
+	struct lp_elite_registers *registers = &state->registers;
+	struct walk walk = {.state = state, .rsp = registers->rsp, .rbp = registers->rbp};
+	u64 rsp = registers->rsp, site = 0;
+	u64 words[REGISTERS_SIZE / 8];
+	int error = 0, i;
+
+	if (state->stop.unbegun) {
+		lp_run_undo(state);
+		return -EFAULT;
+	}
+	if (rsp % 8 || rsp < LP_MIRROR_START + REGISTERS_SIZE || rsp >= LP_MIRROR_END)
+		return -EUCLEAN;
+	if (state->stop.reason == LP_RUN_EXIT) {
+		if (rsp != state->kept_at + 8)
+			return -EUCLEAN;
+		registers->target = state->kept;
+	} else {
+		error = resolve(state, &walk.rule, &site);
+		if (!error)
+			error = translate(&walk);
+	}
+	for (i = 0; !error && i < LP_STACKS; i++)
+		error = scrub(&state->crossing.stacks[i], rsp, walk.other_rsp);
+	if (error)
+		return error;
+	registers->flags &= FLAGS_OF_USERS | X86_EFLAGS_DF;
+	registers->flags |= X86_EFLAGS_FIXED | X86_EFLAGS_IF;
+	memcpy(words, registers, offsetof(struct lp_elite_registers, rsp));
+	words[ARRAY_SIZE(words) - 1] = registers->target;
+	if (copy_to_user((void __user *)(rsp - REGISTERS_SIZE), words, sizeof(words)))
+		return -EFAULT;
+	if (state->elite->flags & LP_ELITE_FP &&
+	    copy_to_user((void __user *)run->fp, state->fx, LP_FX_SIZE))
+		return -EFAULT;
+	run->registers = rsp - REGISTERS_SIZE;
+	run->reason = state->stop.reason;
+	run->site = site;
+	return 0;
+}
+
+/* -- E ----------------------------------------------------------------------------------------- */
+
+static int enter(struct lp_run_state *state)
+{
+	int error = lp_crossing_enter(&state->crossing);
+
+	if (!error && state->elite->flags & LP_ELITE_FP) {
+		kernel_fpu_begin();
+		load_fp(state);
+	}
+	return error;
+}
+
+static void leave(struct lp_run_state *state)
+{
+	if (state->elite->flags & LP_ELITE_FP) {
+		save_fp(state);
+		kernel_fpu_end();
+	}
+	lp_crossing_leave(&state->crossing);
+}
+
+/* The run is over; the section has been left. Does not return. */
+static void end(struct lp_run_state *state)
+{
+	lp_crossing_abort(&state->crossing);
+}
+
+static void stop_at(struct lp_run_state *state, u32 reason, u64 site)
+{
+	state->stop.reason = reason;
+	state->stop.site = site;
+	end(state);
+}
+
+static void stop_behind(struct lp_run_state *state, u32 reason, u64 address)
+{
+	state->stop.reason = reason;
+	state->stop.behind = true;
+	state->stop.address = address;
+	end(state);
+}
+
+/* Go on where the site says that Elite may. */
+static void go_on(struct lp_run_state *state, u32 reason, u64 offset)
+{
+	const struct lp_elite_site *site = site_at(state->elite, offset);
+
+	if (!site || site->elite == U64_MAX || enter(state))
+		stop_at(state, reason, offset);
+	state->registers.target = (u64)state->elite->text + site->elite;
+}
+
+/* Fetch the page of a fault: first to read, then to write. */
+static void fault(struct lp_run_state *state, u64 site, u64 address)
+{
+	u64 page = address & PAGE_MASK;
+	bool write = page == state->fault_page && state->fault_repeats;
+
+	leave(state);
+	if (page != state->fault_page)
+		state->fault_repeats = 0;
+	state->fault_page = page;
+	state->crossing.excursions++;
+	if (state->fault_repeats++ == REPEATS_MAX || lp_mirror_populate(address, write)) {
+		state->counters.faults++;
+		stop_at(state, LP_RUN_FAULT, site);
+	}
+	go_on(state, LP_RUN_FAULT, site);
+}
+
+static void spend(struct lp_run_state *state, u64 site)
+{
+	leave(state);
+	cond_resched();
+	if (READ_ONCE(state->nudged))
+		stop_at(state, LP_RUN_SIGNAL, site);
+	if (++state->slices == SLICES_MAX || put_user((s64)BUDGET, (s64 __user *)state->budget)) {
+		state->counters.budgets++;
+		stop_at(state, LP_RUN_BUDGET, site);
+	}
+	go_on(state, LP_RUN_BUDGET, site);
+}
+
+/* struct lp_kernel_force of c_runtime/lp_kernel.h. */
+struct force {
+	u64 mode;
+	u64 nth;
+	u64 probability;
+	u64 random;
+	u64 visits;
+};
+
+enum { FORCE_NONE, FORCE_ALL, FORCE_SITE, FORCE_NTH, FORCE_RANDOM };
+#define FORCED_OFFSET 53 /* of `forced` in struct lp_site (c_runtime/lp_abi.h) */
+
+static bool is_forced(struct lp_run_state *state, const struct lp_elite_site *site)
+{
+	struct force __user *user = (struct force __user *)state->force;
+	struct force force;
+	u8 forced = 0;
+	u64 x;
+
+	if (copy_from_user(&force, user, sizeof(force)))
+		return true;
+	switch (force.mode) {
+	case FORCE_ALL:
+		return true;
+	case FORCE_SITE:
+		return get_user(forced, (u8 __user *)(site->site + FORCED_OFFSET)) || forced;
+	case FORCE_NTH:
+		return put_user(force.visits + 1, &user->visits) || force.visits + 1 == force.nth;
+	case FORCE_RANDOM:
+		x = force.random + 0x9e3779b97f4a7c15;
+		if (put_user(x, &user->random))
+			return true;
+		x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+		x = (x ^ x >> 27) * 0x94d049bb133111eb;
+		x ^= x >> 31;
+		return force.probability == U64_MAX || x < force.probability;
+	}
+	return false;
+}
+
+static void force(struct lp_run_state *state, u64 offset)
+{
+	const struct lp_elite_site *site = site_at(state->elite, offset);
+
+	leave(state);
+	if (!site || !state->force || is_forced(state, site))
+		stop_at(state, LP_RUN_DEOPT, offset);
+	go_on(state, LP_RUN_DEOPT, offset);
+}
+
+static bool is_interrupted(long result)
+{
+	return result == -ERESTARTSYS || result == -ERESTARTNOINTR;
+}
+
+static void make_system_call(struct lp_run_state *state, u64 behind, u64 site)
+{
+	struct lp_elite_registers *registers = &state->registers;
+	unsigned long arguments[LP_ARGUMENTS] = {
+	    registers->rdi, registers->rsi, registers->rdx,
+	    registers->r10, registers->r8,  registers->r9,
+	};
+	long result;
+
+	leave(state);
+	state->counters.system_calls++;
+	state->slices = 0;
+	if (READ_ONCE(state->nudged))
+		stop_at(state, LP_RUN_SIGNAL, site);
+	result = lp_syscall(registers->rax, arguments);
+	if (result == -ENOSYS)
+		stop_at(state, LP_RUN_SYSCALL, site);
+	if (is_interrupted(result)) {
+		state->stop.interrupted = true;
+		state->stop.address = behind;
+		stop_at(state, LP_RUN_SIGNAL, site);
+	}
+	registers->rax = lp_syscall_result(result);
+	if (READ_ONCE(state->nudged))
+		stop_behind(state, LP_RUN_SIGNAL, behind);
+	if (!is_text(state->elite, behind) || enter(state))
+		stop_behind(state, LP_RUN_FAULT, behind);
+	registers->target = behind;
+}
+
+/* E is about to run on another slot than before. */
+static void adopt(struct lp_run_state *state, u64 behind, u64 site)
+{
+	u64 slot = state->registers.r11;
+
+	leave(state);
+	if (!is_text(state->elite, behind) ||
+	    lp_crossing_adopt(&state->crossing, slot, SLOT_MOST) || enter(state))
+		stop_at(state, LP_RUN_DEOPT, site);
+	state->registers.target = behind;
+}
+
+/*
+ * From the text, on E's stack, in the section. frame: what run_switch.S pushed on U's stack. What
+ * is to go on with; or it does not return, and lp_run_elite() goes on.
+ */
+struct lp_elite_registers *lp_elite_came(struct lp_crossing *crossing, const u64 *frame,
+					 unsigned int how, unsigned long fault_address)
+{
+	struct lp_run_state *state = container_of(crossing, struct lp_run_state, crossing);
+	struct lp_elite_registers *registers = &state->registers;
+	u64 first = frame[16], second = 0;
+
+	BUILD_BUG_ON(offsetof(struct lp_elite_registers, flags) != LP_RUN_REG_FLAGS);
+	BUILD_BUG_ON(offsetof(struct lp_elite_registers, rsp) != LP_RUN_REG_RSP);
+	BUILD_BUG_ON(offsetof(struct lp_elite_registers, target) != LP_RUN_REG_TARGET);
+
+	memcpy(registers, frame, offsetof(struct lp_elite_registers, rsp));
+	/* They come back into supervisor mode: U must not have a say in them. */
+	registers->flags = (registers->flags & (FLAGS_OF_USERS | X86_EFLAGS_DF)) |
+			   X86_EFLAGS_FIXED | X86_EFLAGS_IF | X86_EFLAGS_AC;
+	registers->rsp = (u64)(frame + 17);
+	if (how == LP_CAME_SYSCALL || how == LP_CAME_ADOPT) {
+		second = frame[17];
+		registers->rsp += 8;
+	}
+	switch (how) {
+	case LP_CAME_EXIT:
+		leave(state);
+		state->counters.exits++;
+		state->stop.reason = LP_RUN_EXIT;
+		end(state);
+		break;
+	case LP_CAME_DEOPT:
+		leave(state);
+		state->counters.deopts++;
+		stop_at(state, LP_RUN_DEOPT, first);
+		break;
+	case LP_CAME_FAULT:
+		fault(state, first, fault_address);
+		break;
+	case LP_CAME_BUDGET:
+		spend(state, first);
+		break;
+	case LP_CAME_FORCE:
+		force(state, first);
+		break;
+	case LP_CAME_SYSCALL:
+		make_system_call(state, first, second);
+		break;
+	case LP_CAME_ADOPT:
+		adopt(state, first, second);
+		break;
+	}
+	return registers;
+}
+
+/* Run what lp_run_begin() prepared, until it stops. */
+void lp_run_elite(struct lp_run_state *state)
+{
+	/* Else U's stack is not there: U will see. It goes on as if nothing had been. */
+	state->stop.unbegun = enter(state);
+	if (!state->stop.unbegun)
+		lp_elite_start(&state->crossing, &state->registers);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Into Elite's text with a whole register file, and out of it by the imports of that text.
+ *
+ * E's own stack is as crossing_switch.S says. The imports come on U's stack, in the section, with
+ * all registers and flags live, and with words on the stack that run.c reads:
+ *
+ *	deopt, fault, budget, force	site
+ *	syscall, adopt			return address, site
+ *	exit				(a zero, pushed here)
+ */
+#include <linux/linkage.h>
+#include <linux/objtool.h>
+#include <asm/nospec-branch.h>
+#include <asm/percpu.h>
+#include <asm/processor-flags.h>
+
+#include "crossing.h"
+#include "run.h"
+
+	.text
+
+/* void lp_elite_start(crossing, registers): returns by lp_crossing_abort(). */
+STACK_FRAME_NON_STANDARD lp_elite_start
+SYM_FUNC_START(lp_elite_start)
+	push	%rbp
+	mov	%rsp, %rbp
+	push	%rbx
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	mov	%rsp, LP_CROSSING_KERNEL_SP(%rdi)
+	jmp	lp_elite_load
+SYM_FUNC_END(lp_elite_start)
+
+/* %rsi: struct lp_elite_registers. Flags and target go below %rsp, where nothing is live. */
+STACK_FRAME_NON_STANDARD lp_elite_load
+SYM_FUNC_START_LOCAL(lp_elite_load)
+	mov	LP_RUN_REG_RSP(%rsi), %rax
+	mov	LP_RUN_REG_TARGET(%rsi), %rcx
+	mov	%rcx, -8(%rax)
+	mov	LP_RUN_REG_FLAGS(%rsi), %rcx
+	mov	%rcx, -16(%rax)
+	lea	-16(%rax), %rsp
+	mov	0(%rsi), %r15
+	mov	8(%rsi), %r14
+	mov	16(%rsi), %r13
+	mov	24(%rsi), %r12
+	mov	32(%rsi), %rbp
+	mov	40(%rsi), %rbx
+	mov	48(%rsi), %r11
+	mov	56(%rsi), %r10
+	mov	64(%rsi), %r9
+	mov	72(%rsi), %r8
+	mov	80(%rsi), %rdi
+	mov	96(%rsi), %rdx
+	mov	104(%rsi), %rcx
+	mov	112(%rsi), %rax
+	mov	88(%rsi), %rsi
+	popfq					/* with AC */
+	RET
+SYM_FUNC_END(lp_elite_load)
+
+.macro CAME name how
+STACK_FRAME_NON_STANDARD \name
+SYM_FUNC_START(\name)
+	.if \how == LP_CAME_EXIT
+	push	$0
+	.endif
+	pushfq
+	push	%rax
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	/* Before anything else can fault. */
+	mov	%cr2, %rcx
+	mov	%rsp, %rsi
+	pushfq
+	andq	$~(X86_EFLAGS_AC | X86_EFLAGS_DF), (%rsp)
+	popfq
+	mov	PER_CPU_VAR(lp_crossing_here), %rdi
+	mov	$\how, %edx
+	mov	LP_CROSSING_KERNEL_SP(%rdi), %rsp
+	and	$~15, %rsp
+	call	lp_elite_came
+	mov	%rax, %rsi
+	jmp	lp_elite_load
+SYM_FUNC_END(\name)
+.endm
+
+CAME lp_elite_exit LP_CAME_EXIT
+CAME lp_elite_deopt LP_CAME_DEOPT
+CAME lp_elite_fault LP_CAME_FAULT
+CAME lp_elite_budget LP_CAME_BUDGET
+CAME lp_elite_force LP_CAME_FORCE
+CAME lp_elite_syscall LP_CAME_SYSCALL
+CAME lp_elite_adopt_new LP_CAME_ADOPT
+
+/* The slot in %r11 is the one that is held already, for all requests but a thread's first. */
+STACK_FRAME_NON_STANDARD lp_elite_adopt
+SYM_FUNC_START(lp_elite_adopt)
+	push	%rax
+	mov	PER_CPU_VAR(lp_crossing_here), %rax
+	cmp	%r11, LP_CROSSING_SLOT(%rax)
+	mov	8(%rsp), %rax			/* the return address goes where the site was */
+	jne	1f
+	mov	%rax, 16(%rsp)
+	pop	%rax
+	lea	8(%rsp), %rsp
+	RET
+1:	pop	%rax
+	jmp	lp_elite_adopt_new
+SYM_FUNC_END(lp_elite_adopt)
+
+	.section .note.GNU-stack, "", @progbits
