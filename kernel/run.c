@@ -276,9 +276,9 @@ static int translate(struct walk *walk)
  * Nothing of the kernel's is to stay on a stack below what is live: return addresses, and what
  * interrupts pushed.
  */
-static int scrub(const struct lp_stack *stack, u64 rsp, u64 other_rsp)
+static int scrub(const struct lp_stack *stack, u64 top, u64 rsp, u64 other_rsp)
 {
-	u64 end = 0;
+	u64 end = top;
 
 	if (stack->low == stack->top)
 		return 0;
@@ -286,8 +286,6 @@ static int scrub(const struct lp_stack *stack, u64 rsp, u64 other_rsp)
 		end = rsp;
 	else if (other_rsp > stack->low && other_rsp <= stack->top)
 		end = other_rsp;
-	else
-		end = stack->top;
 	return clear_user((void __user *)stack->low, end - stack->low) ? -EFAULT : 0;
 }
 
@@ -346,6 +344,7 @@ int lp_run_end(struct lp_run_state *state, struct lp_run *run)
 {
 	struct lp_elite_registers *registers = &state->registers;
 	struct walk walk = {.state = state, .rsp = registers->rsp, .rbp = registers->rbp};
+	const struct lp_stack *stacks = state->crossing.stacks;
 	u64 rsp = registers->rsp, site = 0;
 	u64 words[REGISTERS_SIZE / 8];
 	int error = 0, i;
@@ -365,8 +364,10 @@ int lp_run_end(struct lp_run_state *state, struct lp_run *run)
 		if (!error)
 			error = translate(&walk);
 	}
+	/* An empty slot ends at its head, which is the program's. */
 	for (i = 0; !error && i < LP_STACKS; i++)
-		error = scrub(&state->crossing.stacks[i], rsp, walk.other_rsp);
+		error = scrub(&stacks[i], i == LP_STACK_SLOT ? state->crossing.slot : stacks[i].top,
+			      rsp, walk.other_rsp);
 	if (error)
 		return error;
 	registers->flags &= FLAGS_OF_USERS | X86_EFLAGS_DF;

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lp_build.projection.assembly import Cfi, InlineAsm, Insn, Label, Loc
+from lp_build.projection.assembly import Cfi, InlineAsm, Insn, Label, Loc, parse_instruction
 from lp_build.projection.cfi import RBP, FrameRule
 from lp_build.projection.elite import Block, Callee, Projector, is_conditional
 from lp_build.projection.operands import (
@@ -107,6 +107,8 @@ class KernelProjector(Projector):
             return ""
         if all(statement in _HARMLESS_ASM for statement in item.statements):
             return ""
+        if self.context.forms and len(item.statements) == 1:
+            return problem_of(parse_instruction(item.line, item.statements[0]))
         return "may do what a kernel must not"
 
     def _is_system_call(self, item: InlineAsm) -> bool:
@@ -285,13 +287,18 @@ class KernelProjector(Projector):
             self.out += [f"\tpushq ${site}", "\tcall lp_k_syscall"]
             self.out.append(f"{self._return(position)}:")
             return
-        self.out += [f"\t{statement}" for statement in item.statements]
+        for statement in item.statements:
+            self._emit_plain(position, parse_instruction(item.line, statement))
 
     def _emit_insn(self, block: Block, position: int, item: Insn) -> None:
         if item.mnemonic in _CALLS or item.mnemonic in _JUMPS or is_conditional(item.mnemonic):
             super()._emit_insn(block, position, item)
             self.checked = set()
             return
+        self._emit_plain(position, item)
+
+    def _emit_plain(self, position: int, item: Insn) -> None:
+        """An instruction that goes on to the next one."""
         if item.mnemonic == "endbr64":
             return
         text = _RELATIVE.sub("", item.text)

@@ -338,4 +338,3 @@ def put_in_place(program: Path, destination: Path) -> None:
     shutil.copyfile(program, fresh)
     shutil.copymode(program, fresh)
     fresh.replace(destination)
-

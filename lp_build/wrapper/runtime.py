@@ -76,7 +76,9 @@ def forms_archive(build: BuildDir, config: Config, compiler: str) -> Path:
     if not is_clang(c_compiler(compiler)):
         flags += _FORM_FLAGS_GCC
     sources = [(path, tuple(flags)) for path in sorted((folder / "forms").glob("*.c"))]
-    headers = sorted([*folder.glob("*.h"), *(folder / "forms").glob("*.h")])
+    # The projection is a part of the compiler here.
+    passes = Path(__file__).parent.parent / "projection"
+    headers = sorted([*folder.glob("*.h"), *(folder / "forms").glob("*.h"), *passes.glob("*.py")])
     archive = build.runtime / ("liblp_forms_heap.a" if heap else "liblp_forms.a")
     return _archive(archive, sources, headers, compiler, _compile_form)
 

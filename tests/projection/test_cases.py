@@ -3,7 +3,8 @@
 A case's head says what is asked (`elite:`, `external:`, `defined:`, `observed: file:line symbol`,
 `request:`, `debug:`, `stress:`, `assembler:`) and what must come: `ELITE:` and `FALLBACK:` lines
 in order within Elite's and the Fallback's text, `KERNEL:` within the kernel form's, `…-NOT:` never,
-`SITE: name [register+offset [saved …]]` in the tables, `REJECTED: function: part of the reason`, `FP: function`.
+`SITE: name [register+offset [saved …]]` in the tables, `REJECTED: function: part of the reason`,
+`FP: function`.
 """
 
 from __future__ import annotations
@@ -68,12 +69,11 @@ def split(text: str) -> tuple[str, str, str]:
     """(the Fallback's text, Elite's, the kernel form's) of a projection's output, comments gone."""
     lines = [line for line in text.splitlines() if not line.startswith("# ")]
     whole = "\n".join(lines)
-    start = whole.find('\t.section lp_elite_text,"ax"')
-    if start < 0:
-        return whole, "", ""
-    end = whole.find("\t.section lp_sites", start)
-    end = end if end >= 0 else len(whole)
-    kernel = whole.find("\t.section lp_kernel_text", start)
+    elite = whole.find('\t.section lp_elite_text,"ax"')
+    kernel = whole.find('\t.section lp_kernel_text,""')
+    start = min((at for at in (elite, kernel) if at >= 0), default=len(whole))
+    tables = [whole.find(f"\t.section {name},", start) for name in ("lp_sites", "lp_kernel_sites")]
+    end = min((at for at in tables if at >= 0), default=len(whole))
     kernel = kernel if kernel >= 0 else end
     return whole[:start] + whole[end:], whole[start:kernel], whole[kernel:end]
 
