@@ -134,6 +134,7 @@ class _Planner:
         copy = self.store.copy_of(digest)
         for candidate in (copy, Path(path)):
             if candidate.is_file():
+                _check_foreign(candidate, path)
                 return FilePart(candidate)
         raise LakePlacidError(
             "an input of the captured build is gone, and nothing captured can make it again",
@@ -152,6 +153,22 @@ class _Planner:
         """An archive with its members."""
         members = tuple((name, self.part(name, member)) for name, member in listing)
         return ArchivePart(os.path.basename(path), digest, members)
+
+
+# Ends the name of the section that scouting code registers itself by.
+_SCOUTED = b"lp_scout_units\0"
+
+
+def _check_foreign(file: Path, path: str) -> None:
+    """Raise LakePlacidError for an object that has scouting code in it, but not from a step that we
+    know: there is no telling what it is plainly."""
+    if _SCOUTED in file.read_bytes():
+        raise LakePlacidError(
+            "this has scouting code in it, but a tool that we did not see has changed it",
+            file=path,
+            remedy="build once more with lp-wrap, from clean; call ar, ld, strip and objcopy by "
+            "their names, not by paths, or go by the build's words: `lp-wrap --trace make`",
+        )
 
 
 def _check_captured(build: BuildDir, units: dict[str, Unit]) -> None:

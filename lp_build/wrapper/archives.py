@@ -29,6 +29,11 @@ def is_archive(path: Path) -> bool:
 def read_archive(path: Path) -> Iterator[Member]:
     """The members of an archive in their order, symbol tables left out. Raises LakePlacidError for
     a damaged one, OSError for a thin one whose files are gone."""
+    return (member for _, member in _members(path))
+
+
+def _members(path: Path) -> Iterator[tuple[int, Member]]:
+    """Members, with the offsets of their headers."""
     data = path.read_bytes()
     thin = data.startswith(THIN)
     if not thin and not data.startswith(MAGIC):
@@ -36,6 +41,7 @@ def read_archive(path: Path) -> Iterator[Member]:
     names = b""
     position = 8
     while position + _HEADER <= len(data):
+        header_at = position
         header = data[position : position + _HEADER]
         if header[58:] != b"`\n":
             raise _damaged(path, f"no header at byte {position}")
@@ -51,15 +57,29 @@ def read_archive(path: Path) -> Iterator[Member]:
         elif special:
             continue
         elif thin:
-            name = _name(field, names)
-            yield Member(name, (path.parent / name).read_bytes())
+            # `/name:offset` is a member of an archive that was added to this one.
+            place, _, offset = field.partition(":") if field.startswith("/") else (field, "", "")
+            name = _name(place, names)
+            if offset:
+                yield header_at, _member_at(path.parent / name, int(offset))
+            else:
+                yield header_at, Member(name, (path.parent / name).read_bytes())
         elif field.startswith("#1/"):  # BSD: the name stands before the contents
             length = int(field[3:])
             name = body[:length].rstrip(b"\0").decode("utf-8", "surrogateescape")
             if not name.startswith("__.SYMDEF"):
-                yield Member(name, body[length:])
+                yield header_at, Member(name, body[length:])
         else:
-            yield Member(_name(field, names), body)
+            yield header_at, Member(_name(field, names), body)
+
+
+def _member_at(path: Path, offset: int) -> Member:
+    """The member of an ordinary archive whose header stands at an offset. Raises as
+    `read_archive`."""
+    for start, member in _members(path):
+        if start == offset:
+            return member
+    raise _damaged(path, f"no member at byte {offset}")
 
 
 def _name(field: str, names: bytes) -> str:

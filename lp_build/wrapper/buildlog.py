@@ -12,7 +12,8 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import bashlex
@@ -80,7 +81,10 @@ def read_log(text: str, name: str, folder: str) -> BuildLog:
                 problems.append(Problem(name, number, f"this line of the log is unclear: {error}"))
             continue
         # Where libtool says what it runs, that is what to go by.
-        commands += [c for c in found if not (said and c.is_libtools)]
+        found = [c for c in found if not (said and c.is_libtools)]
+        # CMake's script says what it runs too, under VERBOSE=1.
+        last = commands[-1] if commands else None
+        commands += [c for c in found if last is None or replace(c, line=last.line) != last]
     return BuildLog(tuple(commands), tuple(problems))
 
 
@@ -102,6 +106,8 @@ def _lines(text: str, folder: str) -> Iterator[tuple[int, str, str]]:
 
 def _is_promising(line: str) -> bool:
     """Whether the shell's grammar has to be asked at all: most lines of a log are talk."""
+    if "cmake_link_script" in line:
+        return True
     return any(_kind(word.strip("\"'();&|`")) for word in line.split())
 
 
@@ -153,6 +159,9 @@ class _Reader:
         if len(nodes) == 2 and nodes[0].word == "cd":
             self._cwd = os.path.join(self._cwd, *self._words(nodes[1]))
             return
+        if [part.word for part in nodes[1:3]] == ["-E", "cmake_link_script"] and len(nodes) > 3:
+            yield from self._script(os.path.join(self._cwd, *self._words(nodes[3])))
+            return
         program = next((i for i, part in enumerate(nodes) if _kind(part.word)), None)
         if program is None or not _is_command([part.word for part in nodes[:program]]):
             return
@@ -161,6 +170,12 @@ class _Reader:
         words = tuple(word for part in nodes for word in self._words(part))
         kind = _kind(words[program])
         yield LoggedCommand(words, program, kind, os.path.normpath(self._cwd), self._number)
+
+    def _script(self, path: str) -> Iterator[LoggedCommand]:
+        """CMake's makefiles link by a script of its own, a command a line."""
+        text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+        for line in text.splitlines():
+            yield from _Reader(line, self._cwd, self._number).commands()
 
     def _words(self, node: Any) -> list[str]:
         """A word without its quotes, with its command substitutions made."""

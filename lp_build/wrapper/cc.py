@@ -95,6 +95,12 @@ def _unit(session: Session, invocation: Invocation, source: str, target: str) ->
     )
 
 
+# The build may link such an object into a shared library by means that we don't see.
+_WHERE_IT_GOES = (
+    "-fPIC: only `lp build` knows that it goes into a program, and makes it Elite there"
+)
+
+
 def _guarded(session: Session, job: _Job, invocation: Invocation) -> Callable[[], None]:
     """Do our part beside the real compile. Returns what is left to do when that has succeeded."""
 
@@ -121,6 +127,9 @@ def _prepare(session: Session, job: _Job, invocation: Invocation) -> None:
     preprocess(session.compiler_words, invocation, unit, unit.preprocessed(build))
     job.unit = replace(unit, text=file_digest(unit.preprocessed(build)))
     if session.phase == "capture":
+        return
+    if session.phase == "specialize" and invocation.position_independent:
+        job.problems = (Problem(_name(session, unit), 1, _WHERE_IT_GOES),)
         return
     from lp_build.wrapper.treat import treat
 

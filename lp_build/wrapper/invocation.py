@@ -14,8 +14,10 @@ from lp_build.wrapper.options import (
     KEPT_W,
     LANGUAGES,
     NEGATIONS,
+    NOT_FOR_LIBRARIES,
     NOT_PREPROCESS,
     PLAIN,
+    POSITION_INDEPENDENT,
     PREPROCESSED,
     PREPROCESSED_EXACT,
     SEPARATE,
@@ -73,6 +75,13 @@ class Invocation:
     def sources(self) -> tuple[Input, ...]:
         """C sources."""
         return tuple(i for i in self.inputs if i.language == "c")
+
+    @property
+    def position_independent(self) -> bool:
+        """Whether objects may be linked into shared libraries."""
+        words = (group.words[0] for group in self.groups if group.kind == "option")
+        last = [w for w in words if w in POSITION_INDEPENDENT or w in NOT_FOR_LIBRARIES][-1:]
+        return not POSITION_INDEPENDENT.isdisjoint(last)
 
     @cached_property
     def options(self) -> frozenset[str]:

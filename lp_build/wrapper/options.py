@@ -72,8 +72,8 @@ _THUNKS = "its indirect calls go through thunks"
 _MODEL = "only the small code model can be Elite"
 # Word (or prefix, where it ends in `=`) to reason (shown by reports).
 PLAIN = {
-    "-fPIC": _SHARED,
-    "-fpic": _SHARED,
+    # libtool's own mark; it compiles the source a second time for programs.
+    "-DPIC": _SHARED,
     "-ffreestanding": _FREE,
     "-pg": "profiling calls stand where frames can't be described",
     "-p": "profiling calls stand where frames can't be described",
@@ -103,12 +103,6 @@ PLAIN = {
 }
 # What turns earlier ones off again (a prefix where it ends in `=`).
 NEGATIONS = {
-    "-fno-PIC": ("-fPIC", "-fpic"),
-    "-fno-pic": ("-fPIC", "-fpic"),
-    "-fPIE": ("-fPIC", "-fpic"),
-    "-fpie": ("-fPIC", "-fpic"),
-    "-fno-pie": ("-fPIC", "-fpic"),
-    "-fno-PIE": ("-fPIC", "-fpic"),
     "-m64": ("-m32", "-m16", "-mx32"),
     "-fhosted": ("-ffreestanding",),
     "-fno-instrument-functions": ("-finstrument-functions",),
@@ -119,5 +113,8 @@ NEGATIONS = {
     "-masm=att": ("-masm=",),
     "-mindirect-branch=keep": ("-mindirect-branch=",),
 }
+# Code that a shared library may be made of, but programs too: meson compiles all libraries so.
+POSITION_INDEPENDENT = frozenset(("-fPIC", "-fpic"))
+NOT_FOR_LIBRARIES = frozenset("-fno-PIC -fno-pic -fPIE -fpie -fno-pie -fno-PIE".split())
 # Counters that the compiler puts in: both sides may count, in the same places.
 COVERAGE = frozenset(("--coverage", "-coverage", "-fprofile-arcs", "-ftest-coverage"))

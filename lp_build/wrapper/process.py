@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
+from typing import BinaryIO
 
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
@@ -111,10 +113,20 @@ def passing_signals(visible: Visible) -> Iterator[None]:
         for number in old:
             signal.signal(number, signal.SIG_IGN)
         visible.wait()
+        _end_others()
         die_by(stopped.args[0])
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+def _end_others() -> None:
+    """End what we were just starting when the signal came: the exception has not ended that."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    if children.exists():
+        for process in children.read_text().split():
+            os.kill(int(process), signal.SIGKILL)
+            os.waitpid(int(process), 0)
 
 
 def _is_heard(number: int) -> bool:
@@ -122,15 +134,19 @@ def _is_heard(number: int) -> bool:
     return signal.getsignal(number) != signal.SIG_IGN
 
 
-def run_passing(command: Sequence[str], environment: Mapping[str, str]) -> int:
+def run_passing(
+    command: Sequence[str], environment: Mapping[str, str], output: BinaryIO | None = None
+) -> int:
     """Run a whole build; signals that are sent to us alone are passed on. Those of the terminal
-    have reached it already: it is in our process group. Raises OSError when it can't be started."""
+    have reached it already: it is in our process group. output: where its standard output goes
+    (None: where ours does). Raises OSError when it can't be started."""
     waited = {*_PASSED_ON, signal.SIGCHLD}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
     try:
         process = subprocess.Popen(
             command,
             env=environment,
+            stdout=output,
             preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
         )
         while process.poll() is None:

@@ -1,22 +1,23 @@
-"""`lp-wrap --log` and `--make-n`: run the compilers, archivers and linkers that a log tells of once
+"""`lp-wrap --log` and `--trace`: run the compilers, archivers and linkers that a log tells of once
 more, through ours, where a build that is done has left its files."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.errors import LakePlacidError
+from lp_build.layout import BuildDir
 from lp_build.source.model import Problem
+from lp_build.wrapper.archives import read_archive
 from lp_build.wrapper.buildlog import BuildLog, LoggedCommand, read_log
 from lp_build.wrapper.capture import report
 from lp_build.wrapper.environment import Session, without_shims
-from lp_build.wrapper.process import run_quietly
+from lp_build.wrapper.process import run_passing, run_quietly
 from lp_build.wrapper.shims import shim_for
 
 _SHOWN = 400  # characters of a failed command's output in the report
@@ -44,17 +45,14 @@ def load_log(path: str) -> BuildLog:
     return _checked(read_log(data.decode("utf-8", "surrogateescape"), path, os.getcwd()), path)
 
 
-def ask_make(command: Sequence[str]) -> BuildLog:
-    """What `make` would run: COMMAND with -n. Raises LakePlacidError."""
-    words = [*command, "-n", "-w"]
-    try:
-        done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
-    except OSError as error:
-        raise LakePlacidError(
-            f"cannot run `{command[0]}`: {error.strerror}", remedy="name the make that builds it"
-        ) from error
-    name = " ".join(words)
-    return _checked(read_log(done.stdout.decode("utf-8", "surrogateescape"), name, "."), name)
+def run_make(build: BuildDir, command: Sequence[str]) -> tuple[int, BuildLog | None]:
+    """Let GNU make build, and say all that it runs, silent or not: its status, and the log of a
+    build that succeeded. Raises LakePlacidError, or OSError where it can't be started."""
+    path = build.path / "build.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as log:
+        status = run_passing([*command, "-w", "--trace"], os.environ, log)
+    return status, load_log(str(path)) if status == 0 else None
 
 
 def _checked(log: BuildLog, name: str) -> BuildLog:
@@ -63,7 +61,7 @@ def _checked(log: BuildLog, name: str) -> BuildLog:
             "no command in it calls a compiler that we know",
             file=name,
             remedy="the build may be up to date, or hide its commands: `make clean`, and `make V=1`"
-            " (or VERBOSE=1) for a log",
+            " (or VERBOSE=1) for a log, or `lp-wrap --trace make`",
         )
     return log
 
@@ -72,12 +70,28 @@ def replay(session: Session, log: BuildLog, environment: Mapping[str, str]) -> R
     """Run a log's commands, compiles side by side, in the environment of a wrapped build. What
     fails is left as the build made it, and reported."""
     problems = list(log.problems)
+    _clear_archives(log.commands)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for batch in _batches(log.commands):
             done = pool.map(lambda c: _run(session, c, environment), batch)
             problems += [problem for problem in done if problem is not None]
     report(session.build, session.phase, "", problems)
     return Replay(len(log.commands), tuple(problems))
+
+
+def _clear_archives(commands: Sequence[LoggedCommand]) -> None:
+    """Remove the archives that the log makes whole: `ar q`, as CMake has it, would put our members
+    behind the plain ones of the same names."""
+    members: dict[str, set[str]] = {}
+    for command in commands:
+        words = command.words[command.program + 1 :]
+        if command.kind == "ar" and len(words) > 2 and "q" in words[0]:
+            archive = os.path.join(command.cwd, words[1])
+            members.setdefault(archive, set()).update(map(os.path.basename, words[2:]))
+    for archive, names in members.items():
+        path = Path(archive)
+        if path.is_file() and {os.path.basename(m.name) for m in read_archive(path)} <= names:
+            path.unlink()
 
 
 def _batches(commands: Sequence[LoggedCommand]) -> Iterator[list[LoggedCommand]]:

@@ -83,31 +83,45 @@ def _strip(session: Session, command: Sequence[str]) -> int:
     """strip: each file in place, or one to another place (-o)."""
     words = expand(command)
     output = next((words[i + 1] for i, w in enumerate(words[:-1]) if w == "-o"), None)
-    taken = {i + 1 for i, w in enumerate(words[:-1]) if w in _SEPARATE}
-    files = {
-        i: output or w
-        for i, w in enumerate(words)
-        if i > 0 and i not in taken and not w.startswith("-") and os.path.isfile(w)
-    }
+    files = {i: output or words[i] for i in _operands(words) if os.path.isfile(words[i])}
     return _convert(session, command, words, files)
 
 
 def _objcopy(session: Session, command: Sequence[str]) -> int:
     """objcopy: one file in place, or to the place that is named last."""
     words = expand(command)
-    last = len(words) - 1
-    files: dict[int, str] = {}
-    if last >= 2 and not words[-2].startswith("-") and words[last - 2] not in _SEPARATE:
-        files[last - 1] = words[last]
-    elif last >= 1:
-        files[last] = words[last]
+    operands = _operands(words)
+    files = {operands[0]: words[operands[-1]]} if operands else {}
     return _convert(session, command, words, files)
 
 
-# Options of strip and objcopy that are followed by a word that is no file to work on.
+def _operands(words: Sequence[str]) -> list[int]:
+    """Which words of a strip or objcopy command are files to work on, or to write."""
+    found = []
+    position = 1
+    while position < len(words):
+        if words[position] in _SEPARATE:
+            position += 1
+        elif not words[position].startswith("-"):
+            found.append(position)
+        position += 1
+    return found
+
+
+# Options of strip and objcopy that are followed by a word that is no file to work on (binutils'
+# manual; where a long option's argument stands behind a `=` it is one word).
 _SEPARATE = frozenset(
-    "-o -F -I -O -B -j -R -K -N -G -W -L -b -i --target --input-target --output-target "
-    "--remove-section --only-section --keep-symbol --strip-symbol --rename-section".split()
+    "-o -F -I -O -B -j -R -K -N -L -G -W -b --target --input-target --output-target "
+    "--binary-architecture --only-section --remove-section --remove-relocations --strip-symbol "
+    "--strip-unneeded-symbol --keep-section --keep-symbol --localize-symbol --globalize-symbol "
+    "--keep-global-symbol --weaken-symbol --interleave-width --byte --gap-fill --pad-to "
+    "--set-start --change-start --adjust-start --change-addresses --adjust-vma "
+    "--change-section-address --adjust-section-vma --change-section-lma --change-section-vma "
+    "--set-section-flags --set-section-alignment --add-section --update-section --dump-section "
+    "--rename-section --redefine-sym --redefine-syms --strip-symbols --strip-unneeded-symbols "
+    "--keep-symbols --localize-symbols --globalize-symbols --keep-global-symbols "
+    "--weaken-symbols --add-symbol --alt-machine-code --prefix-symbols --prefix-sections "
+    "--prefix-alloc-sections --add-gnu-debuglink".split()
 )
 
 
@@ -195,8 +209,9 @@ def convert(
     names = put_words(words, {(word, -1): str(target)})
     if "-o" in names:
         names = put_output(names, str(target))
-    if word == len(words) - 2 and "-o" not in words:
-        names[-1] = str(target)  # objcopy IN OUT
+    operands = _operands(words)
+    if len(operands) == 2:
+        names[operands[1]] = str(target)  # objcopy IN OUT
     target.write_bytes(source.read_bytes())
     target.chmod(source.stat().st_mode)
     return run_quietly(names, cwd).status == 0

@@ -30,7 +30,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="lp-wrap",
         usage="lp-wrap [--phase scout|specialize|capture] [--stress] [--config lp.toml] "
-        "[--quiet] [--] CMD...\n       lp-wrap [OPTIONS] --make-n [--] make ...\n"
+        "[--quiet] [--] CMD...\n       lp-wrap [OPTIONS] --trace [--] make ...\n"
         "       lp-wrap [OPTIONS] --log FILE",
         description="Run a build command so that its compilers, archivers and linkers are "
         "LakePlacid's, as in `lp-wrap make`. What it makes lands where it always does; what "
@@ -49,18 +49,19 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         "--log",
         metavar="FILE",
         help="no command is run: the build has been, in this folder, and FILE is what it printed "
-        "(`-`: standard input). For compilers that are called by an absolute path",
+        "(`-`: standard input), as `make V=1` does, or what `make -n` printed before it. For "
+        "compilers that are called by an absolute path",
     )
     parser.add_argument(
-        "--make-n",
+        "--trace",
         action="store_true",
-        help="CMD is a make: ask it by -n what it runs, let it build, and go by that as by a log",
+        help="CMD is GNU make: let it say what it runs (make --trace), and go by that as by a log",
     )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD")
     arguments = parser.parse_args(argv)
     if arguments.command[:1] == ["--"]:
         del arguments.command[0]
-    if arguments.log and (arguments.command or arguments.make_n):
+    if arguments.log and (arguments.command or arguments.trace):
         parser.error("with --log nothing is run: name no command")
     if not arguments.command and not arguments.log:
         parser.error("no command to run, as in `lp-wrap make`")
@@ -91,20 +92,18 @@ def main(argv: list[str]) -> int:
             print(f"lp-wrap: put back what lp build had replaced: {restored}", file=sys.stderr)
     before = mark(session.build)
     log = None
-    if arguments.make_n:
-        from lp_build.wrapper.replay import ask_make
-
-        log = ask_make(command)
     try:
-        if log is not None:
-            status = run_passing(command, os.environ)
+        if arguments.trace:
+            from lp_build.wrapper.replay import run_make
+
+            status, log = run_make(session.build, command)
         else:
             with _serving(session) as variables:
                 status = run_passing(command, {**environment, **variables})
     except OSError as error:
         print(f"lp: cannot run `{command[0]}`: {error.strerror}", file=sys.stderr)
         return _NOT_EXECUTABLE
-    if status == 0 and log is not None:
+    if log is not None:
         return _replay(session, log, environment, arguments.quiet)
     if status == 0:
         _say(finish(session, before), arguments.quiet)

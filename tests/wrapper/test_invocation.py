@@ -75,11 +75,8 @@ def test_object_without_output_lies_in_the_current_folder() -> None:
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        ("-fPIC", "shared library"),
-        ("-fpic -O2", "shared library"),
-        ("-fPIC -fno-pic", ""),
-        ("-fPIC -fPIE", ""),
-        ("-fno-PIC -fPIC", "shared library"),
+        ("-fPIC -DPIC", "shared library"),
+        ("-fPIC", ""),
         ("-fsanitize=address", "sanitizer"),
         ("-fsanitize=address -fno-sanitize=all", ""),
         ("-ffreestanding", "free-standing"),
@@ -103,6 +100,24 @@ def test_reason_to_leave_sources_alone(command: str, reason: str) -> None:
     plain = parse_invocation([*command.split(), "-c", "x.c"]).plain
     assert reason in plain
     assert bool(reason) == bool(plain)
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("-fPIC", True),
+        ("-fpic -O2", True),
+        ("-fPIC -fno-pic", False),
+        ("-fPIC -fPIE", False),
+        ("-fno-PIC -fPIC", True),
+        ("-D -fPIC", False),
+        ("-O2", False),
+    ],
+)
+def test_position_independent(command: str, expected: bool) -> None:
+    """The last word counts."""
+    invocation = parse_invocation([*command.split(), "-c", "x.c"])
+    assert invocation.position_independent == expected
 
 
 @pytest.mark.parametrize(

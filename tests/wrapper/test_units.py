@@ -52,9 +52,33 @@ def test_units_of_equal_names_are_told_apart(project: Project) -> None:
 
 def test_shared_library_object_stays_plain(project: Project) -> None:
     """With the reason in the report, at the source."""
-    assert project.cc("-fPIC", "-c", "handler.c").status == 0
+    assert project.cc("-fPIC", "-DPIC", "-c", "handler.c").status == 0
     assert not project.is_scouted("handler.o")
-    assert project.reasons() == ["-fPIC: it is compiled for a shared library"]
+    assert project.reasons() == ["-DPIC: it is compiled for a shared library"]
+
+
+def test_position_independent_object(project: Project) -> None:
+    """It may go into a program, as meson's static libraries do. What goes into a shared library
+    gets the plain object."""
+    assert project.cc("-fPIC", "-O2", "-c", "handler.c").status == 0
+    assert project.is_scouted("handler.o")
+    assert project.cc("-shared", "handler.o", "-o", "libhandler.so").status == 0
+    assert not project.is_scouted("libhandler.so")
+    assert project.run("gcc", "-fPIC", "-O2", "-c", "handler.c", "-o", "plain.o").status == 0
+    plain = (project.root / "plain.o").read_bytes()
+    assert project.units()["handler.o"].plain_object(project.build).read_bytes() == plain
+
+
+def test_position_independent_object_when_specialising(project: Project) -> None:
+    """It may be linked by a linker that we don't see: it stays plain, and the report says what
+    makes it Elite."""
+    manifest = 'version = 1\nrequest = "handle"\nthreshold = 0.9\ncovered = 1.0\n'
+    project.write(**{"lp-manifest__toml": manifest})
+    assert project.cc("-fPIC", "-O2", "-c", "handler.c", phase="specialize").status == 0
+    assert project.reasons() == [
+        "-fPIC: only `lp build` knows that it goes into a program, and makes it Elite there"
+    ]
+    assert project.units()["handler.o"].plain == ""
 
 
 def test_optimisation_at_link_time_is_left_out(project: Project) -> None:
