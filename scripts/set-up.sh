@@ -21,6 +21,7 @@ test)
 	packages="$packages clang shellcheck csmith libcsmith-dev valgrind perl xz-utils"
 	packages="$packages qemu-system-x86 gcc-12 libelf1"
 	packages="$packages libtool-bin ccache distcc cmake meson ninja-build autoconf automake libtool"
+	packages="$packages chromium chromium-driver"
 	extras="[test]"
 	;;
 *)

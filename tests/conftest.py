@@ -6,7 +6,8 @@ unseen.
   `may_skip(reason)`: a machine that lacks something must not look as if all were well.
 * `needs_network` tests use the machine's package archives only (apt's, pip's). They are not
   skipped when these cannot be reached, they fail; leave them out with -m "not needs_network".
-* `needs_qemu` tests are skipped where there is no QEMU (in CI: they fail).
+* `needs_qemu` tests are skipped where there is no QEMU (in CI: they fail), `needs_browser` tests
+  where there is no Chromium with its driver.
 """
 
 from __future__ import annotations
@@ -23,8 +24,13 @@ MARKS = (
     "campaign: takes hours; run by its own make target",
     "needs_network: uses the package archives that the machine is set up for",
     "needs_qemu: boots a kernel in qemu-system-x86_64",
+    "needs_browser: opens pages in headless Chromium, by chromedriver",
     "may_skip(reason): CI accepts that this test is skipped, for this reason",
 )
+NEEDS = {
+    "needs_qemu": ("qemu-system-x86_64",),
+    "needs_browser": ("chromium", "chromedriver"),
+}
 ON_REQUEST = ("slow", "campaign")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -38,10 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take out what runs on request only, and mark what this machine cannot run."""
-    if not shutil.which("qemu-system-x86_64"):
+    for mark, programs in NEEDS.items():
+        lacking = [program for program in programs if not shutil.which(program)]
         for item in items:
-            if item.get_closest_marker("needs_qemu"):
-                item.add_marker(pytest.mark.skip(reason="there is no qemu-system-x86_64"))
+            if lacking and item.get_closest_marker(mark):
+                item.add_marker(pytest.mark.skip(reason=f"there is no {lacking[0]}"))
     if config.option.markexpr:
         return
     left_out = [item for item in items if any(item.get_closest_marker(m) for m in ON_REQUEST)]

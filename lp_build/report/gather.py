@@ -350,6 +350,7 @@ def _classes(material: _Material, arms: Mapping[str, int]) -> tuple[Classes, ...
         if not merge.total:
             continue
         rows = []
+        before = 0
         steps = [*((s, True) for s in merge.steps), *((s, False) for s in merge.rest)]
         for number, (step, chosen) in enumerate(steps[:SHOWN], 1):
             taken = step.chosen.arms
@@ -359,6 +360,7 @@ def _classes(material: _Material, arms: Mapping[str, int]) -> tuple[Classes, ...
                     step.chosen.count,
                     step.chosen.count / merge.total,
                     step.covered / merge.total,
+                    step.covered - before,
                     chosen,
                     len({function_of(arm) for arm in taken}),
                     step.weight,
@@ -366,6 +368,7 @@ def _classes(material: _Material, arms: Mapping[str, int]) -> tuple[Classes, ...
                     tuple(sorted(arms[arm] for arm in taken if arm in arms)),
                 )
             )
+            before = step.covered
         rest = steps[SHOWN:]
         found.append(
             Classes(
@@ -373,7 +376,7 @@ def _classes(material: _Material, arms: Mapping[str, int]) -> tuple[Classes, ...
                 merge.total,
                 tuple(rows),
                 len(rest),
-                sum(step.chosen.count for step, _ in rest),
+                merge.total - before,
                 material.manifest.threshold,
             )
         )

@@ -188,13 +188,15 @@ def _quiet(lines: Sequence[LineView]) -> Iterable[tuple[int, int]]:
 
 
 def _worth_drawing(strips: Sequence[Strip]) -> list[Strip]:
-    """Strips of files with code that a request came to, those with Elite code first."""
+    """Strips of files with Elite code or with deopts, those with most Elite code first; before
+    anything is Elite, of files with code that a request came to."""
 
     def rank(one: Strip) -> tuple[bool, int]:
         hot = sum(line.state == "hot" for line in one.file.lines)
         return not hot, -hot
 
-    return sorted((s for s in strips if len(s.paths) > 1 or s.dots), key=rank)
+    hot = [s for s in strips if s.dots or any(line.state == "hot" for line in s.file.lines)]
+    return sorted(hot or (s for s in strips if len(s.paths) > 1), key=rank)
 
 
 # -- the picture of requests ---------------------------------------------------------------------
@@ -234,18 +236,15 @@ def _run_panel(number: int, run: Run, texts: _Texts, place: Callable[[str, int],
 
 def _class_panel(report: Report, texts: _Texts, place: Callable[[str, int], str]) -> Panel:
     classes = report.classes[0]
-    covered = round(classes.covered * classes.total)
+    covered = sum(row.gain for row in classes.rows if row.chosen)
     outcomes = [Outcome("elite", covered, "would finish in Elite", "", "")]
-    cold = [row for row in classes.rows if not row.chosen]
     before = covered
-    for row in cold[:_SHOWN]:
-        now = round(row.covered * classes.total)
+    for row in [row for row in classes.rows if not row.chosen][:_SHOWN]:
+        before += row.gain
         file, line = row.places[0] if row.places else ("", 0)
         title = f"class {row.number}" + (f", {file.rpartition('/')[2]}:{line}" if file else "")
-        outcomes.append(
-            Outcome("rest", now - before, title, texts.line(file, line), place(file, line))
-        )
-        before = now
+        text = texts.line(file, line)
+        outcomes.append(Outcome("rest", row.gain, title, text, place(file, line)))
     if classes.total > before:
         outcomes.append(Outcome("rest", classes.total - before, "all other classes", "", ""))
     return Panel("traces", "traces", None, flow(outcomes, classes.total), classes.total, 0)

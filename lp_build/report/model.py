@@ -33,14 +33,17 @@ class Stage:
 class ClassRow:
     """A class of requests (or of loop iterations) with equal paths, in the order of the merge.
 
-    share: of all; covered: of all, once this one is Elite. chosen: whether it is. weight: bytes of
-    source that it adds. places: (file, line) of what it adds. arms: indices of all arms in it.
+    share: of all; covered: of all, once this one is Elite. gain: requests that this adds to what is
+    covered: its own, and those of classes that come for free with it. chosen: whether it is taken.
+    weight: bytes of source that it adds. places: (file, line) of what it adds. arms: indices of all
+    arms in it.
     """
 
     number: int
     count: int
     share: float
     covered: float
+    gain: int
     chosen: bool
     functions: int
     weight: int
@@ -124,12 +127,13 @@ class FunctionView:
 
 @dataclass(frozen=True)
 class LineView:
-    """A line of source. state: "hot", "cold", "out" (a function that is not Elite) or "" (outside
-    of functions). partly: some of it is cold. arm: index of the innermost arm, -1: none. count:
-    requests that came here, None: nothing new to tell. hits: deopts here."""
+    """A line of source; html: the same in colours. state: "hot", "cold", "out" (a function that is
+    not Elite) or "" (outside of functions). partly: some of it is cold. arm: index of the innermost
+    arm, -1: none. count: requests that came here, None: nothing new to tell. hits: deopts here."""
 
     number: int
     text: str
+    html: str
     state: str
     partly: bool
     arm: int

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
 from pygments.lexers import CLexer
+from pygments.token import Token
 
 from lp_build.layout import BuildDir
 from lp_build.report.extents import FunctionLines, innermost, within_lines
 from lp_build.report.model import ELITE_STATES, FileView, FunctionView, LineView, SiteView
 from lp_build.report.statistics import Run
+
+# Kinds of tokens with a colour, the special ones first; the letters are classes in report.css.
+_STYLES = (
+    (Token.Comment.Preproc, "p"),
+    (Token.Comment.PreprocFile, "p"),
+    (Token.Comment, "c"),
+    (Token.Keyword, "k"),
+    (Token.Literal.String, "s"),
+    (Token.Literal.Number, "m"),
+    (Token.Name.Function, "f"),
+)
 
 
 @dataclass(frozen=True)
@@ -57,9 +68,17 @@ def read_lines(path: Path) -> list[str]:
 
 
 def coloured(text: str) -> list[str]:
-    """C source as HTML, one string a line."""
-    lexer = CLexer(stripnl=False, ensurenl=False)
-    return str(highlight(text, lexer, HtmlFormatter(nowrap=True, classprefix="x"))).split("\n")
+    """C source as HTML, one string a line; what has no colour of its own has no element either."""
+    lines = [""]
+    for kind, value in CLexer(stripnl=False, ensurenl=False).get_tokens(text):
+        style = next((style for group, style in _STYLES if kind in group), "")
+        for number, part in enumerate(value.split("\n")):
+            if number:
+                lines.append("")
+            if part:
+                shown = escape(part, quote=False)
+                lines[-1] += f'<i class="{style}">{shown}</i>' if style else shown
+    return lines
 
 
 def _file(
@@ -102,6 +121,7 @@ def _file(
         lines.append(
             LineView(
                 number,
+                plain[number - 1],
                 rows[number - 1],
                 state,
                 some,

@@ -68,7 +68,7 @@ def read_run(path: Path) -> Run:
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
-        cut = error.pos >= len(text.rstrip())
+        cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
         what = "statistics that are cut off" if cut else f"not valid JSON: {error.msg}"
         raise LakePlacidError(what, file=str(path), line=error.lineno, remedy=_AGAIN) from error
     try:

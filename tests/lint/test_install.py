@@ -49,7 +49,7 @@ def _python(installed: Path, code: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "suffixes"),
     [
-        ("templates", {".j2"}),
+        ("templates", {".j2", ".css", ".js"}),
         ("c_runtime", {".c", ".h", ".S", ".toml"}),
         ("sample_projects", {".c", ".h", ".py", ".toml"}),
     ],
