@@ -5,6 +5,7 @@
 
 #include "application.h"
 #include "run.h"
+#include "session.h"
 
 static LIST_HEAD(applications);
 static DEFINE_MUTEX(lock);
@@ -69,6 +70,31 @@ struct lp_application *lp_application_get(const char *name, u8 *build_id)
 	}
 	mutex_unlock(&lock);
 	return application;
+}
+
+/* A line of JSON for each; how many bytes of `to` that took. */
+ssize_t lp_applications_show(char *to, size_t size)
+{
+	struct lp_application *application;
+	struct lp_run_counters sum;
+	unsigned int sessions;
+	size_t used = 0;
+
+	mutex_lock(&lock);
+	list_for_each_entry(application, &applications, link)
+	{
+		lp_session_sum(application, &sum, &sessions);
+		used += scnprintf(to + used, size - used,
+				  "{\"name\": \"%s\", \"build_id\": \"%*phN\", \"sessions\": %u, "
+				  "\"runs\": %llu, \"exits\": %llu, \"deopts\": %llu, "
+				  "\"faults\": %llu, \"signals\": %llu, \"budgets\": %llu, "
+				  "\"system_calls\": %llu}\n",
+				  application->name, LP_BUILD_ID_SIZE, application->build_id,
+				  sessions, sum.runs, sum.exits, sum.deopts, sum.faults,
+				  sum.signals, sum.budgets, sum.system_calls);
+	}
+	mutex_unlock(&lock);
+	return used;
 }
 
 void lp_application_put(struct lp_application *application)

@@ -4,16 +4,20 @@
 #include <linux/cred.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/uidgid.h>
 #include <asm/special_insns.h>
 
+#include "application.h"
 #include "device.h"
 #include "session.h"
 
 /* Linear address space separation: user addresses are out of bounds then, whatever a page says. */
 #define CR4_LASS BIT(27)
+
+#define STATUS_SIZE 16384
 
 static int gid = -1;
 module_param(gid, int, 0444);
@@ -157,8 +161,23 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 	return -ENOTTY;
 }
 
+/* What is loaded, and what it has done, for `lp status`. */
+static ssize_t device_read(struct file *file, char __user *to, size_t size, loff_t *at)
+{
+	char *text = kzalloc(STATUS_SIZE, GFP_KERNEL_ACCOUNT);
+	ssize_t length;
+
+	if (!text)
+		return -ENOMEM;
+	length = lp_applications_show(text, STATUS_SIZE);
+	length = simple_read_from_buffer(to, size, at, text, length);
+	kfree(text);
+	return length;
+}
+
 static const struct file_operations operations = {
     .owner = THIS_MODULE,
+    .read = device_read,
     .open = device_open,
     .flush = device_flush,
     .release = device_release,

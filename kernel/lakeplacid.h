@@ -33,6 +33,11 @@
 
 struct lp_body;
 
+/* What is counted for `lp status`. */
+struct lp_run_counters {
+	u64 runs, exits, deopts, faults, signals, budgets, system_calls;
+};
+
 struct lp_application {
 	struct module *owner;
 	const char *name;
@@ -41,7 +46,9 @@ struct lp_application {
 	const struct lp_elite *elite;
 	/* For CALL, or NULL: 0 with an answer in *result, or a negative errno for U. */
 	int (*serve)(struct lp_body *body, u32 operation, const u64 *arguments, u64 *result);
-	struct list_head link; /* the driver's */
+	/* The driver's. */
+	struct list_head link;
+	struct lp_run_counters ended; /* of sessions that are over */
 };
 
 int lp_application_register(struct lp_application *application);

@@ -460,8 +460,10 @@ static void spend(struct lp_run_state *state, u64 site)
 {
 	leave(state);
 	cond_resched();
-	if (READ_ONCE(state->nudged))
+	if (READ_ONCE(state->nudged)) {
+		state->counters.signals++;
 		stop_at(state, LP_RUN_SIGNAL, site);
+	}
 	if (++state->slices == SLICES_MAX || put_user((s64)BUDGET, (s64 __user *)state->budget)) {
 		state->counters.budgets++;
 		stop_at(state, LP_RUN_BUDGET, site);
@@ -536,19 +538,24 @@ static void make_system_call(struct lp_run_state *state, u64 behind, u64 site)
 	leave(state);
 	state->counters.system_calls++;
 	state->slices = 0;
-	if (READ_ONCE(state->nudged))
+	if (READ_ONCE(state->nudged)) {
+		state->counters.signals++;
 		stop_at(state, LP_RUN_SIGNAL, site);
+	}
 	result = lp_syscall(registers->rax, arguments);
 	if (result == -ENOSYS)
 		stop_at(state, LP_RUN_SYSCALL, site);
 	if (is_interrupted(result)) {
+		state->counters.signals++;
 		state->stop.interrupted = true;
 		state->stop.address = behind;
 		stop_at(state, LP_RUN_SIGNAL, site);
 	}
 	registers->rax = lp_syscall_result(result);
-	if (READ_ONCE(state->nudged))
+	if (READ_ONCE(state->nudged)) {
+		state->counters.signals++;
 		stop_behind(state, LP_RUN_SIGNAL, behind);
+	}
 	if (!is_text(state->elite, behind) || enter(state))
 		stop_behind(state, LP_RUN_FAULT, behind);
 	registers->target = behind;

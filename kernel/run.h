@@ -44,11 +44,6 @@ struct lp_stop {
 	u64 address;	  /* the return address, when it stopped behind the call */
 };
 
-/* What a session counts for `lp status`. */
-struct lp_run_counters {
-	u64 runs, exits, deopts, faults, signals, budgets, system_calls, requests;
-};
-
 /* A session's runs. U writes it while E is idle, E while it runs. */
 struct lp_run_state {
 	struct lp_crossing crossing;

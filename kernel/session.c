@@ -119,12 +119,45 @@ void lp_session_flush(struct lp_session *session)
 		end(session);
 }
 
+static void add_counters(struct lp_run_counters *sum, const struct lp_run_counters *more)
+{
+	sum->runs += READ_ONCE(more->runs);
+	sum->exits += READ_ONCE(more->exits);
+	sum->deopts += READ_ONCE(more->deopts);
+	sum->faults += READ_ONCE(more->faults);
+	sum->signals += READ_ONCE(more->signals);
+	sum->budgets += READ_ONCE(more->budgets);
+	sum->system_calls += READ_ONCE(more->system_calls);
+}
+
+/* What an application's sessions have counted, those that are over too, and how many there are. */
+void lp_session_sum(struct lp_application *application, struct lp_run_counters *sum,
+		    unsigned int *count)
+{
+	struct lp_session *session;
+	int bucket;
+
+	*count = 0;
+	spin_lock(&sessions_lock);
+	*sum = application->ended;
+	hash_for_each(sessions, bucket, session, link)
+	{
+		if (session->application != application)
+			continue;
+		add_counters(sum, &session->state.run.counters);
+		++*count;
+	}
+	spin_unlock(&sessions_lock);
+}
+
 /* Neither a descriptor, nor E, nor its area are left. */
 void lp_session_release(struct lp_session *session)
 {
 	if (session->user) {
 		spin_lock(&sessions_lock);
 		hash_del(&session->link);
+		if (session->application)
+			add_counters(&session->application->ended, &session->state.run.counters);
 		spin_unlock(&sessions_lock);
 	}
 	lp_mirror_release(&session->mirror);

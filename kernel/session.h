@@ -22,6 +22,8 @@ int lp_session_run(struct lp_session *session, struct lp_run *run);
 int lp_session_detach(struct lp_session *session);
 int lp_session_counters(struct lp_session *session, struct lp_counters *counters);
 
+void lp_session_sum(struct lp_application *application, struct lp_run_counters *sum,
+		    unsigned int *count);
 void lp_session_departed(struct task_struct *task);
 
 #endif
