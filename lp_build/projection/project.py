@@ -52,7 +52,8 @@ class ProjectionRequest:
     never a library call). observed: symbols of targets of indirect calls by (file, line).
     not_elite: reasons of the source pass by symbol. source_name: names a file of a `.file`.
     known_as: names under which other units know this unit's static Elite functions, by symbol.
-    known_elsewhere: such names of other units' (see `known_name`). kernel: with the kernel form;
+    known_elsewhere: such names of other units' (see `known_name`). request_elsewhere: the request
+    function, by its symbol or such a name, where it is another unit's. kernel: with the kernel form;
     forms: the unit is our own forms of library calls, which have no copy for one process.
     """
 
@@ -68,6 +69,7 @@ class ProjectionRequest:
     source_name: Callable[[str], str]
     known_as: Mapping[str, str] = field(default_factory=dict)
     known_elsewhere: frozenset[str] = frozenset()
+    request_elsewhere: str | None = None
     kernel: bool = False
     forms: bool = False
 
@@ -128,6 +130,14 @@ def request_for(
     request = next(
         (f.name for f in here.values() if is_function(config.request, f.file, f.name)), None
     )
+    outside = next(
+        (
+            known_name(key) if f.static else f.name
+            for key, f in elite.items()
+            if key not in here and is_function(config.request, f.file, f.name)
+        ),
+        None,
+    )
     return ProjectionRequest(
         elite=frozenset(own.values()),
         elite_elsewhere=frozenset(
@@ -143,6 +153,7 @@ def request_for(
         source_name=lambda file: build.relative(file, cwd),
         known_as={name: known_name(key) for key, name in own.items() if elite[key].static},
         known_elsewhere=frozenset(map(known_name, hidden)),
+        request_elsewhere=outside,
         kernel=True,
     )
 
@@ -282,6 +293,10 @@ class _Unit:
 
     def resolve(self, symbol: str) -> Callee:
         """What a call of `symbol` becomes in Elite (see elite.Callee)."""
+        if symbol == self.request.request_elsewhere:
+            if symbol in self.request.known_elsewhere:
+                self.known.add(symbol)
+            return Callee("stub", symbol)
         if symbol in self.request.known_elsewhere:
             self.known.add(symbol)
             return Callee("elite", f"{symbol}.lp_elite")
@@ -416,7 +431,7 @@ class _Unit:
                 out += ["\t.globl lp_request_kernel_entry", "\t.hidden lp_request_kernel_entry"]
                 self.tables.kernel.entries.append(("lp_request_kernel_entry", form, FrameRule()))
             known = self.request.known_as.get(name)
-            if known is not None:
+            if known is not None and name != self.request.request:
                 out += [f"\t.weak {known}.lp_kernel", f"\t.hidden {known}.lp_kernel"]
                 out.append(f"\t.set {known}.lp_kernel, {form}")
         for symbol in sorted(self.outside):
@@ -446,6 +461,9 @@ class _Unit:
                 self.tables.functions.append((name, name, name))
                 out += ["\t.globl lp_request_elite", "\t.hidden lp_request_elite"]
                 out.append(f"\t.set lp_request_elite, {name}.lp_elite")
+                known = self.request.known_as.get(name)
+                if known is not None:  # other units meet the stub, as pointers do
+                    out += [f"\t.weak {known}", f"\t.hidden {known}", f"\t.set {known}, {name}"]
             elif base_name(name) == name:
                 self.tables.functions.append((name, f"{name}.lp_elite", name))
                 out += self._known_as(name)

@@ -87,3 +87,23 @@ def test_a_unit_that_has_no_copy_after_all_still_links(tmp_path: Path) -> None:
     program = link(tmp_path, caller, plain)
     # The pointer equals no known target, so that the table is asked.
     assert subprocess.run([program], check=False).returncode < 0
+
+
+def test_pointer_to_another_units_request_function_meets_its_stub(tmp_path: Path) -> None:
+    """Which puts the request on a slot; its Elite copy itself would run where the caller is."""
+    caller = projected(tmp_path, "caller", CALLER, replace(REQUEST, request_elsewhere=KNOWN))
+    owner = projected(tmp_path, "callee", CALLEE, replace(OWN, request="target"))
+    # The stub leads through lp_request_target, which this runtime sets to the Fallback.
+    (tmp_path / "stub.c").write_text(
+        "extern void lp_request_fallback(void);\n"
+        "void (*lp_request_target)(void) = lp_request_fallback;\n",
+        encoding="utf-8",
+    )
+    subprocess.run(["gcc", "-c", "stub.c"], cwd=tmp_path, check=True)
+    program = link(tmp_path, caller, owner, tmp_path / "stub.o")
+    assert subprocess.run([program], check=False).returncode == 0
+    text = (tmp_path / "caller.lp.s").read_text(encoding="utf-8")
+    assert f"call {KNOWN}\n" in text
+    assert f"{KNOWN}.lp_elite" not in text.replace(f".weak {KNOWN}.lp_elite", "").replace(
+        f".hidden {KNOWN}.lp_elite", ""
+    )
