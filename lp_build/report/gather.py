@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,9 @@ def gather(build: BuildDir, traces: Sequence[Path], runs: Sequence[Run]) -> Repo
     extents, problems = _extents(material, functions)
     source = Source(build, extents, arms, material.counts, _hot_arms(material))
     files, placed = lay_out(source, functions, runs)
+    rows = read_json_lines(build.report)
+    plain = _plain_units(material, rows)
+    notes = (*problems, *_notes(material, rows, plain), *_warnings(material, runs))
     return Report(
         project=build.root.name,
         request=config.request,
@@ -89,9 +92,9 @@ def gather(build: BuildDir, traces: Sequence[Path], runs: Sequence[Run]) -> Repo
         classes=_classes(material, arms),
         functions=placed,
         files=files,
-        notes=(*problems, *_notes(material, runs)),
+        notes=notes,
         units=len(units),
-        plain_units=sum(bool(unit.plain) for unit in units),
+        plain_units=len(plain),
         runs=tuple(runs),
         total=sum_runs(runs, "all runs") if runs else None,
     )
@@ -440,23 +443,42 @@ def _stages(material: _Material, runs: Sequence[Run]) -> tuple[Stage, ...]:
     )
 
 
-def _notes(material: _Material, runs: Sequence[Run]) -> list[Note]:
+def _plain_units(material: _Material, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Ids of the units that are compiled plainly: by their flags, or because our passes could not
+    handle them, which only the journal tells."""
+    reported = {str(row["unit"]) for row in rows}
+    return {
+        unit.id
+        for unit in material.units
+        if unit.plain or (unit.id in reported and load_sites(material.build, unit) is None)
+    }
+
+
+def _notes(
+    material: _Material, rows: Sequence[Mapping[str, Any]], plain: Collection[str]
+) -> list[Note]:
     """What was left as it is, each thing once."""
     build = material.build
-    rows: dict[tuple[str, str, int, str], None] = {}
+    found: dict[Note, None] = {}
     for unit in material.units:
         if unit.plain:
-            rows["unit", build.relative(unit.source, unit.cwd), 0, unit.plain] = None
-    plain = {(file, reason) for _, file, _, reason in rows}
-    for row in read_json_lines(build.report):
-        file, line, reason = str(row["file"]), int(row["line"]), str(row["reason"])
-        if (file, reason) not in plain:
-            rows["site", build.relative(file, str(build.root)), line, reason] = None
+            found[Note("unit", build.relative(unit.source, unit.cwd), 0, unit.plain)] = None
+    known = {(note.file, note.reason) for note in found}
+    for row in rows:
+        file = build.relative(str(row["file"]), str(build.root))
+        line, reason = int(row["line"]), str(row["reason"])
+        if (file, reason) not in known:
+            what = "unit" if row["unit"] in plain else "site"
+            found[Note(what, file, line, reason)] = None
+    return list(found)
+
+
+def _warnings(material: _Material, runs: Sequence[Run]) -> list[Note]:
+    """What makes the report say less than it could."""
     warnings = list(material.profile.warnings) if material.profile else []
     for run in runs:
         if run.elite == OFF:
             warnings.append(f"{run.label}: this run had Elite off (LP_ELITE was not set)")
         elif not run.requests:
             warnings.append(f"{run.label}: no request came to Elite in this run")
-    found = [Note(*row) for row in rows]
-    return [*found, *(Note("warning", "", 0, warning) for warning in warnings)]
+    return [Note("warning", "", 0, warning) for warning in warnings]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Server:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Server:
-    """A tiny server that nothing has been done with."""
-    return new_server(tmp_path / "server")
+def fresh(tmp_path: Path, built: Server) -> Server:
+    """A tiny server that nothing has been done with; the runtime is compiled already."""
+    server = new_server(tmp_path / "server")
+    lp = Path(".lp") / "runtime"
+    shutil.copytree(built.root / lp, server.root / lp)
+    return server

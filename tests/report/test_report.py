@@ -159,6 +159,17 @@ def test_units_compiled_plainly_are_told_with_the_reason(tmp_path: Path) -> None
     assert "sanitize" in note["reason"]
 
 
+def test_units_that_our_passes_cannot_handle_are_told_with_the_reason(tmp_path: Path) -> None:
+    """As what only gcc knows. The build went well."""
+    project = Project(tmp_path).write(
+        main__c=f"_Decimal64 price;\n{MAIN}", lp__toml='request = "handle"\n'
+    )
+    assert project.cc("-c", "main.c").status == 0
+    (note,) = (n for n in told(project)["notes"] if n["what"] == "unit")
+    assert (note["file"], note["line"]) == ("main.c", 1)
+    assert "decimal" in note["reason"]
+
+
 def test_function_that_cannot_be_elite_is_told_with_the_reason(fresh: Server) -> None:
     """As the projection gave it."""
     store = fresh.root / "store.c"
