@@ -53,7 +53,7 @@ class ProjectionRequest:
     not_elite: reasons of the source pass by symbol. source_name: names a file of a `.file`.
     known_as: names under which other units know this unit's static Elite functions, by symbol.
     known_elsewhere: such names of other units' (see `known_name`). request_elsewhere: the request
-    function, by its symbol or such a name, where it is another unit's. kernel: with the kernel form;
+    function, by its symbol or such a name, where it is another unit's. kernel: with kernel forms;
     forms: the unit is our own forms of library calls, which have no copy for one process.
     """
 

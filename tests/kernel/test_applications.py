@@ -24,7 +24,7 @@ from lp_build.steps import run_step, tool
 from lp_build.vm.errors import GuestFailure
 from lp_build.vm.guest import GuestCommand, run_guest
 from lp_build.vm.kernels import SERIES, cache_folder
-from tests.kernel.applications_in_guest import answers
+from tests.kernel.applications_in_guest import answers, run_script
 from tests.samples.http_client import exchange
 
 pytestmark = pytest.mark.needs_qemu
@@ -34,6 +34,23 @@ STRICT = "slab_nomerge slub_debug=FZPU page_poison=1"
 CONFIGURATIONS = {"6.1": f"{STRICT} preempt=full", "6.12": f"{STRICT} preempt=full pti=on"}
 AMOUNTS = {"udp_kv": 1500, "udp_kv get": 1500, "http_events": 40, "http_events get": 40}
 FORCED = ("all", "nth:3", "random:1:0.05")
+# What the faulty program is scouted with, and what then goes wrong.
+USUAL = "r cell\nw cell\nd 2\nj function\nl 1000\ns 100\nc cell\nt 0\n"
+FAULTS = {
+    "null pointers": "r 0\nw 0\nc 0\n",
+    "pointers to memory that is gone": "r gone\nw gone\n",
+    "writes to read-only memory": "w constant\nc constant\nr constant\n",
+    "pointers into the kernel's half": "r 0xffff888000000000\nw 0xffffffff81000000\n"
+    "c 0xfffffffffffffff8\nr 0xffffffffffffffff\n",
+    "pointers between the halves": "r 0x8000000000000000\nw 0x7fffffffffff0000\n",
+    "division by zero": "d 0\n",
+    "an undefined instruction": "t 1\n",
+    "bad function pointers": "j 0x10\nj cell\nj 0xffffffff81000000\n",
+    "deep recursion": "s 600\n",
+    "a loop without an end in sight": "l 20000000\n",
+    "a fault that ends it": "die r\n",
+    "a division that ends it": "die d\n",
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,12 @@ def program(workshop: Path, name: str) -> Program:
             run_load(server.port, 5000)
         else:
             exchange(server.port, 100, odd=0.02)
+    return specialised(workshop, name, environment)
+
+
+def specialised(workshop: Path, name: str, environment: dict[str, str]) -> Program:
+    """Make what a scouted program becomes."""
+    folder = workshop / name
     run_step([tool("lp"), "manifest"], folder, environment)
     run_step([tool("lp"), "build", "--output", "elite"], folder, environment)
     run_step([tool("lp"), "build", "--stress", "--output", "stress"], folder, environment)
@@ -74,9 +97,24 @@ def program(workshop: Path, name: str) -> Program:
 
 
 @cache
+def faulty(workshop: Path) -> Program:
+    """The program that does wrong, scouted while it did not."""
+    environment = demo.clean_environment()
+    for copy in (workshop / "plain" / "faulty", workshop / "faulty"):
+        shutil.copytree(Path(__file__).parent / "programs" / "faulty", copy)
+    # At the addresses of the others, which it does not say.
+    link = ["make", "-s", "LDFLAGS=-no-pie", "CFLAGS=-O2 -fno-pie"]
+    subprocess.run(link, cwd=workshop / "plain" / "faulty", check=True, env=environment)
+    folder = workshop / "faulty"
+    run_step([tool("lp-wrap"), "make"], folder, environment)
+    assert run_script(folder / "faulty", USUAL * 3, environment)["status"] == 0
+    return specialised(workshop, "faulty", environment)
+
+
+@cache
 def modules(workshop: Path, name: str, series: str, stress: bool) -> Modules:
     """The driver and the program's module."""
-    built = program(workshop, name)
+    built = faulty(workshop) if name == "faulty" else program(workshop, name)
     headers = find_headers(series, cache_folder(os.environ))
     target = workshop / ("stress" if stress else "elite") / name
     return build_modules(built.stress if stress else built.elite, headers, target)
@@ -109,6 +147,16 @@ def jobs(workshop: Path, series: str) -> list[dict[str, Any]]:
                     "environment": {"LP_FORCE_DEOPT": force},
                 }
             )
+    for name, script in {"what is usual": USUAL, **FAULTS}.items():
+        rows.append(
+            {
+                "name": name,
+                "kind": "script",
+                "script": USUAL + script + ("" if "die" in script else USUAL),
+                "program": str(faulty(workshop).elite),
+                "module": str(modules(workshop, "faulty", series, False).application),
+            }
+        )
     return rows
 
 
@@ -182,6 +230,27 @@ def test_forced_deopts_change_no_answer(workshop: Path, series: str, name: str, 
     told = outcome(workshop, series, f"{name} {force}")
     assert told.answers == expected(workshop, name)
     assert told.stats["deopts"]["total"] > 0
+
+
+@pytest.mark.parametrize("name", ["what is usual", *FAULTS])
+@pytest.mark.parametrize("series", SERIES)
+def test_application_sees_what_the_plain_build_shows(
+    workshop: Path, series: str, name: str
+) -> None:
+    script = FAULTS.get(name, USUAL)
+    script = USUAL + script + ("" if "die" in script else USUAL)
+    told = outcome(workshop, series, name)
+    assert told.answers == run_script(faulty(workshop).plain, script, demo.clean_environment())
+    (application,) = told.status["applications"]
+    assert application["runs"] >= 8  # each request is one, for a program without a loop
+
+
+@pytest.mark.parametrize("series", SERIES)
+def test_usual_requests_stay_in_the_kernel(workshop: Path, series: str) -> None:
+    told = outcome(workshop, series, "what is usual")
+    (application,) = told.status["applications"]
+    assert application["exits"] >= application["runs"] - application["deopts"] - 2
+    assert application["faults"] == 0
 
 
 @pytest.mark.parametrize("series", SERIES)
