@@ -12,7 +12,7 @@ export PYTHON
 	set-up-demo set-up-test clean
 
 help:
-	@echo "make demo         build a small server, run its hot path as Elite code, and show figures"
+	@echo "make demo         a small server, its hot path as Elite code, in one process and in a guest's kernel"
 	@echo "make test         lint, types, and all tests but the long ones"
 	@echo "make lint         linters only"
 	@echo "make test-long    the long tests"
@@ -23,7 +23,7 @@ help:
 	@echo "make clean        remove what these left, but not .venv"
 
 demo: set-up-demo
-	@$(BIN)/lp demo
+	@$(BIN)/lp demo --kernel auto
 
 test: lint
 	@echo "test: pytest"

@@ -16,7 +16,7 @@ mkdir -p .cache
 packages="gcc libc6-dev make"
 extras=
 case $kind in
-demo) ;;
+demo) packages="$packages qemu-system-x86 gcc-12 libelf1" ;;
 test)
 	packages="$packages clang shellcheck csmith libcsmith-dev valgrind perl xz-utils"
 	packages="$packages qemu-system-x86 gcc-12 libelf1"
