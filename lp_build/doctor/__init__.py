@@ -1,0 +1,1 @@
+"""`lp doctor`: what this machine lacks for each feature."""
