@@ -84,6 +84,18 @@ def test_server_that_counted_otherwise_fails_the_demo(
     assert "it should have counted {'requests': 10.0}" in said.err
 
 
+@pytest.mark.needs_qemu
+def test_demo_ends_in_the_kernel(first_run: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = first_run
+    done = lp_demo(folder, "--json", "--quiet", "--kernel", "6.1")
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)["kernel"]
+    assert outcome["counted_once"]
+    assert outcome["where"].startswith("in kernel 6.1")
+    assert outcome["elite_requests"] == outcome["requests"]
+    assert 0 < outcome["driver"]["deopts"] < outcome["requests"]
+
+
 def test_failed_step_is_told_with_its_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
