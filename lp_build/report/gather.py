@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,8 @@ def gather(build: BuildDir, traces: Sequence[Path], runs: Sequence[Run]) -> Repo
     arms = _number_arms(material)
     functions = _functions(material, runs)
     extents, problems = _extents(material, functions)
-    source = Source(build, extents, arms, material.counts, _hot_arms(material))
+    hot = _hot_arms(material)
+    source = Source(build, extents, arms, material.counts, hot)
     files, placed = lay_out(source, functions, runs)
     rows = read_json_lines(build.report)
     plain = _plain_units(material, rows)
@@ -89,7 +90,7 @@ def gather(build: BuildDir, traces: Sequence[Path], runs: Sequence[Run]) -> Repo
         loop=config.loop or "",
         stages=_stages(material, runs),
         proposed=material.proposed,
-        classes=_classes(material, arms),
+        classes=_classes(material, arms, hot),
         functions=placed,
         files=files,
         notes=notes,
@@ -344,7 +345,9 @@ def _sites(
 # -- classes -------------------------------------------------------------------------------------
 
 
-def _classes(material: _Material, arms: Mapping[str, int]) -> tuple[Classes, ...]:
+def _classes(material: _Material, arms: Mapping[str, int], hot: Set[str]) -> tuple[Classes, ...]:
+    """The classes: those whose path is Elite first, then the rest, each in the merge's order. The
+    manifest decides, which may have been edited, and not the merge. hot: names of Elite's arms."""
     if material.profile is None or material.manifest is None:
         return ()
     found = []
@@ -352,34 +355,38 @@ def _classes(material: _Material, arms: Mapping[str, int]) -> tuple[Classes, ...
         merge = material.merges[kind]
         if not merge.total:
             continue
-        rows = []
-        before = 0
-        steps = [*((s, True) for s in merge.steps), *((s, False) for s in merge.rest)]
-        for number, (step, chosen) in enumerate(steps[:SHOWN], 1):
+        steps = [*merge.steps, *merge.rest]
+        before = [0, *(step.covered for step in steps)]
+        gains = [step.covered - earlier for step, earlier in zip(steps, before, strict=False)]
+        pairs = sorted(
+            zip(steps, gains, strict=True), key=lambda pair: not pair[0].chosen.arms <= hot
+        )
+        rows: list[ClassRow] = []
+        covered = 0
+        for number, (step, gain) in enumerate(pairs[:SHOWN], 1):
             taken = step.chosen.arms
+            covered += gain
             rows.append(
                 ClassRow(
                     number,
                     step.chosen.count,
                     step.chosen.count / merge.total,
-                    step.covered / merge.total,
-                    step.covered - before,
-                    chosen,
+                    covered / merge.total,
+                    gain,
+                    taken <= hot,
                     len({function_of(arm) for arm in taken}),
                     step.weight,
                     _places(material.profile, step.new),
                     tuple(sorted(arms[arm] for arm in taken if arm in arms)),
                 )
             )
-            before = step.covered
-        rest = steps[SHOWN:]
         found.append(
             Classes(
                 title,
                 merge.total,
                 tuple(rows),
-                len(rest),
-                merge.total - before,
+                len(pairs) - len(rows),
+                merge.total - covered,
                 material.manifest.threshold,
             )
         )

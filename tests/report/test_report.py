@@ -138,6 +138,22 @@ def test_classes_add_up(report: Report) -> None:
     assert requests.covered >= requests.threshold
 
 
+def test_edited_manifest_decides_on_the_classes(sample: Sample) -> None:
+    """Not what `lp manifest` would choose from the traces."""
+    manifest = sample.build.manifest
+    text = manifest.read_text(encoding="utf-8")
+    before, name, after = text.partition('name = "run_get"')
+    manifest.write_text(
+        before + name + after.replace("elite = true", "elite = false", 1), encoding="utf-8"
+    )
+    try:
+        edited = gather(sample.build, [], [])
+    finally:
+        manifest.write_text(text, encoding="utf-8")
+    assert edited.covered is not None
+    assert 0 < edited.covered < edited.classes[0].threshold
+
+
 def test_inlined_functions_are_elite_too(report: Report) -> None:
     """They have no copy of their own."""
     states = {f.name: f.state for f in report.functions}
