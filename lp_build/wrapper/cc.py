@@ -29,6 +29,7 @@ from lp_build.wrapper.process import (
     run_quietly,
 )
 from lp_build.wrapper.provenance import Origin, Store
+from lp_build.wrapper.target import foreign_reason
 
 
 def main(argv: list[str]) -> int:
@@ -91,7 +92,7 @@ def _unit(session: Session, invocation: Invocation, source: str, target: str) ->
         flags=tuple(invocation.edited_flags()),
         debug=invocation.debug,
         coverage=invocation.coverage,
-        plain=invocation.plain,
+        plain=foreign_reason(session.compiler) or invocation.plain,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from lp_build.layout import BuildDir
 from lp_build.wrapper.environment import without_shims
 from lp_build.wrapper.files import digest_of, write_whole
+from lp_build.wrapper.target import foreign_target
 
 _TRIPLET = "x86_64-linux-gnu-"
 COMPILERS = ("cc", "gcc", "clang", "c99", "c89", f"{_TRIPLET}gcc")
@@ -59,6 +60,8 @@ def make_shims(build: BuildDir) -> Path:
         for version in range(9, 20)
         for name in (f"gcc-{version}", f"clang-{version}", f"g++-{version}", f"clang++-{version}")
     ]
+    # They compile for other machines: plainly, and the report says so.
+    names += sorted(filter(foreign_target, _programs(path)))
     for name in names:
         real = shutil.which(name, path=path)
         if real is not None:
@@ -85,10 +88,17 @@ def shim_for(build: BuildDir, kind: str, real: str) -> Path:
     return shim
 
 
+def _programs(path: str) -> set[str]:
+    """Names in the folders of PATH."""
+    folders = filter(os.path.isdir, path.split(os.pathsep))
+    return {name for folder in folders for name in os.listdir(folder)}
+
+
 def _compiler(scripts: Path, real: str) -> str:
     name = os.path.basename(real)
-    # LP_CC is about C compilers only.
-    other = "unset LP_CC\n" if "++" in name or name == "gfortran" else ""
+    # LP_CC is about C compilers for this machine only.
+    apart = "++" in name or name == "gfortran" or foreign_target(name)
+    other = "unset LP_CC\n" if apart else ""
     lp_cc = shlex.quote(str(scripts / "lp-cc"))
     return f'{other}LP_REAL_CC={shlex.quote(real)}\nexport LP_REAL_CC\nexec {lp_cc} "$@"\n'
 

@@ -14,6 +14,7 @@ from lp_build.wrapper.capture import Unit, load_sites, load_units
 from lp_build.wrapper.environment import Session
 from lp_build.wrapper.files import write_whole
 from lp_build.wrapper.journal import load_steps
+from lp_build.wrapper.target import foreign_reason
 from lp_build.wrapper.treat import missing_functions
 
 
@@ -46,11 +47,12 @@ def finish(session: Session, before: Mark) -> list[str]:
     build = session.build
     units = load_units(build)
     write_compile_commands(build, units)
+    now = _times(build)
+    compiled = [u for u in units if now.get(u.id) != before.units.get(u.id)]
+    check_foreign(compiled)
     # A library that is built first, for a program to come, has no request function yet.
     if session.phase == "scout" and any(step.kind == "link" for step in load_steps(build)):
         check_functions(session)
-    now = _times(build)
-    compiled = [u for u in units if now.get(u.id) != before.units.get(u.id)]
     if not compiled and units:
         return [_nothing_compiled(session, units)]
     return [_line(session, compiled), *_left_plain(build, before)]
@@ -99,6 +101,17 @@ def _nothing_compiled(session: Session, units: Sequence[Unit]) -> str:
         "nothing was compiled: the build is up to date. If its objects were made without lp-wrap "
         "or in another phase, remove them first (`make clean`)"
     )
+
+
+def check_foreign(compiled: Sequence[Unit]) -> None:
+    """Raise LakePlacidError when all that was compiled is for another machine."""
+    reasons = [foreign_reason(unit.compiler) for unit in compiled]
+    if reasons and all(reasons):
+        raise LakePlacidError(
+            f"nothing was compiled for x86-64 Linux: {reasons[0]}",
+            file=compiled[0].object,
+            remedy="build for this machine, or without lp-wrap; what was built is as it should be",
+        )
 
 
 def check_functions(session: Session) -> None:

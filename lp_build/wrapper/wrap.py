@@ -19,6 +19,7 @@ from lp_build.wrapper.process import exit_status, run_passing
 from lp_build.wrapper.server import Server, make_client
 from lp_build.wrapper.shims import make_shims, script_folder
 from lp_build.wrapper.summary import finish, mark
+from lp_build.wrapper.target import check_target
 
 if TYPE_CHECKING:
     from lp_build.wrapper.buildlog import BuildLog
@@ -150,6 +151,7 @@ def _session(arguments: argparse.Namespace) -> Session:
         os.environ["LP_CONFIG"] = str(arguments.config.absolute())
     phase = arguments.phase or ("specialize" if build.manifest.exists() else "scout")
     check_launcher(os.environ)
+    check_target(os.environ)
     session = Session(phase, build, real_compiler(os.environ), arguments.stress)
     if phase != "capture":
         _ = session.config  # read now: an error is better before the build than in each unit
