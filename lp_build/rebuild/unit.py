@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.config import is_function
@@ -13,10 +14,11 @@ from lp_build.errors import LakePlacidError
 from lp_build.layout import find_build_dir
 from lp_build.profile.manifest import load_manifest
 from lp_build.profile.verdicts import Manifest
-from lp_build.source.model import Function
+from lp_build.source.model import Function, Problem
 from lp_build.wrapper.capture import Unit, load_sites, load_unit, load_units, problem_of, report
 from lp_build.wrapper.environment import Session
 from lp_build.wrapper.files import file_digest
+from lp_build.wrapper.process import run_beside
 from lp_build.wrapper.treat import Treated, defined_functions, describe_plain, specialize
 
 
@@ -42,6 +44,14 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+@dataclass(frozen=True)
+class _Failure:
+    """Why a unit can't be specialised, and what may help."""
+
+    problem: Problem
+    remedy: str
+
+
 def _specialize(session: Session, unit: Unit) -> Treated:
     build = session.build
     text = unit.preprocessed(build)
@@ -52,13 +62,26 @@ def _specialize(session: Session, unit: Unit) -> Treated:
             remedy="build the project once more with lp-wrap, from clean",
         )
     manifest = load_manifest(build.manifest)
+
+    def act() -> Treated | _Failure:
+        try:
+            return specialize(session, unit, manifest, defined_functions(build))
+        except Exception as error:
+            remedy = error.remedy if isinstance(error, LakePlacidError) else ""
+            return _Failure(problem_of(error, unit.source), remedy)
+
     try:
-        treated = specialize(session, unit, manifest, defined_functions(build))
-    except Exception as error:
+        treated = run_beside(act)
+    except LakePlacidError as error:
+        treated = _Failure(problem_of(error, unit.source), error.remedy)
+    if isinstance(treated, _Failure):
         # As in a wrapped build, the plain object stands for a unit that our passes can't handle.
+        problem = treated.problem
         if _has_request(session, unit) and not _is_elsewhere(session, unit, manifest):
-            raise
-        report(build, "build", unit.id, [problem_of(error, unit.source)])
+            raise LakePlacidError(
+                problem.reason, file=problem.file, line=problem.line, remedy=treated.remedy
+            )
+        report(build, "build", unit.id, [problem])
         return Treated(None)
     report(build, "build", unit.id, treated.problems)
     return treated

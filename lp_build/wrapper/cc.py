@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from lp_build.wrapper.process import (
     is_lost,
     passing_signals,
     run,
+    run_beside,
     run_quietly,
 )
 from lp_build.wrapper.provenance import Origin, Store
@@ -67,11 +68,11 @@ def _compile(session: Session, invocation: Invocation) -> int:
     ]
     visible = Visible([*session.compile_words, *invocation.argv])
     with passing_signals(visible):
-        finish = [_guarded(session, job, invocation) for job in jobs if _is_object(job.unit)]
+        ours = [_prepared(session, job, invocation) for job in jobs if _is_object(job.unit)]
         status = visible.wait()
     if status == 0:
-        for done in finish:
-            done()
+        for job in ours:
+            _guarded_finish(session, job)
     return status
 
 
@@ -102,21 +103,37 @@ _WHERE_IT_GOES = (
 )
 
 
-def _guarded(session: Session, job: _Job, invocation: Invocation) -> Callable[[], None]:
-    """Do our part beside the real compile. Returns what is left to do when that has succeeded."""
+def _prepared(session: Session, job: _Job, invocation: Invocation) -> _Job:
+    """The job when our passes have been, or with what stood against that."""
 
-    def finish() -> None:
+    def act() -> _Job:
         try:
-            _finish(session, job)
-        except (OSError, LakePlacidError) as error:
-            _note(session, job.unit, problem_of(error, job.unit.source))
+            _prepare(session, job, invocation)
+        except Exception as error:
+            # A defect of ours, too, leaves the plain object, and shows in the report.
+            _leave_plain(job, problem_of(error, job.unit.source))
+        return job
 
     try:
-        _prepare(session, job, invocation)
-    except Exception as error:
-        # A defect of ours, too, leaves the plain object, and shows in the report.
-        job.problems = (*job.problems, problem_of(error, job.unit.source))
-    return finish
+        return run_beside(act)
+    except (OSError, LakePlacidError) as error:
+        _leave_plain(job, problem_of(error, job.unit.source))
+        return job
+
+
+def _leave_plain(job: _Job, problem: Problem) -> None:
+    job.problems = (*job.problems, problem)
+    if not job.unit.text:
+        # There is no text that `lp build` could go by either.
+        job.unit = replace(job.unit, plain=problem.reason)
+
+
+def _guarded_finish(session: Session, job: _Job) -> None:
+    """What is left to do when the real compile has succeeded."""
+    try:
+        _finish(session, job)
+    except (OSError, LakePlacidError) as error:
+        _note(session, job.unit, problem_of(error, job.unit.source))
 
 
 def _prepare(session: Session, job: _Job, invocation: Invocation) -> None:
@@ -229,6 +246,6 @@ def _compile_parts(session: Session, invocation: Invocation) -> dict[str, str] |
             return None
         part = parse_invocation(words)
         job = _Job(_unit(session, part, source.path, str(target)))
-        _guarded(session, job, part)()
+        _guarded_finish(session, _prepared(session, job, part))
         objects[source.path] = str(target)
     return objects

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import pickle
 import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
+
+from lp_build.errors import LakePlacidError
+
+Result = TypeVar("Result")
 
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
@@ -121,12 +127,56 @@ def passing_signals(visible: Visible) -> Iterator[None]:
 
 
 def _end_others() -> None:
-    """End what we were just starting when the signal came: the exception has not ended that."""
+    """End what else we run: a pass in its own process, and what we were just starting when the
+    signal came."""
     children = Path(f"/proc/self/task/{os.getpid()}/children")
     if children.exists():
         for process in children.read_text().split():
-            os.kill(int(process), signal.SIGKILL)
+            os.kill(int(process), signal.SIGTERM)
             os.waitpid(int(process), 0)
+
+
+def run_beside(act: Callable[[], Result]) -> Result:
+    """What `act` returns, from a process of its own: libclang, or the kernel, may end that one, but
+    not us, who look after the build's own command. Raises LakePlacidError where it has ended."""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if process == 0:
+        _act(act, writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        data = pipe.read()
+    _, status = os.waitpid(process, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code != 0:
+        how = signal.Signals(-code).name if code < 0 else f"status {code}"
+        raise LakePlacidError(
+            f"our pass ended by {how}", remedy="it is compiled plainly; please report this"
+        )
+    result: Result = pickle.loads(data)
+    return result
+
+
+def _act(act: Callable[[], Result], writing: int) -> None:
+    """In a process of its own: write the result, and end."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped(number)
+
+    status = 1
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for number in _PASSED_ON:
+            signal.signal(number, stop)
+        with os.fdopen(writing, "wb") as out:
+            pickle.dump(act(), out)
+        status = 0
+    except Stopped:
+        _end_others()
+    except Exception:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
 
 
 def _is_heard(number: int) -> bool:

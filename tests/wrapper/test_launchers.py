@@ -67,7 +67,7 @@ def test_ccache(server: Server, ccache: Ccache) -> None:
     assert ccache.count() == (0, 2)  # -S of what is Elite
 
 
-@pytest.mark.parametrize("compiler", ["ccache gcc", "ccache cc", "ccache {lp-cc}"])
+@pytest.mark.parametrize("compiler", ["ccache gcc", "ccache {lp-cc}"])
 def test_ccache_in_a_makefile(project: Project, ccache: Ccache, compiler: str) -> None:
     """It is met as a compiler is: a hit must not keep a unit from us, and nothing of ours comes
     out of the cache in another phase."""
@@ -188,17 +188,14 @@ def test_launcher_that_is_not_there(project: Project) -> None:
 # -- SCons's cache --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("by_option", [True, False])
-def test_cache_of_lp_build(server: Server, tmp_path: Path, by_option: bool) -> None:
+def test_cache_of_lp_build(server: Server, tmp_path: Path) -> None:
     """What one has built, another who shares the folder takes from there: the same program, and
-    the same summary."""
+    the same summary. It is named by an option or by a variable."""
     cache = str(tmp_path / "shared")
     server.scout()
-    settings = {} if by_option else {"LP_BUILD_CACHE": cache}
-    options = ("--cache", cache) if by_option else ()
     said = []
     programs = []
-    for _ in range(2):
+    for options, settings in ((("--cache", cache), {}), ((), {"LP_BUILD_CACHE": cache})):
         result = server.project.lp("build", *options, **settings)
         assert result.status == 0, result.err
         said.append(result.out)
