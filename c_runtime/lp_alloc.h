@@ -39,6 +39,11 @@
 #define LP_DEPOT_CHAINS 8
 
 #define LP_HIDDEN __attribute__((visibility("hidden")))
+/* Of the core's functions: a file that includes the core to have a copy of its own says `static`.
+ */
+#ifndef LP_CORE
+#define LP_CORE LP_HIDDEN
+#endif
 #define LP_LIKELY(x) __builtin_expect(!!(x), 1)
 #define LP_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
@@ -256,42 +261,42 @@ static inline bool lp_cache_give(struct lp_cache *cache, void *pointer)
 
 /* A block of at least `size` bytes at a multiple of `align` (a power of two); `*zeroed`: it is
  * known to hold zeros. May answer BUSY, REFILL, DIRECT. */
-LP_HIDDEN enum lp_heap_status lp_heap_alloc(struct lp_cache *cache, size_t size, size_t align,
-					    bool wait, void **block, bool *zeroed);
+LP_CORE enum lp_heap_status lp_heap_alloc(struct lp_cache *cache, size_t size, size_t align,
+					  bool wait, void **block, bool *zeroed);
 
 /* Give `pointer` back. May answer BUSY, DIRECT, or what is bad about the pointer. */
-LP_HIDDEN enum lp_heap_status lp_heap_free(struct lp_cache *cache, void *pointer, bool wait);
+LP_CORE enum lp_heap_status lp_heap_free(struct lp_cache *cache, void *pointer, bool wait);
 
 /* Bytes that the block at `pointer` can hold. May answer DIRECT, or what is bad about it. */
-LP_HIDDEN enum lp_heap_status lp_heap_usable(const void *pointer, size_t *size);
+LP_CORE enum lp_heap_status lp_heap_usable(const void *pointer, size_t *size);
 
 /* Make the block hold `size` bytes without moving it. May answer BUSY, DIRECT, NO_ROOM, or what is
  * bad about the pointer. */
-LP_HIDDEN enum lp_heap_status lp_heap_resize(void *pointer, size_t size, bool wait);
+LP_CORE enum lp_heap_status lp_heap_resize(void *pointer, size_t size, bool wait);
 
 /* Give all of the cache's blocks to the central lists and close it (for a thread that ends) or
  * leave it open. */
-LP_HIDDEN void lp_heap_flush(struct lp_cache *cache, bool close);
+LP_CORE void lp_heap_flush(struct lp_cache *cache, bool close);
 
 /* Forms for a side that can neither wait nor map: they answer BUSY, REFILL or DIRECT with nothing
  * changed. `*block` is as malloc, calloc or realloc returns it, never NULL for a size of 0. */
-LP_HIDDEN enum lp_heap_status lp_heap_try_malloc(struct lp_cache *cache, size_t size, void **block);
-LP_HIDDEN enum lp_heap_status lp_heap_try_calloc(struct lp_cache *cache, size_t count, size_t size,
-						 void **block);
-LP_HIDDEN enum lp_heap_status lp_heap_try_realloc(struct lp_cache *cache, void *pointer,
-						  size_t size, void **block);
-LP_HIDDEN enum lp_heap_status lp_heap_try_free(struct lp_cache *cache, void *pointer);
+LP_CORE enum lp_heap_status lp_heap_try_malloc(struct lp_cache *cache, size_t size, void **block);
+LP_CORE enum lp_heap_status lp_heap_try_calloc(struct lp_cache *cache, size_t count, size_t size,
+					       void **block);
+LP_CORE enum lp_heap_status lp_heap_try_realloc(struct lp_cache *cache, void *pointer, size_t size,
+						void **block);
+LP_CORE enum lp_heap_status lp_heap_try_free(struct lp_cache *cache, void *pointer);
 
 /* Between the layers of the core. */
-LP_HIDDEN bool lp_lock(uint32_t *lock, bool wait);
-LP_HIDDEN void lp_unlock(uint32_t *lock);
-LP_HIDDEN enum lp_heap_status lp_pages_take(size_t pages, size_t align_pages, bool wait, void **run,
-					    bool *zeroed);
-LP_HIDDEN enum lp_heap_status lp_pages_give(void *run, bool wait);
-LP_HIDDEN enum lp_heap_status lp_pages_give_span(struct lp_span *span, bool wait);
-LP_HIDDEN enum lp_heap_status lp_pages_resize(void *run, size_t pages, bool wait);
-LP_HIDDEN enum lp_heap_status lp_heap_check(const void *pointer, unsigned int *cls);
-LP_HIDDEN void lp_central_drain(void);
+LP_CORE bool lp_lock(uint32_t *lock, bool wait);
+LP_CORE void lp_unlock(uint32_t *lock);
+LP_CORE enum lp_heap_status lp_pages_take(size_t pages, size_t align_pages, bool wait, void **run,
+					  bool *zeroed);
+LP_CORE enum lp_heap_status lp_pages_give(void *run, bool wait);
+LP_CORE enum lp_heap_status lp_pages_give_span(struct lp_span *span, bool wait);
+LP_CORE enum lp_heap_status lp_pages_resize(void *run, size_t pages, bool wait);
+LP_CORE enum lp_heap_status lp_heap_check(const void *pointer, unsigned int *cls);
+LP_CORE void lp_central_drain(void);
 
 /*
  * For the user side.
@@ -299,23 +304,26 @@ LP_HIDDEN void lp_central_drain(void);
 
 /* Add a segment: `size` bytes of zeros (at most LP_SEGMENT_SIZE, more than the header) at a
  * multiple of LP_SEGMENT_SIZE. */
-LP_HIDDEN void lp_heap_add_segment(void *base, size_t size);
+LP_CORE void lp_heap_add_segment(void *base, size_t size);
 
 /* Take out a segment of full size with nothing in use, if there are more than `keep`; or NULL. */
-LP_HIDDEN void *lp_heap_take_segment(size_t keep);
+LP_CORE void *lp_heap_take_segment(size_t keep);
 
 /* Take the longest free run of at least `pages` that may hold data out of the heap, so that its
  * memory can be given to the system; then lp_heap_give_clean() it. NULL: there is none. */
-LP_HIDDEN void *lp_heap_take_dirty(size_t pages, size_t *length);
-LP_HIDDEN void lp_heap_give_clean(void *run);
+LP_CORE void *lp_heap_take_dirty(size_t pages, size_t *length);
+LP_CORE void lp_heap_give_clean(void *run);
 
 /* Tell that a header of ours is, or is no more, at `base` (a multiple of LP_SEGMENT_SIZE). */
-LP_HIDDEN void lp_heap_set_mapped(const void *base, bool mapped);
+LP_CORE void lp_heap_set_mapped(const void *base, bool mapped);
+
+/* The calling thread's cache, whose blocks come back when the thread ends (lp_alloc_user.c). */
+LP_HIDDEN struct lp_cache *lp_heap_thread_cache(void);
 
 /* Around fork(): no lock of the heap is held by another thread in between. The child, where the
  * other threads are gone, says so. */
-LP_HIDDEN void lp_heap_lock_all(void);
-LP_HIDDEN void lp_heap_unlock_all(bool child);
+LP_CORE void lp_heap_lock_all(void);
+LP_CORE void lp_heap_unlock_all(bool child);
 
 /*
  * What a side must provide.

@@ -87,6 +87,13 @@ static LP_SLOW void register_thread(void)
 	lp_registering = false;
 }
 
+struct lp_cache *lp_heap_thread_cache(void)
+{
+	if (lp_cache.state == LP_CACHE_NEW)
+		register_thread();
+	return &lp_cache;
+}
+
 /* Before the first block: the cookies' secret. */
 static void set_secret(void)
 {

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Classes of characters, by the tables of the thread's locale. */
+#include <ctype.h>
+
+#include "forms.h"
+
+extern const unsigned short **__ctype_b_loc(void) LP_SOME_LIBRARIES;
+extern const int32_t **__ctype_tolower_loc(void) LP_SOME_LIBRARIES;
+extern const int32_t **__ctype_toupper_loc(void) LP_SOME_LIBRARIES;
+
+const unsigned short **lp_form___ctype_b_loc(void)
+{
+	const unsigned short **known = lp_form_thread.ctype_b;
+
+	return LIKELY(known != NULL) ? known : __ctype_b_loc();
+}
+
+const int32_t **lp_form___ctype_tolower_loc(void)
+{
+	const int32_t **known = lp_form_thread.ctype_tolower;
+
+	return LIKELY(known != NULL) ? known : __ctype_tolower_loc();
+}
+
+const int32_t **lp_form___ctype_toupper_loc(void)
+{
+	const int32_t **known = lp_form_thread.ctype_toupper;
+
+	return LIKELY(known != NULL) ? known : __ctype_toupper_loc();
+}
+
+/* The tables begin at -128. */
+static inline bool in_table(int c)
+{
+	return c >= -128 && c < 256;
+}
+
+int lp_form_tolower(int c)
+{
+	const int32_t **known = lp_form_thread.ctype_tolower;
+
+	if (UNLIKELY(!known))
+		return tolower(c);
+	return in_table(c) ? (*known)[c] : c;
+}
+
+int lp_form_toupper(int c)
+{
+	const int32_t **known = lp_form_thread.ctype_toupper;
+
+	if (UNLIKELY(!known))
+		return toupper(c);
+	return in_table(c) ? (*known)[c] : c;
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What forms of library calls must know of the program, its C library and its threads (lp_forms.h).
+ * Whether the library's locks are those that forms know is found out by trying: its version says
+ * less, and a program may bring a library of its own.
+ */
+#include <ctype.h>
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lp_forms.h"
+
+__thread struct lp_form_thread lp_form_thread;
+struct lp_form_library lp_form_library;
+
+/* Of our own allocator, where the program has it. */
+extern struct lp_cache *lp_heap_thread_cache(void) __attribute__((weak, visibility("hidden")));
+
+/* -- locks ------------------------------------------------------------------------------------- */
+
+#ifdef __GLIBC__
+enum { NO_ELISION = 512 }; /* in a mutex's kind; changes nothing else */
+
+static bool holds(const pthread_mutex_t *mutex, int lock, unsigned int count, int owner,
+		  unsigned int users)
+{
+	return mutex->__data.__lock == lock && mutex->__data.__count == count &&
+	       mutex->__data.__owner == owner && mutex->__data.__nusers == users;
+}
+
+/* Whether a mutex of `kind` goes through the states that forms/locks.c gives it. */
+static bool mutex_is_known(int kind)
+{
+	pthread_mutexattr_t attributes;
+	pthread_mutex_t mutex;
+	pid_t tid = gettid();
+	int made;
+	unsigned int counts = kind == PTHREAD_MUTEX_RECURSIVE;
+	bool known;
+
+	if (pthread_mutexattr_init(&attributes) || pthread_mutexattr_settype(&attributes, kind) ||
+	    pthread_mutex_init(&mutex, &attributes))
+		return false;
+	made = mutex.__data.__kind;
+	known = (made & ~NO_ELISION) == kind && holds(&mutex, 0, 0, 0, 0) &&
+		!pthread_mutex_lock(&mutex) && holds(&mutex, 1, counts, tid, 1) &&
+		mutex.__data.__kind == made;
+	if (known && counts)
+		known = !pthread_mutex_lock(&mutex) && holds(&mutex, 1, 2, tid, 1) &&
+			!pthread_mutex_unlock(&mutex) && holds(&mutex, 1, 1, tid, 1);
+	known = !pthread_mutex_unlock(&mutex) && known && holds(&mutex, 0, 0, 0, 0);
+	pthread_mutex_destroy(&mutex);
+	pthread_mutexattr_destroy(&attributes);
+	return known;
+}
+
+static bool mutexes_are_known(void)
+{
+	return mutex_is_known(PTHREAD_MUTEX_TIMED_NP) &&
+	       mutex_is_known(PTHREAD_MUTEX_RECURSIVE_NP) &&
+	       mutex_is_known(PTHREAD_MUTEX_ERRORCHECK_NP) &&
+	       mutex_is_known(PTHREAD_MUTEX_ADAPTIVE_NP);
+}
+#else
+static bool mutexes_are_known(void)
+{
+	return false;
+}
+#endif
+
+static bool spin_locks_are_known(void)
+{
+	pthread_spinlock_t lock;
+	bool known;
+
+	if (pthread_spin_init(&lock, PTHREAD_PROCESS_PRIVATE))
+		return false;
+	known = lock == 1 && !pthread_spin_lock(&lock) && lock == 0 &&
+		!pthread_spin_unlock(&lock) && lock == 1;
+	pthread_spin_destroy(&lock);
+	return known;
+}
+
+/* -- cancellation ------------------------------------------------------------------------------ */
+
+/* In a program that is linked statically, there if something uses it. */
+extern int pthread_cancel(pthread_t thread) __attribute__((weak));
+
+/* Some of what an object's dynamic section says. */
+struct dynamic {
+	const ElfW(Sym) * symbols;
+	const char *names;
+	const ElfW(Rela) * relocations[2]; /* of calls, and others */
+	size_t sizes[2];		   /* bytes */
+};
+
+static void read_dynamic(struct dynamic *found, const struct dl_phdr_info *info)
+{
+	const ElfW(Dyn) *entry = NULL;
+
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+			entry = (const void *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+	for (; entry && entry->d_tag != DT_NULL; entry++) {
+		/* The loader has made addresses of the offsets, but for the vDSO's. */
+		ElfW(Addr) at = entry->d_un.d_ptr;
+
+		if (at < info->dlpi_addr)
+			at += info->dlpi_addr;
+		switch (entry->d_tag) {
+		case DT_SYMTAB:
+			found->symbols = (const void *)at;
+			break;
+		case DT_STRTAB:
+			found->names = (const void *)at;
+			break;
+		case DT_JMPREL:
+			found->relocations[0] = (const void *)at;
+			break;
+		case DT_RELA:
+			found->relocations[1] = (const void *)at;
+			break;
+		case DT_PLTRELSZ:
+			found->sizes[0] = entry->d_un.d_val;
+			break;
+		case DT_RELASZ:
+			found->sizes[1] = entry->d_un.d_val;
+			break;
+		}
+	}
+}
+
+/* Whether an object refers to pthread_cancel. A weak reference asks only if there are threads. */
+static int may_cancel(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct dynamic found = {0};
+
+	(void)size;
+	(void)data;
+	read_dynamic(&found, info);
+	for (int kind = 0; kind < 2; kind++) {
+		size_t count = found.sizes[kind] / sizeof(ElfW(Rela));
+
+		for (size_t i = 0; found.relocations[kind] && i < count; i++) {
+			size_t index = ELF64_R_SYM(found.relocations[kind][i].r_info);
+			const ElfW(Sym) *symbol = &found.symbols[index];
+
+			if (index && symbol->st_shndx == SHN_UNDEF &&
+			    ELF64_ST_BIND(symbol->st_info) == STB_GLOBAL &&
+			    !strcmp(found.names + symbol->st_name, "pthread_cancel"))
+				return 1;
+		}
+	}
+	return 0;
+}
+
+static int is_dynamic(struct dl_phdr_info *info, size_t size, void *data)
+{
+	(void)size;
+	(void)data;
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+			return 1;
+	return -1; /* the program is the first; nobody else is asked */
+}
+
+static bool program_may_cancel(void)
+{
+	if (dl_iterate_phdr(is_dynamic, NULL) == 1)
+		return dl_iterate_phdr(may_cancel, NULL) == 1;
+	return pthread_cancel != NULL;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+void lp_forms_start(void)
+{
+	lp_form_library.mutexes = mutexes_are_known();
+	lp_form_library.spin_locks = spin_locks_are_known();
+	lp_form_library.cancels = program_may_cancel();
+}
+
+void lp_forms_attach(void)
+{
+	lp_form_thread.errno_location = &errno;
+#ifdef __GLIBC__
+	lp_form_thread.ctype_b = __ctype_b_loc();
+	lp_form_thread.ctype_tolower = __ctype_tolower_loc();
+	lp_form_thread.ctype_toupper = __ctype_toupper_loc();
+#endif
+	lp_form_thread.self = pthread_self();
+	lp_form_thread.heap = lp_heap_thread_cache ? lp_heap_thread_cache() : NULL;
+	lp_form_thread.tid = gettid();
+}
