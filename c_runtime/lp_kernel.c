@@ -20,8 +20,6 @@ LP_KERNEL_TLS int64_t lp_kernel_budget;
 LP_KERNEL_TLS uint64_t lp_kernel_limit;
 LP_KERNEL_TLS uint64_t lp_kernel_loop_limit;
 LP_KERNEL_TLS uint64_t lp_kernel_entry;
-/* Where errno is: for forms of library calls (forms/forms.h). */
-LP_KERNEL_TLS int *lp_form_errno;
 
 #if LP_STRESS
 static LP_KERNEL_TLS struct lp_kernel_force force;

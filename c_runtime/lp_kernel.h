@@ -47,8 +47,6 @@ extern LP_KERNEL_TLS uint64_t lp_kernel_limit LP_HIDDEN;      /* E's %rsp stays 
 extern LP_KERNEL_TLS uint64_t lp_kernel_loop_limit LP_HIDDEN; /* the same for the loop's stack */
 extern LP_KERNEL_TLS uint64_t lp_kernel_entry LP_HIDDEN; /* where the thread is about to enter */
 
-extern LP_KERNEL_TLS int *lp_form_errno LP_HIDDEN;
-
 /* Weak: an absolute symbol that is there if a unit has a loop that is entered at its head. */
 extern const char lp_loop_enters[] __attribute__((weak, visibility("hidden")));
 

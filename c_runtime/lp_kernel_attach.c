@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "lakeplacid.h"
+#include "lp_forms.h"
 #include "lp_kernel.h"
 #include "lp_parameters.h"
 
@@ -239,7 +240,7 @@ static bool try_to_attach(void)
 		lp_body.pid = pid;
 		lp_body.state = LP_BODY_ATTACHED;
 		lp_body.stack_low = own_stack_low();
-		lp_form_errno = &errno;
+		lp_forms_attach();
 		list(&lp_body);
 	} else {
 		close(fd);
@@ -276,6 +277,7 @@ void lp_kernel_start(void)
 
 	if (error)
 		lp_refuse("free one", "no thread-specific data key: %s", strerror(error));
+	lp_forms_start();
 	if (lp_loop_enters) {
 		lp_entries_enabled = 2;
 		return;

@@ -45,6 +45,7 @@ _FIXED: dict[str, tuple[str, ...]] = {
     "lp_message.c": _COMMON,
     "lp_fp.c": _COMMON,
     "lp_fp_state.S": _ASSEMBLY,
+    "lp_forms.c": _COMMON,
     "lp_stats.c": _COMMON,
 }
 _FIXED_FOR_STRESS: dict[str, tuple[str, ...]] = {

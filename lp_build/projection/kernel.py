@@ -30,6 +30,7 @@ from lp_build.projection.operands import (
     may_divide_by_zero,
     memory_of,
     operands_of,
+    string_pointers,
     wide,
     written,
 )
@@ -320,7 +321,7 @@ class KernelProjector(Projector):
         """
         if memory is None:
             if is_string(item):
-                for register in ("rdi", "rsi"):
+                for register in string_pointers(item):
                     self._look_at(position, register)
             return
         if memory.segment or memory.base == "rip" or not (memory.base or memory.index):

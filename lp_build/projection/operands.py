@@ -117,13 +117,28 @@ def is_register(operand: str) -> bool:
 
 
 def is_string(insn: Insn) -> bool:
-    """Whether it is a string instruction (`movsq`, `stosb`…), which has its operands implied."""
-    return bool(_STRING.match(insn.mnemonic)) and not any(map(is_register, operands_of(insn)[:1]))
+    """Whether it is a string instruction (`movsq`, `stosb`…), which has its operands implied; clang
+    writes them all the same."""
+    if not _STRING.match(insn.mnemonic):
+        return False
+    extends = insn.mnemonic.startswith("movs") and any(map(is_register, operands_of(insn)))
+    return not extends
+
+
+def string_pointers(insn: Insn) -> tuple[str, ...]:
+    """The registers that a string instruction's operands are at."""
+    source, target = ("rsi",), ("rdi",)
+    match insn.mnemonic[:4]:
+        case "lods":
+            return source
+        case "stos" | "scas":
+            return target
+    return (*source, *target)
 
 
 def memory_of(insn: Insn) -> Memory | None:
     """The memory operand that the instruction accesses; None: none (implied ones don't count)."""
-    if _NO_ACCESS.match(insn.mnemonic):
+    if _NO_ACCESS.match(insn.mnemonic) or is_string(insn):
         return None
     for operand in operands_of(insn):
         text = operand.lstrip("*")

@@ -27,7 +27,8 @@ _FORM_FLAGS = (
     *("-mgeneral-regs-only", "-fno-builtin", "-fno-stack-protector", "-fno-jump-tables"),
     *("-fasynchronous-unwind-tables", "-Wall", "-Wextra"),
 )
-_FORM_FLAGS_GCC = ("-fno-tree-loop-distribute-patterns",)
+# Without calls that the compiler makes of loops; and each form has a text of its own.
+_FORM_FLAGS_GCC = ("-fno-tree-loop-distribute-patterns", "-fno-ipa-icf")
 HEAP_FILES = ("lp_alloc_central.c", "lp_alloc_pages.c", "lp_alloc_map.c", "lp_alloc_user.c")
 _Source = tuple[Path, tuple[str, ...]]
 
@@ -70,17 +71,25 @@ def forms_archive(build: BuildDir, config: Config, compiler: str) -> Path:
     program's own code is."""
     folder = resource_dir("c_runtime")
     heap = config.allocator == "lakeplacid"
-    flags = [*_FORM_FLAGS, f"-I{folder}", f"-DLP_FORMS_HEAP={int(heap)}"]
-    from lp_build.wrapper.treat import is_clang
-
-    if not is_clang(c_compiler(compiler)):
-        flags += _FORM_FLAGS_GCC
-    sources = [(path, tuple(flags)) for path in sorted((folder / "forms").glob("*.c"))]
+    flags = form_flags(c_compiler(compiler), heap=heap)
+    sources = [(path, flags) for path in sorted((folder / "forms").glob("*.c"))]
     # The projection is a part of the compiler here.
     passes = Path(__file__).parent.parent / "projection"
-    headers = sorted([*folder.glob("*.h"), *(folder / "forms").glob("*.h"), *passes.glob("*.py")])
+    headers = [*folder.glob("*.h"), *(folder / "forms").glob("*.h"), *passes.glob("*.py")]
+    # The heap's forms are made of its core.
+    headers = sorted([*headers, *folder.glob("lp_alloc*.c")])
     archive = build.runtime / ("liblp_forms_heap.a" if heap else "liblp_forms.a")
     return _archive(archive, sources, headers, compiler, _compile_form)
+
+
+def form_flags(compiler: str, *, heap: bool) -> tuple[str, ...]:
+    """How C compiler `compiler` makes a file of c_runtime/forms/. heap: for a program that has our
+    allocator."""
+    from lp_build.wrapper.treat import is_clang
+
+    of_gcc = () if is_clang(compiler) else _FORM_FLAGS_GCC
+    folder = resource_dir("c_runtime")
+    return (*_FORM_FLAGS, *of_gcc, f"-I{folder}", f"-DLP_FORMS_HEAP={int(heap)}")
 
 
 def _archive(
