@@ -84,8 +84,9 @@ FORM(__errno_location);
 		b_;                                                                                \
 	})
 
-/* volatile: the compiler need not see that it is bad */
+/* volatile: the compiler need not see that they are bad */
 static void *volatile bad = (void *)8;
+static volatile int minus = -1;
 
 static int some_file(void)
 {
@@ -138,7 +139,7 @@ static void files(void)
 	CHECK(lseek(a, 0, SEEK_SET) == 0 && lseek(b, 0, SEEK_SET) == 0);
 	SAME(lp_form_read(a, bad, 1), read(b, bad, 1));
 	SAME(lp_form_write(a, bad, 1), write(b, bad, 1));
-	SAME(lp_form_readv(a, in, -1), readv(b, in, -1));
+	SAME(lp_form_readv(a, in, minus), readv(b, in, minus));
 	SAME(lp_form_writev(a, bad, 1), writev(b, bad, 1));
 	SAME(lp_form_fstat(-100, &s), fstat(-100, &t));
 	SAME(lp_form_fstat(a, bad), fstat(b, bad));
@@ -363,7 +364,6 @@ static void clocks(void)
 	CHECK(!clock_gettime(CLOCK_REALTIME, &after));
 	CHECK(coarse.tv_sec * 1000000 + coarse.tv_usec >= nanoseconds(before) / 1000);
 	CHECK(coarse.tv_sec * 1000000 + coarse.tv_usec <= nanoseconds(after) / 1000);
-	CHECK(!lp_form_gettimeofday(NULL, NULL));
 	/* time() never goes back, whichever is asked. */
 	for (int i = 0; i < 1000; i++) {
 		CHECK(lp_form_time(&seconds) == seconds);
