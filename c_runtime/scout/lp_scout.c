@@ -19,12 +19,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +37,9 @@
 enum { TRACE_VERSION = 1, RECORD_CLASS = 1, RECORD_TARGET = 2 };
 enum { KIND_REQUEST, KIND_ITERATION, KIND_COUNT };
 enum { MAX_ARMS = 1 << 20, WINDOW = 1 << 30, CHUNK = 1 << 20, NAME_MAX_BYTES = 512 };
+enum { SEEN_TARGETS = 256 }; /* a power of two */
+enum { WIPED, ALIVE, MENDING };
+enum failure { NO_START, NO_MEMORY, NO_FILE, NO_SPACE, FAILURES };
 
 struct trace_header {
 	char magic[8]; /* "LPTRACE1" */
@@ -53,7 +58,7 @@ struct record {
 	uint32_t kind;	   /* of a class; for a target, its indirect call */
 	uint32_t length;   /* arms that follow; for a target, bytes of its name */
 	uint32_t checksum; /* FNV-1a over what follows */
-	uint32_t reserved;
+	uint32_t head;	   /* FNV-1a over type, size, kind and length; never zero */
 };
 
 /* One path being collected. */
@@ -63,36 +68,62 @@ struct path {
 	uint32_t count;
 	bool active;
 	const void *token; /* of whoever began it */
+	const char *frame; /* the stack pointer of whoever began it */
+};
+
+/* A target that this thread has called, and where the trace counts it. */
+struct seen_target {
+	const void *target;
+	struct record *record;
+	uint32_t icall;
+	uint32_t file; /* scout.file then */
 };
 
 struct thread_state {
 	struct path paths[KIND_COUNT];
-	const void **last_target; /* by indirect call: what it called last */
-	size_t bytes;		  /* of this mapping */
+	struct seen_target seen[SEEN_TARGETS]; /* by hash */
+	size_t bytes;			       /* of this mapping */
 };
 
-/* Outside of requests each arm counts as logged; a thread starts so without being told. */
-static const unsigned char outside[MAX_ARMS] = {[0 ... MAX_ARMS - 1] = 1};
+/* Outside of requests each arm counts as logged; a thread starts so without being told. Written
+ * out by the assembler: compilers take a second for a million initialisers. */
+__asm__(".pushsection .rodata\n"
+	".local lp_scout_outside\n"
+	".type lp_scout_outside, @object\n"
+	".size lp_scout_outside, 0x100000\n"
+	"lp_scout_outside: .fill 0x100000, 1, 1\n"
+	".popsection");
+_Static_assert(MAX_ARMS == 0x100000, "lp_scout_outside has a byte for each arm");
+extern const unsigned char outside[MAX_ARMS] __asm__("lp_scout_outside")
+    __attribute__((visibility("hidden")));
 
 __thread unsigned char *__lp_scout_map __attribute__((tls_model("initial-exec"))) =
     (unsigned char *)outside;
 static __thread struct thread_state *state __attribute__((tls_model("initial-exec")));
+/* Holds the file: a signal handler that comes here then would wait for itself. */
+static __thread bool busy __attribute__((tls_model("initial-exec")));
 
 static struct {
 	pthread_mutex_t lock;
 	pthread_key_t key;
 	uint32_t arms;
 	uint32_t icalls;
-	unsigned char *alive; /* a page that a fork wipes */
+	unsigned char *alive; /* a page that a fork wipes: WIPED, ALIVE, MENDING */
+	unsigned char *told;  /* by failure; a page that forks share: one message is enough */
 	bool disabled;
 	char folder[PATH_MAX];
+	bool folder_cut_off;
 	int folder_fd;
 	dev_t folder_device;
 	ino_t folder_inode;
 	/* The open trace file. */
-	int fd;
+	int fd; /* while it is of this device and inode: the program may close it */
+	dev_t device;
+	ino_t inode;
+	char path[PATH_MAX];
 	unsigned char *window;
 	uint64_t file_size;
+	uint32_t file; /* which of those that this process has opened, from 1 */
 	/* Offsets of records by hash: open addressing, a power of two. */
 	uint32_t *index;
 	uint32_t index_size;
@@ -113,21 +144,32 @@ static bool listed_before(struct __lp_scout_unit *const *unit)
 	return false;
 }
 
-static void *map_memory(size_t bytes)
+static void *map_memory(size_t bytes, int sharing)
 {
-	void *memory =
-	    mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS, -1, 0);
 
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-static void give_up(const char *what, const char *where)
+static void give_up(enum failure failure, const char *what, const char *where)
 {
+	static const char *const remedies[FAILURES] = {
+	    [NO_START] = "scout a smaller part of the program",
+	    [NO_MEMORY] = "free some memory, or raise its limit (a trace maps 1 GiB)",
+	    [NO_FILE] = "make it writable, or set LP_TRACE_DIR to a folder that is",
+	    [NO_SPACE] = "free some space, or set LP_TRACE_DIR to a folder that has some",
+	};
+	int error = errno;
+
+	if (error == ENOMEM)
+		failure = NO_MEMORY;
 	scout.disabled = true;
+	if (scout.told && __atomic_exchange_n(&scout.told[failure], 1, __ATOMIC_RELAXED))
+		return;
 	fprintf(stderr,
-		"lp: scouting stops in process %d: %s %s: %s\n"
-		"  remedy: make it writable, or set LP_TRACE_DIR to a folder that is\n",
-		(int)getpid(), what, where, strerror(errno));
+		"lp: scouting stops in process %d, and in each that meets the same: %s %s: %s\n"
+		"  remedy: %s\n",
+		(int)getpid(), what, where, strerror(error), remedies[failure]);
 }
 
 static uint64_t mix(uint64_t x)
@@ -150,27 +192,20 @@ static uint32_t checksum(const void *bytes, size_t length)
 
 /* -- the file ----------------------------------------------------------------------------- */
 
-static int reserve(uint64_t end)
+/* The same file's descriptor, out of the way of the numbers that the program gets, as far as its
+ * limits let. */
+static int high_descriptor(int fd)
 {
-	uint64_t size = scout.file_size;
+	int high = -1;
 
-	if (end > WINDOW) {
-		errno = EFBIG;
-		return -1;
-	}
-	while (size < end)
-		size += CHUNK;
-	if (size != scout.file_size) {
-		/* Blocks are taken now: a full disk is an error here and not a SIGBUS later. */
-		int error = posix_fallocate(scout.fd, 0, (off_t)size);
-
-		if (error) {
-			errno = error;
-			return -1;
-		}
-		scout.file_size = size;
-	}
-	return 0;
+	if (fd < 0)
+		return fd;
+	for (int lowest = 1000; lowest > 100 && high < 0; lowest /= 2)
+		high = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
 }
 
 /* Where traces go, from what the environment says at the start: servers change their folder, and
@@ -186,7 +221,9 @@ static void choose_folder(void)
 		length = strlen(scout.folder);
 		scout.folder[length++] = '/';
 	}
-	snprintf(scout.folder + length, sizeof(scout.folder) - length, "%s", folder);
+	length +=
+	    (size_t)snprintf(scout.folder + length, sizeof(scout.folder) - length, "%s", folder);
+	scout.folder_cut_off = length >= sizeof(scout.folder);
 }
 
 /* A server that root starts may go on as a user who can't reach the folder, let alone write to it.
@@ -196,51 +233,148 @@ static void open_folder(void)
 	struct stat found;
 	int fd;
 
-	if (geteuid() != 0)
+	if (geteuid() != 0 || scout.folder_cut_off)
 		return;
 	if (mkdir(scout.folder, 0777) == 0 && chmod(scout.folder, 01777) < 0)
 		return;
-	fd = open(scout.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = high_descriptor(open(scout.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (fd < 0 || fstat(fd, &found) < 0)
 		return; /* said where the first trace is to be written, if there ever is one */
 	scout.folder_device = found.st_dev;
 	scout.folder_inode = found.st_ino;
-	/* Out of the way of the numbers that the program gets. */
-	for (int lowest = 1000; lowest > 100 && scout.folder_fd < 0; lowest /= 2)
-		scout.folder_fd = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
-	close(fd);
+	scout.folder_fd = fd;
 }
 
-/* The folder's descriptor; else, or if the program closed it, what makes openat() take the path. */
+/* The folder's descriptor; else, or if the program closed it or somebody removed the folder, what
+ * makes openat() take the path. */
 static int folder_fd(void)
 {
 	struct stat found;
 
 	if (scout.folder_fd >= 0 && fstat(scout.folder_fd, &found) == 0 &&
-	    found.st_dev == scout.folder_device && found.st_ino == scout.folder_inode)
+	    found.st_dev == scout.folder_device && found.st_ino == scout.folder_inode &&
+	    found.st_nlink > 0)
 		return scout.folder_fd;
 	return AT_FDCWD;
 }
 
-static int open_file(char *path, size_t bytes)
+/* What scout.path is called as seen from the folder's descriptor. */
+static const char *name_from(int at)
+{
+	return at == AT_FDCWD ? scout.path : strrchr(scout.path, '/') + 1;
+}
+
+static int open_trace(int flags)
 {
 	int at = folder_fd();
 
-	if (at == AT_FDCWD && mkdir(scout.folder, 0777) < 0 && errno != EEXIST) {
-		snprintf(path, bytes, "%s", scout.folder);
+	return high_descriptor(openat(at, name_from(at), O_RDWR | O_CLOEXEC | flags, 0666));
+}
+
+static void remove_trace(void)
+{
+	int at = folder_fd();
+
+	unlinkat(at, name_from(at), 0);
+}
+
+/* Whether the descriptor is still the trace's: servers close what they don't know. */
+static bool own_descriptor(void)
+{
+	struct stat info;
+
+	return scout.fd >= 0 && fstat(scout.fd, &info) == 0 && info.st_dev == scout.device &&
+	       info.st_ino == scout.inode;
+}
+
+static int mend_descriptor(void)
+{
+	struct stat info;
+	int fd;
+
+	if (own_descriptor())
+		return 0;
+	scout.fd = -1;
+	fd = open_trace(0);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &info) < 0 || info.st_dev != scout.device || info.st_ino != scout.inode) {
+		close(fd);
+		errno = ENOENT;
 		return -1;
 	}
-	for (int serial = 0;; serial++) {
-		int name, fd;
+	scout.fd = fd;
+	return 0;
+}
 
-		name = snprintf(path, bytes, "%s/", scout.folder);
-		snprintf(path + name, bytes - (size_t)name, "trace.%d.%d.lpt", (int)getpid(),
-			 serial);
-		fd = openat(at, at == AT_FDCWD ? path : path + name,
-			    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		if (fd >= 0 || errno != EEXIST)
-			return fd;
+static int reserve(uint64_t end)
+{
+	uint64_t size = scout.file_size;
+	struct rlimit limit;
+	int error;
+
+	if (end > WINDOW) {
+		errno = EFBIG;
+		return -1;
 	}
+	while (size < end)
+		size += CHUNK;
+	if (size == scout.file_size)
+		return 0;
+	if (mend_descriptor() < 0)
+		return -1;
+	/* To ask for more than the limit would be a SIGXFSZ. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && size > limit.rlim_cur) {
+		errno = EFBIG;
+		return -1;
+	}
+	/* Blocks are taken now: a full disk is an error here and not a SIGBUS later. Only new
+	 * ones, because where the file system can't, the C library rewrites each byte it reads. */
+	do
+		error = posix_fallocate(scout.fd, (off_t)scout.file_size,
+					(off_t)(size - scout.file_size));
+	while (error == EINTR);
+	if (error) {
+		errno = error;
+		return -1;
+	}
+	scout.file_size = size;
+	return 0;
+}
+
+/* Make the file; its path is left in scout.path, on failure too. */
+static int open_file(void)
+{
+	struct stat info;
+	int fd = -1;
+
+	snprintf(scout.path, sizeof(scout.path), "%s", scout.folder);
+	if (scout.folder_cut_off) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if (folder_fd() == AT_FDCWD && mkdir(scout.folder, 0777) < 0 && errno != EEXIST)
+		return -1;
+	for (int serial = 0; fd < 0; serial++) {
+		int length = snprintf(scout.path, sizeof(scout.path), "%s/trace.%d.%d.lpt",
+				      scout.folder, (int)getpid(), serial);
+
+		if (length >= (int)sizeof(scout.path)) {
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		fd = open_trace(O_CREAT | O_EXCL);
+		if (fd < 0 && errno != EEXIST)
+			return -1;
+	}
+	if (fstat(fd, &info) < 0) {
+		close(fd);
+		return -1;
+	}
+	scout.device = info.st_dev;
+	scout.inode = info.st_ino;
+	scout.fd = fd;
+	return 0;
 }
 
 /* Copy `text` to the tables' end; the window must already reach there. */
@@ -273,25 +407,40 @@ static int write_tables(uint64_t *end)
 	return put(end, "]");
 }
 
+/* Forget the open file. Nothing is undone that is not surely this process's own. */
+static void close_file(void)
+{
+	if (scout.window)
+		munmap(scout.window, WINDOW);
+	if (scout.index)
+		munmap(scout.index, scout.index_size * sizeof(uint32_t));
+	if (own_descriptor())
+		close(scout.fd);
+	scout.window = NULL;
+	scout.index = NULL;
+	scout.fd = -1;
+}
+
 static int start_file(void)
 {
-	char path[PATH_MAX + 64];
 	uint64_t end = sizeof(struct trace_header);
+	void *window;
 
-	scout.fd = open_file(path, sizeof(path));
-	if (scout.fd < 0) {
-		give_up("cannot write traces to", path);
+	if (open_file() < 0) {
+		give_up(NO_FILE, "cannot write traces to", scout.path);
 		return -1;
 	}
 	scout.file_size = 0;
-	scout.window =
+	window =
 	    mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, scout.fd, 0);
+	scout.window = window == MAP_FAILED ? NULL : window;
 	scout.index_size = 1024;
 	scout.index_used = 0;
-	scout.index = map_memory(scout.index_size * sizeof(uint32_t));
-	if (scout.window == MAP_FAILED || !scout.index || reserve(end) < 0 ||
-	    write_tables(&end) < 0) {
-		give_up("cannot write the trace", path);
+	scout.index = map_memory(scout.index_size * sizeof(uint32_t), MAP_PRIVATE);
+	if (!scout.window || !scout.index || reserve(end) < 0 || write_tables(&end) < 0) {
+		give_up(NO_SPACE, "cannot write the trace", scout.path);
+		remove_trace();
+		close_file();
 		return -1;
 	}
 	*header() = (struct trace_header){.magic = "LPTRACE1",
@@ -301,6 +450,7 @@ static int start_file(void)
 					  .used = (end + 7) & ~7ull,
 					  .arms = scout.arms,
 					  .icalls = scout.icalls};
+	scout.file++;
 	return 0;
 }
 
@@ -338,7 +488,7 @@ static int grow_index(void)
 {
 	uint32_t *old = scout.index;
 	uint32_t old_size = scout.index_size;
-	uint32_t *larger = map_memory((size_t)old_size * 2 * sizeof(uint32_t));
+	uint32_t *larger = map_memory((size_t)old_size * 2 * sizeof(uint32_t), MAP_PRIVATE);
 
 	if (!larger)
 		return -1;
@@ -358,6 +508,14 @@ static int grow_index(void)
 	return 0;
 }
 
+static uint32_t head_checksum(const struct record *record)
+{
+	uint32_t fields[] = {record->type, record->size, record->kind, record->length};
+	uint32_t sum = checksum(fields, sizeof(fields));
+
+	return sum ? sum : 1;
+}
+
 /* Append a record; `used` moves last, so that a reader never sees half of one. */
 static struct record *append(const struct record *head, const void *rest, size_t bytes)
 {
@@ -367,12 +525,13 @@ static struct record *append(const struct record *head, const void *rest, size_t
 	uint32_t *slot;
 
 	if (reserve(end) < 0 || (scout.index_used * 2 >= scout.index_size && grow_index() < 0)) {
-		give_up("cannot extend", "the trace file");
+		give_up(NO_SPACE, "cannot extend the trace", scout.path);
 		return NULL;
 	}
 	memcpy(record + 1, rest, bytes);
 	*record = *head;
 	record->checksum = checksum(rest, bytes);
+	record->head = head_checksum(record);
 	__atomic_store_n(&header()->used, end, __ATOMIC_RELEASE);
 	slot = slot_for(record_hash(record));
 	while (*slot)
@@ -416,57 +575,70 @@ static void count_path(const struct path *path, uint32_t kind)
 	append(&head, path->touched, path->count * sizeof(uint32_t));
 }
 
-/* A fork has its own file: what it inherited belongs to its parent. */
-static void forget_file(void)
+/*
+ * A fork has its own file: what it inherited belongs to its parent. One that no handler saw (a
+ * system call of the program's own) may have been made while another thread held the lock, and in
+ * the middle of a change: then nothing is unmapped, for it may not be what it seems.
+ */
+static void notice_fork(void)
 {
-	if (scout.fd >= 0) {
-		munmap(scout.window, WINDOW);
-		munmap(scout.index, scout.index_size * sizeof(uint32_t));
-		close(scout.fd);
+	unsigned char seen = WIPED;
+
+	if (__atomic_load_n(scout.alive, __ATOMIC_ACQUIRE) == ALIVE)
+		return;
+	if (__atomic_compare_exchange_n(scout.alive, &seen, MENDING, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE)) {
+		if (own_descriptor())
+			close(scout.fd);
+		scout.window = NULL;
+		scout.index = NULL;
 		scout.fd = -1;
+		scout.file++;
+		scout.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+		__atomic_store_n(scout.alive, ALIVE, __ATOMIC_RELEASE);
+		return;
 	}
-	*scout.alive = 1;
+	while (__atomic_load_n(scout.alive, __ATOMIC_ACQUIRE) == MENDING)
+		sched_yield();
+}
+
+static void unlock_file(void)
+{
+	pthread_mutex_unlock(&scout.lock);
+	busy = false;
 }
 
 static bool lock_file(void)
 {
+	if (busy)
+		return false;
+	busy = true;
+	notice_fork();
 	pthread_mutex_lock(&scout.lock);
-	if (!*scout.alive) /* a fork that no handler saw */
-		forget_file();
-	if (!scout.disabled && (scout.fd >= 0 || start_file() == 0))
-		return 1;
-	pthread_mutex_unlock(&scout.lock);
-	return 0;
+	if (!scout.disabled && (scout.window || start_file() == 0))
+		return true;
+	unlock_file();
+	return false;
 }
 
 /* -- threads ------------------------------------------------------------------------------ */
 
-static void end_thread(void *memory)
-{
-	struct thread_state *old = memory;
-
-	__lp_scout_map = (unsigned char *)outside;
-	state = NULL;
-	munmap(old, old->bytes);
-}
-
 static struct thread_state *own_state(void)
 {
 	size_t per_path = scout.arms + (size_t)scout.arms * sizeof(uint32_t) + 16;
-	size_t bytes = sizeof(struct thread_state) + KIND_COUNT * per_path +
-		       scout.icalls * sizeof(void *) + 64;
+	size_t bytes = sizeof(struct thread_state) + KIND_COUNT * per_path + 64;
 	unsigned char *memory;
 
 	if (state)
 		return state;
-	memory = map_memory(bytes);
-	if (!memory)
+	memory = map_memory(bytes, MAP_PRIVATE);
+	if (!memory) {
+		give_up(NO_START, "cannot start", "scouting of a thread");
 		return NULL;
+	}
 	state = (struct thread_state *)memory;
 	state->bytes = bytes;
 	memory += sizeof(struct thread_state);
-	state->last_target = (const void **)memory;
-	memory += scout.icalls * sizeof(void *);
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		state->paths[kind].touched = (uint32_t *)memory;
 		memory += scout.arms * sizeof(uint32_t);
@@ -498,7 +670,7 @@ static void commit(struct path *path, uint32_t kind)
 	path->active = false;
 	if (lock_file()) {
 		count_path(path, kind);
-		pthread_mutex_unlock(&scout.lock);
+		unlock_file();
 	}
 	for (uint32_t i = 0; i < path->count; i++)
 		path->map[path->touched[i]] = 0;
@@ -549,35 +721,48 @@ static void gather(void)
 	}
 }
 
-void __lp_scout_target(unsigned icall, const void *target)
+/* The record of a target, found by its name, made if there is none; NULL if that fails. Locked. */
+static struct record *target_record(unsigned icall, const void *target)
 {
 	char name[NAME_MAX_BYTES];
-	struct record head = {.type = RECORD_TARGET, .count = 1, .kind = icall};
-	int error = errno;
+	struct record head = {.type = RECORD_TARGET, .kind = icall};
 
-	if (!state || __lp_scout_map == outside || state->last_target[icall] == target)
-		return;
-	state->last_target[icall] = target;
 	head.length = (uint32_t)lp_scout_symbol(target, name, sizeof(name));
 	head.size = (uint32_t)sizeof(head) + head.length;
 	head.checksum = checksum(name, head.length);
-	if (lock_file()) {
-		uint32_t *slot = slot_for(record_hash(&head));
-		struct record *record = NULL;
+	for (uint32_t *slot = slot_for(record_hash(&head)); *slot; slot = next_slot(slot)) {
+		struct record *record = record_at(*slot);
 
-		for (; *slot; slot = next_slot(slot)) {
-			record = record_at(*slot);
-			if (record->type == RECORD_TARGET && record->kind == icall &&
-			    record->length == head.length &&
-			    memcmp(record + 1, name, head.length) == 0)
-				break;
-		}
-		if (*slot)
-			__atomic_fetch_add(&record->count, 1, __ATOMIC_RELAXED);
-		else
-			append(&head, name, head.length);
-		pthread_mutex_unlock(&scout.lock);
+		if (record->type == RECORD_TARGET && record->kind == icall &&
+		    record->length == head.length && memcmp(record + 1, name, head.length) == 0)
+			return record;
 	}
+	return append(&head, name, head.length);
+}
+
+void __lp_scout_target(unsigned icall, const void *target)
+{
+	struct seen_target *seen;
+	int error = errno;
+
+	if (!state || __lp_scout_map == outside || scout.disabled)
+		return;
+	notice_fork();
+	seen = &state->seen[mix((uintptr_t)target + icall) & (SEEN_TARGETS - 1)];
+	if (!seen->record || seen->target != target || seen->icall != icall ||
+	    seen->file != scout.file) {
+		struct record *record;
+
+		if (!lock_file())
+			goto out;
+		record = target_record(icall, target);
+		*seen = (struct seen_target){target, record, icall, record ? scout.file : 0};
+		unlock_file();
+		if (!record)
+			goto out;
+	}
+	__atomic_fetch_add(&seen->record->count, 1, __ATOMIC_RELAXED);
+out:
 	errno = error;
 }
 
@@ -589,6 +774,7 @@ static void set_kind(struct __lp_scout_token *token, uintptr_t kind)
 
 int __lp_scout_begin(struct __lp_scout_token *token)
 {
+	const char *frame = __builtin_frame_address(0);
 	struct thread_state *mine;
 	struct path *path;
 
@@ -599,14 +785,16 @@ int __lp_scout_begin(struct __lp_scout_token *token)
 	if (!mine)
 		return 0;
 	path = &mine->paths[KIND_REQUEST];
-	/* A nested request belongs to the outer one. One whose frame is no longer on the stack
-	 * was left by longjmp, and ends here. */
-	if (path->active && (char *)token < (char *)path->token)
+	/* A nested request belongs to the outer one; one that is nested by inlining has its token
+	 * in the same frame. One whose frame is no longer on the stack was left by longjmp, and
+	 * ends here. */
+	if (path->active && (frame < path->frame || (frame == path->frame && token != path->token)))
 		return 0;
 	gather();
 	commit(path, KIND_REQUEST);
 	path->active = true;
 	path->token = token;
+	path->frame = frame;
 	choose_map(mine);
 	set_kind(token, KIND_REQUEST);
 	return 0;
@@ -614,7 +802,7 @@ int __lp_scout_begin(struct __lp_scout_token *token)
 
 void __lp_scout_end(struct __lp_scout_token *token)
 {
-	if (!token->word[0] || !state)
+	if (!token->word[0] || !state || state->paths[KIND_REQUEST].token != token)
 		return;
 	gather();
 	commit(&state->paths[KIND_REQUEST], KIND_REQUEST);
@@ -623,14 +811,17 @@ void __lp_scout_end(struct __lp_scout_token *token)
 
 int __lp_scout_iteration(struct __lp_scout_token *token)
 {
+	const char *frame = __builtin_frame_address(0);
 	struct thread_state *mine;
 
 	if (scout.disabled || !scout.alive)
 		return 0;
 	mine = own_state();
-	if (!mine || mine->paths[KIND_REQUEST].active)
+	/* A loop within a request belongs to it, unless the request was left by longjmp. */
+	if (!mine || (mine->paths[KIND_REQUEST].active && frame <= mine->paths[KIND_REQUEST].frame))
 		return 0;
 	gather();
+	commit(&mine->paths[KIND_REQUEST], KIND_REQUEST);
 	commit(&mine->paths[KIND_ITERATION], KIND_ITERATION);
 	mine->paths[KIND_ITERATION].active = true;
 	set_kind(token, KIND_ITERATION);
@@ -651,6 +842,7 @@ void __lp_scout_loop_end(struct __lp_scout_token *token)
 
 static void before_fork(void)
 {
+	notice_fork();
 	pthread_mutex_lock(&scout.lock);
 }
 
@@ -661,8 +853,29 @@ static void after_fork_parent(void)
 
 static void after_fork_child(void)
 {
-	forget_file();
+	close_file();
+	scout.file++;
+	*scout.alive = ALIVE;
 	pthread_mutex_unlock(&scout.lock);
+}
+
+/* What is under way in the calling thread, which ends, ends with it. */
+static void end_paths(void)
+{
+	gather();
+	commit(&state->paths[KIND_REQUEST], KIND_REQUEST);
+	commit(&state->paths[KIND_ITERATION], KIND_ITERATION);
+	__lp_scout_map = (unsigned char *)outside;
+}
+
+static void end_thread(void *memory)
+{
+	struct thread_state *old = memory;
+
+	if (state)
+		end_paths();
+	state = NULL;
+	munmap(old, old->bytes);
 }
 
 __attribute__((constructor(101))) static void start(void)
@@ -670,6 +883,7 @@ __attribute__((constructor(101))) static void start(void)
 	uint32_t arms = 0;
 	uint32_t icalls = 0;
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int error;
 
 	for (struct __lp_scout_unit *const *unit = __start_lp_scout_units;
 	     unit < __stop_lp_scout_units; unit++) {
@@ -682,25 +896,27 @@ __attribute__((constructor(101))) static void start(void)
 	}
 	scout.arms = arms;
 	scout.icalls = icalls;
-	scout.alive = map_memory(page);
-	if (!scout.alive || arms > MAX_ARMS || pthread_key_create(&scout.key, end_thread)) {
-		give_up("cannot start", "scouting");
+	choose_folder();
+	scout.told = map_memory(page, MAP_SHARED);
+	scout.alive = map_memory(page, MAP_PRIVATE);
+	error = pthread_key_create(&scout.key, end_thread);
+	if (error)
+		errno = error;
+	if (arms > MAX_ARMS)
+		errno = EOVERFLOW;
+	if (!scout.alive || arms > MAX_ARMS || error) {
+		give_up(NO_START, "cannot start", "scouting");
 		return;
 	}
-	choose_folder();
 	open_folder();
-	*scout.alive = 1;
+	*scout.alive = ALIVE;
 	madvise(scout.alive, page, MADV_WIPEONFORK);
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
 __attribute__((destructor)) static void end(void)
 {
-	if (!state)
-		return;
 	/* exit() within a request: it ends here. */
-	gather();
-	commit(&state->paths[KIND_REQUEST], KIND_REQUEST);
-	commit(&state->paths[KIND_ITERATION], KIND_ITERATION);
-	__lp_scout_map = (unsigned char *)outside;
+	if (state)
+		end_paths();
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,37 +38,77 @@ def function_of(arm: str) -> str:
 Sources = Mapping[str, Mapping[str, Function]]  # by key, then by digest
 
 
+def _plain(name: str) -> str:
+    """A name in a trace less the digest that tells versions of a function apart."""
+    file, _, rest = name.partition(":")
+    function, colon, arm = rest.partition(":")
+    return f"{file}:{function.partition('#')[0]}{colon}{arm}"
+
+
+def _choose_functions(traces: Sequence[Trace], current: Sources | None) -> dict[str, Function]:
+    """The version of each function that counts (see `merge_traces`)."""
+    busy = {id(t): sum(c.count for c in t.classes) for t in traces}
+    entered = {id(t): {function_of(a) for c in t.classes for a in c.arms} for t in traces}
+    best: dict[str, tuple[bool, bool, int, int]] = {}
+    functions: dict[str, Function] = {}
+    for trace in traces:
+        digests = set(trace.digests)
+        for function in (f for table in trace.tables for f in table.functions):
+            key, known = function.key, (current or {}).get(function.key)
+            name = key if key in digests else f"{key}#{function.digest}"
+            rank = (
+                known is not None and function.digest in known,
+                name in entered[id(trace)],
+                busy[id(trace)] if known else trace.modified,
+                trace.modified if known else busy[id(trace)],
+            )
+            if key not in best or rank > best[key]:
+                best[key] = rank
+                functions[key] = function
+    for key in functions:
+        known = (current or {}).get(key)
+        if known and functions[key].digest not in known:
+            functions[key] = next(iter(known.values()))
+    return functions
+
+
 def merge_traces(traces: Sequence[Trace], current: Sources | None) -> Profile:
     """Merge traces of any number of processes and machines by stable names.
 
     `current`: the functions of the captured sources, where known; one that is compiled twice with
     other macros has several digests. Of each function one digest counts: among those that are
-    current, the one that the busiest trace saw. Other traces say nothing of that function.
+    current, the one that the busiest trace entered; where the sources are not known, the one that
+    the newest trace entered. Other traces say nothing of that function.
     """
-    functions: dict[str, Function] = {}
-    for trace in sorted(traces, key=lambda t: sum(c.count for c in t.classes)):
-        for table in trace.tables:
-            for function in table.functions:
-                known = (current or {}).get(function.key)
-                if known is None or function.digest in known:
-                    functions[function.key] = function
-                elif function.key not in functions:
-                    functions[function.key] = next(iter(known.values()))
+    functions = _choose_functions(traces, current)
     warnings = [warning for trace in traces for warning in trace.warnings]
     counts: Counter[tuple[int, frozenset[str]]] = Counter()
     targets: Counter[tuple[str, str]] = Counter()
+    left_out: dict[str, list[Trace]] = {}
     for trace in traces:
-        changed = {key for key, digest in trace.digests.items() if functions[key].digest != digest}
-        for key in sorted(changed):
-            warnings.append(f"{trace.path}: {key} has changed since: what it saw there is left out")
+        digests = trace.digests
+        changed = {n for n, digest in digests.items() if functions[_plain(n)].digest != digest}
+        variants = any("#" in name for name in digests)
+        seen: set[str] = set()
         for item in trace.classes:
             arms = item.arms
             if changed:
+                seen |= {name for name in map(function_of, arms) if name in changed}
                 arms = frozenset(a for a in arms if function_of(a) not in changed)
+            if variants:
+                arms = frozenset(map(_plain, arms))
             counts[item.kind, arms] += item.count
         for target in trace.targets:
             if function_of(target.site) not in changed:
-                targets[target.site, target.symbol] += target.count
+                targets[_plain(target.site), target.symbol] += target.count
+        for name in seen:
+            left_out.setdefault(_plain(name), []).append(trace)
+    for key, those in sorted(left_out.items()):
+        more = f" and {len(those) - 1} more traces" if len(those) > 1 else ""
+        warnings.append(
+            f"{key} has changed since, or has another version that counts: what {those[0].path}"
+            f"{more} saw there is left out"
+        )
     classes = tuple(
         PathClass(kind, arms, count)
         for (kind, arms), count in sorted(
@@ -120,14 +161,16 @@ def merge_classes(
 ) -> Merge:
     """Add classes until the threshold share is covered, with as little code as possible.
 
-    Each step takes the class with the most requests for each byte of source that it adds; where a
-    single class would reach the threshold, the one of those that adds the least is taken instead.
-    Classes whose arms are all hot already come for free. The remaining classes follow, in the same
-    order, as `rest`.
+    The thesis (3.1.1) says that sets of equal paths are "greedily synthesized into a manifest",
+    and not by which measure. Ours: each step takes the class with the most requests for each byte
+    of source that it adds; where a single class would reach the threshold, the one of those that
+    adds the least is taken instead. Classes whose arms are all hot already come for free. The
+    remaining classes follow, in the same order, as `rest`. threshold: a share (0 to 1) of requests.
     """
     waiting = [c for c in classes if c.kind == kind]
     total = sum(c.count for c in waiting)
-    goal = threshold * total
+    # Less what rounding adds: 0.55 of 100 is 55 requests, and not 55.00000000000001.
+    goal = math.ceil(threshold * total - 1e-9 * max(total, 1))
     hot: set[str] = set()
     covered = 0
     steps: list[Step] = []

@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from lp_build.config import load_config
+from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir, find_build_dir
 from lp_build.profile.classes import Merge, Profile, Sources, Step, function_of, merge_traces
-from lp_build.profile.manifest import format_manifest, manifest_from, merge_profile
+from lp_build.profile.manifest import format_manifest, is_edited, manifest_from, merge_profile
 from lp_build.profile.traces import ITERATION, REQUEST, read_traces
 from lp_build.source.model import Function
 from lp_build.wrapper.capture import load_sites, load_units
@@ -33,7 +35,11 @@ def captured_functions(build: BuildDir) -> Sources | None:
 
 def main(argv: list[str]) -> int:
     """Make the manifest. Raises LakePlacidError without traces or requests."""
-    parser = argparse.ArgumentParser(prog="lp manifest", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="lp manifest",
+        description="Decide from traces what is Elite, and write lp-manifest.toml. A manifest that "
+        "was edited by hand is kept beside the new one, as lp-manifest.toml.bak, .bak2 and so on.",
+    )
     parser.add_argument("traces", nargs="*", type=Path, help="files or folders (.lp/traces)")
     parser.add_argument("--threshold", type=float, help="share of requests to cover (0 to 1)")
     parser.add_argument("--explain", action="store_true", help="show the classes and their cost")
@@ -54,8 +60,7 @@ def main(argv: list[str]) -> int:
     merges = merge_profile(profile, config.threshold)
     manifest = manifest_from(profile, config, merges)
     path = arguments.output or build.manifest
-    kept = _keep_old(path)
-    path.write_text(format_manifest(manifest, profile), encoding="utf-8")
+    kept = _write(path, format_manifest(manifest, profile))
     elite = manifest.elite_functions()
     summary = {
         "manifest": str(path),
@@ -66,7 +71,8 @@ def main(argv: list[str]) -> int:
         "elite_functions": len(elite),
     }
     if arguments.explain:
-        explain(profile, merges)
+        # What --json prints is one object and nothing else.
+        explain(profile, merges, to_stderr=arguments.json)
     if arguments.json:
         print(json.dumps(summary))
     else:
@@ -78,21 +84,49 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _keep_old(path: Path) -> str:
-    """The manifest that is replaced may have been edited: it stays beside the new one."""
-    if not path.exists():
-        return ""
-    old = path.with_suffix(".toml.bak")
-    path.replace(old)
-    return f" (the one before is {old.name})"
+def _write(path: Path, text: str) -> str:
+    """Put `text` at `path`, at once or not at all; tell what became of the one before. One that a
+    person edited stays beside it, under a name that nothing has."""
+    kept = ""
+    try:
+        if path.exists() and not path.is_file():  # such as /dev/stdout
+            path.write_text(text, encoding="utf-8")
+            return kept
+        path = path.resolve()
+        if path.exists() and is_edited(path.read_text(encoding="utf-8", errors="replace")):
+            old = _free_name(path)
+            shutil.copy2(path, old)
+            kept = f" (the one before was edited and is {old.name})"
+        new = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            new.write_text(text, encoding="utf-8")
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
+    except OSError as error:
+        raise LakePlacidError(
+            f"cannot write the manifest: {error.strerror}",
+            file=str(path),
+            remedy="make the folder writable, or name another file with -o",
+        ) from error
+    return kept
 
 
-def explain(profile: Profile, merges: Mapping[int, Merge]) -> None:
+def _free_name(path: Path) -> Path:
+    number = 1
+    while True:
+        old = path.with_name(f"{path.name}.bak{number if number > 1 else ''}")
+        if not old.exists():
+            return old
+        number += 1
+
+
+def explain(profile: Profile, merges: Mapping[int, Merge], *, to_stderr: bool = False) -> None:
     """Show the classes in the order of the merge, and what the next would cost."""
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(stderr=to_stderr)
     for kind, title in ((REQUEST, "Requests"), (ITERATION, "Iterations of the loop")):
         merge = merges[kind]
         if not merge.total:
@@ -131,8 +165,9 @@ def _places(step: Step, profile: Profile) -> list[str]:
         parts = name.split(":")
         line = function.line
         if len(parts) == 4:
-            site = function.sites[int(parts[2])]
-            line = next((a.line for a in site.arms if a.name == parts[3]), site.line)
+            site = next((s for s in function.sites if s.ordinal == int(parts[2])), None)
+            if site is not None:
+                line = next((a.line for a in site.arms if a.name == parts[3]), site.line)
         places.add(f"{function.file}:{line}")
     shown = sorted(places)
     return shown[:6] + ([f"… {len(shown) - 6} more"] if len(shown) > 6 else [])

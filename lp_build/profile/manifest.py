@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,25 @@ _HEAD = """\
 #   hot: the arms of a switch that are hot; targets: what an indirect call was seen to call
 #   true, false: requests that were seen to take the arm, of all that were traced
 """
-_FUNCTION_KEYS = frozenset("name file line static digest elite sites".split())
+_DIGEST = "# digest of what follows: "
+_FUNCTION = re.compile(r"\s*\[\[\s*function\s*\]\]")
+_TOP_TYPES: dict[str, type | tuple[type, ...]] = {
+    "version": int,
+    "request": str,
+    "loop": str,
+    "threshold": (int, float),
+    "covered": (int, float),
+    "function": list,
+}
+_FUNCTION_TYPES: dict[str, type] = {
+    "name": str,
+    "file": str,
+    "line": int,
+    "static": bool,
+    "digest": str,
+    "elite": bool,
+    "sites": list,
+}
 _SITE_KEYS = frozenset("site kind at verdict hot targets true false".split())
 
 
@@ -65,6 +85,16 @@ def manifest_from(profile: Profile, config: Config, merges: Mapping[int, Merge])
             remedy="put the scouted program under a typical load, or correct `request` in lp.toml",
         )
     hot = merges[REQUEST].hot | merges[ITERATION].hot
+    if not any(
+        key in hot and is_function(config.request, f.file, f.name)
+        for key, f in profile.functions.items()
+    ):
+        raise LakePlacidError(
+            f"no request was seen in the traces: none of them is of `{config.request}` as it is now"
+            f" ({profile.requests()} requests, of another function or of other sources)",
+            remedy="build with `lp-wrap --phase scout` again and put the program under a typical "
+            "load, or correct `request` in lp.toml",
+        )
     seen = frozenset().union(*(c.arms for c in profile.classes))
     targets = _targets(profile)
     functions: dict[str, FunctionVerdicts] = {}
@@ -86,9 +116,12 @@ def _targets(profile: Profile) -> dict[str, tuple[str, ...]]:
     counts: dict[str, Counter[str]] = {}
     for target in profile.targets:
         file, _, name = target.symbol.rpartition(":")
-        matches = [
-            f for f in by_name.get(name, []) if not file or Path(f.file).name == Path(file).name
-        ]
+        # A symbol with a file is a local one: static, or hidden from other files by the linker. Its
+        # file is the unit's, and not the header's where an inline function may stand.
+        known_as = by_name.get(name, [])
+        matches = [f for f in known_as if f.static == bool(file)] or known_as
+        same_file = [f for f in matches if Path(f.file).name == Path(file).name]
+        matches = same_file or matches
         known = matches[0].key if len(matches) == 1 else name
         if known != "?":
             counts.setdefault(target.site, Counter())[known] += target.count
@@ -144,7 +177,7 @@ def format_manifest(manifest: Manifest, profile: Profile) -> str:
     for item in profile.classes:
         for arm in item.arms:
             counts[arm] += item.count
-    out = [_HEAD, f"version = {VERSION}", f"request = {_text(manifest.request)}"]
+    out = [f"version = {VERSION}", f"request = {_text(manifest.request)}"]
     if manifest.loop:
         out.append(f"loop = {_text(manifest.loop)}")
     out += [f"threshold = {manifest.threshold}", f"covered = {manifest.covered!r}"]
@@ -161,7 +194,19 @@ def format_manifest(manifest: Manifest, profile: Profile) -> str:
         ]
         rows = _site_rows(verdicts, profile.functions[key], counts)
         out += ["sites = [", *rows, "]"] if rows else []
-    return "\n".join(out) + "\n"
+    body = "\n".join(out) + "\n"
+    return f"{_HEAD}{_DIGEST}{_digest(body)}\n\n{body}"
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.strip().encode()).hexdigest()[:16]
+
+
+def is_edited(text: str) -> bool:
+    """Tell whether a manifest's text is other than `format_manifest` wrote it."""
+    _, mark, rest = text.partition(_DIGEST)
+    digest, _, body = rest.partition("\n")
+    return not mark or _digest(body) != digest.strip()
 
 
 def _site_rows(
@@ -194,11 +239,20 @@ def load_manifest(path: Path) -> Manifest:
             file=str(path),
             remedy="run the scouted program under a typical load, then `lp manifest`",
         ) from error
+    except UnicodeDecodeError as error:
+        raise LakePlacidError(
+            "not text in UTF-8",
+            file=str(path),
+            line=error.object[: error.start].count(b"\n") + 1,
+            remedy="save it as UTF-8, or make it again with `lp manifest`",
+        ) from error
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
+        place = re.search(r"at line (\d+)", str(error))
+        line = int(place.group(1)) if place else len(text.splitlines())
         raise LakePlacidError(
-            f"not valid TOML: {error}", file=str(path), remedy="mend the syntax"
+            f"not valid TOML: {error}", file=str(path), line=line, remedy="mend the syntax"
         ) from error
     return _Reader(path, text).manifest(data)
 
@@ -217,15 +271,24 @@ def load_counts(path: Path) -> dict[str, int]:
 
 
 class _Reader:
+    """Checks what was parsed; knows the lines to blame."""
+
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.rows = text.splitlines()
+        self.heads = [n for n, row in enumerate(self.rows) if _FUNCTION.match(row)]
 
-    def fail(self, message: str, remedy: str, *near: str) -> LakePlacidError:
-        """An error at the first line, from the last found on, that holds each of `near`."""
-        line = 0
+    def fail(
+        self, message: str, remedy: str, *near: str, function: int | None = None
+    ) -> LakePlacidError:
+        """An error at the first line that holds `near`: of the text before the first function, or
+        of the `function`-th one. The last of `near` is the line; those before it lead there."""
+        # Functions written in another way than ours have no head of their own to look below.
+        known = function is not None and function < len(self.heads)
+        line = self.heads[function] if known and function is not None else 0
+        end = next((n for n in self.heads if n > line), len(self.rows))
         for text in near:
-            line = next((n for n in range(line, len(self.rows)) if text in self.rows[n]), line)
+            line = next((n for n in range(line, end) if text in self.rows[n]), line)
         return LakePlacidError(message, file=str(self.path), line=line + 1, remedy=remedy)
 
     def manifest(self, data: dict[str, Any]) -> Manifest:
@@ -233,34 +296,62 @@ class _Reader:
             raise self.fail(
                 f"a manifest of version {data.get('version')!r}, where this tool reads {VERSION}",
                 "make it again with `lp manifest`",
-                "version",
+                "version =",
             )
-        known = {"version", "request", "loop", "threshold", "covered", "function"}
-        for key in data:
-            if key not in known:
-                raise self.fail(f"unknown key `{key}`", f"known are: {', '.join(known)}", key)
-        functions = [self.function(row) for row in data.get("function", [])]
+        for key, value in data.items():
+            if key not in _TOP_TYPES:
+                raise self.fail(f"unknown key `{key}`", f"known are: {', '.join(_TOP_TYPES)}", key)
+            if not _is(value, _TOP_TYPES[key]):
+                raise self.fail(f"`{key}` has the wrong type", "make it again", f"{key} =")
+        functions: dict[str, FunctionVerdicts] = {}
+        for number, row in enumerate(data.get("function", [])):
+            if not isinstance(row, dict):
+                raise self.fail("`function` holds something else", "make it again", "function")
+            verdicts = self.function(row, number)
+            if verdicts.key in functions:
+                raise self.fail(
+                    f"{verdicts.key} stands here twice", "remove one", "name", function=number
+                )
+            functions[verdicts.key] = verdicts
         return Manifest(
-            str(data.get("request", "")),
+            data.get("request", ""),
             data.get("loop"),
             float(data.get("threshold", 0)),
             float(data.get("covered", 0)),
-            {f.key: f for f in functions},
+            functions,
         )
 
-    def function(self, row: dict[str, Any]) -> FunctionVerdicts:
-        name = f'name = "{row.get("name")}"'
-        for key in row:
-            if key not in _FUNCTION_KEYS:
-                raise self.fail(f"unknown key `{key}`", "remove it", name, key)
-        for key in _FUNCTION_KEYS - {"sites"}:
-            if key not in row:
-                raise self.fail(f"a function lacks `{key}`", "make it again", name)
+    def function(self, row: dict[str, Any], number: int) -> FunctionVerdicts:
+        for key, value in row.items():
+            if key not in _FUNCTION_TYPES:
+                raise self.fail(f"unknown key `{key}`", "remove it", key, function=number)
+            if not _is(value, _FUNCTION_TYPES[key]):
+                raise self.fail(
+                    f"`{key}` of a function has the wrong type",
+                    f"give a {_FUNCTION_TYPES[key].__name__}",
+                    f"{key} =",
+                    function=number,
+                )
+        for key in _FUNCTION_TYPES:
+            if key not in row and key != "sites":
+                raise self.fail(f"a function lacks `{key}`", "make it again", function=number)
         conditions: dict[int, Verdict] = {}
         switches: dict[int, tuple[str, ...]] = {}
         targets: dict[int, tuple[str, ...]] = {}
         for site in row.get("sites", []):
-            self.site(site, name, conditions, switches, targets)
+            if not isinstance(site, dict):
+                raise self.fail(
+                    "a site that is no table", "make it again", "sites", function=number
+                )
+            ordinal = site.get("site")
+            if ordinal in (*conditions, *switches, *targets):
+                raise self.fail(
+                    f"site {ordinal} stands here twice",
+                    "remove one",
+                    f"site = {ordinal},",
+                    function=number,
+                )
+            self.site(site, number, conditions, switches, targets)
         return FunctionVerdicts(
             row["file"],
             row["name"],
@@ -276,58 +367,78 @@ class _Reader:
     def site(
         self,
         site: dict[str, Any],
-        name: str,
+        number: int,
         conditions: dict[int, Verdict],
         switches: dict[int, tuple[str, ...]],
         targets: dict[int, tuple[str, ...]],
     ) -> None:
-        where = (name, f"site = {site.get('site')},")
+        def fail(message: str, remedy: str) -> LakePlacidError:
+            near = f"site = {site.get('site')},"
+            return self.fail(message, remedy, "sites", near, function=number)
+
         for key in site:
             if key not in _SITE_KEYS:
-                raise self.fail(f"unknown key `{key}` of a site", "remove it", *where)
+                raise fail(f"unknown key `{key}` of a site", "remove it")
         ordinal, kind = site.get("site"), site.get("kind")
-        if not isinstance(ordinal, int):
-            raise self.fail("a site without its number", "make it again", name)
+        if not _is(ordinal, int) or not isinstance(ordinal, int):
+            raise fail("a site without its number", "make it again")
         if kind == "icall":
-            targets[ordinal] = tuple(site.get("targets", ()))
+            targets[ordinal] = _names(site.get("targets", []), "targets", fail)
         elif kind == "switch":
-            switches[ordinal] = tuple(site.get("hot", ()))
+            switches[ordinal] = _names(site.get("hot", []), "hot", fail)
         elif kind in CONDITION_KINDS:
-            try:
-                conditions[ordinal] = Verdict(site.get("verdict"))
-            except ValueError as error:
-                raise self.fail(
-                    f"no such verdict: {site.get('verdict')!r}",
-                    "one of: likely, unlikely, unknown",
-                    *where,
-                ) from error
+            verdict = site.get("verdict")
+            if verdict not in [known.value for known in Verdict]:
+                raise fail(f"no such verdict: {verdict!r}", "one of: likely, unlikely, unknown")
+            conditions[ordinal] = Verdict(verdict)
         else:
-            raise self.fail(f"no such kind of site: {kind!r}", "make it again", *where)
+            raise fail(f"no such kind of site: {kind!r}", "make it again")
+
+
+def _is(value: object, kind: type | tuple[type, ...]) -> bool:
+    """`isinstance`, but true and false are no numbers."""
+    return isinstance(value, kind) and (not isinstance(value, bool) or kind is bool)
+
+
+def _names(value: object, key: str, fail: Callable[[str, str], LakePlacidError]) -> tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    raise fail(f"`{key}` is no list of names", f'write {key} = ["…", "…"]')
 
 
 def check_sites(manifest: Manifest, current: Sources, path: Path) -> None:
-    """Raise LakePlacidError for a verdict on a site that its function doesn't have."""
+    """Raise LakePlacidError for a verdict on a site or an arm that its function doesn't have."""
     reader = _Reader(path, path.read_text(encoding="utf-8"))
-    for verdicts in manifest.functions.values():
+    for number, verdicts in enumerate(manifest.functions.values()):
         function = current.get(verdicts.key, {}).get(verdicts.digest)
         if function is None:
             continue
         sites = {site.ordinal: site for site in function.sites}
-        for ordinal in (*verdicts.conditions, *verdicts.switches, *verdicts.targets):
+
+        def fail(ordinal: int, message: str, remedy: str, number: int = number) -> LakePlacidError:
+            return reader.fail(message, remedy, f"site = {ordinal},", function=number)
+
+        kinds = (
+            *((ordinal, CONDITION_KINDS) for ordinal in verdicts.conditions),
+            *((ordinal, ("switch",)) for ordinal in verdicts.switches),
+            *((ordinal, ("icall",)) for ordinal in verdicts.targets),
+        )
+        for ordinal, kind in kinds:
             if ordinal not in sites:
-                raise reader.fail(
-                    f"{verdicts.key} has no site {ordinal}",
-                    f"its sites are 0 to {len(sites) - 1}",
-                    f'name = "{verdicts.name}"',
-                    f"site = {ordinal},",
+                has = f"its sites are 0 to {len(sites) - 1}" if sites else "it has none: remove it"
+                raise fail(ordinal, f"{verdicts.key} has no site {ordinal}", has)
+            if sites[ordinal].kind not in kind:
+                raise fail(
+                    ordinal,
+                    f"site {ordinal} of {verdicts.key} is of another kind",
+                    f'write kind = "{sites[ordinal].kind}"',
                 )
         for ordinal, hot in verdicts.switches.items():
             names = [arm.name for arm in sites[ordinal].arms]
             for arm in hot:
                 if arm not in names:
-                    raise reader.fail(
+                    raise fail(
+                        ordinal,
                         f"site {ordinal} of {verdicts.key} has no arm `{arm}`",
                         f"its arms are: {', '.join(names)}",
-                        f'name = "{verdicts.name}"',
-                        f"site = {ordinal},",
                     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.errors import LakePlacidError
-from lp_build.source.model import ScoutTable
+from lp_build.source.model import Function, ScoutTable
 
 _MAGIC = b"LPTRACE1"
 _HEADER = struct.Struct("<8sIIQQII")
@@ -22,7 +22,8 @@ REQUEST, ITERATION = 0, 1
 @dataclass(frozen=True)
 class PathClass:
     """Requests (kind 0) or loop iterations (kind 1) with equal paths. arms: names of all arms that
-    were taken, as `file:function:ordinal:arm`, and `file:function` for a function's entry."""
+    were taken, as `file:function:ordinal:arm`, and `file:function` for a function's entry. In a
+    `Trace`, a function that the program has in several versions is named `file:function#digest`."""
 
     kind: int
     arms: frozenset[str]
@@ -40,33 +41,40 @@ class Target:
 
 @dataclass(frozen=True)
 class Trace:
-    """One file: what a process saw. warnings: what could not be read."""
+    """One file: what a process saw. warnings: what could not be read. modified: when the file was
+    written last, in nanoseconds since the epoch."""
 
     path: Path
     tables: tuple[ScoutTable, ...]
     classes: tuple[PathClass, ...]
     targets: tuple[Target, ...]
     warnings: tuple[str, ...]
+    modified: int = 0
 
     @property
     def digests(self) -> dict[str, str]:
-        """The digest of each function, by key, as this process was built."""
-        return {f.key: f.digest for table in self.tables for f in table.functions}
+        """The digest of each function, by its name in this trace, as this process was built."""
+        variants = _variants(self.tables)
+        return {_name(f, variants): f.digest for table in self.tables for f in table.functions}
 
 
 def find_traces(places: Iterable[Path]) -> list[Path]:
     """The trace files among and below `places`. Raises LakePlacidError when there are none."""
     files: list[Path] = []
     names = list(places)
+    known: set[Path] = set()
     for place in names:
         if place.is_dir():
-            files += sorted(place.rglob("*.lpt"))
+            found = sorted(place.rglob("*.lpt"))
         elif place.exists():
-            files.append(place)
+            found = [place]
         else:
             raise LakePlacidError(
                 "there is no such trace", file=str(place), remedy="check the path"
             )
+        # A file that is named twice would count twice.
+        files += [path for path in found if path.resolve() not in known]
+        known.update(path.resolve() for path in found)
     if not files:
         raise LakePlacidError(
             "no traces",
@@ -90,12 +98,22 @@ def _checksum(data: bytes) -> int:
 
 def read_trace(path: Path) -> Trace:
     """Read one file. What is cut off or damaged is left out, with a warning; raises
-    LakePlacidError for a file that is not a trace, or whose head is not whole."""
-    data = path.read_bytes()
-    if len(data) < _HEADER.size or data[:8] != _MAGIC:
-        if not data.strip(b"\0"):
-            return Trace(path, (), (), (), (f"{path}: empty: its process ended at its start",))
-        raise LakePlacidError("not a trace file", file=str(path), remedy="remove it")
+    LakePlacidError for a file that can't be read, is not a trace, or of another version."""
+    try:
+        data = path.read_bytes()
+        modified = path.stat().st_mtime_ns
+    except OSError as error:
+        raise LakePlacidError(
+            f"cannot read the trace: {error.strerror}",
+            file=str(path),
+            remedy="make it readable, or leave it out",
+        ) from error
+    # The header is written when the tables stand: before, there are zeros in its place.
+    magic = data[:8]
+    if not magic.strip(b"\0") or (len(data) < _HEADER.size and _MAGIC.startswith(magic)):
+        return _nothing(path, "cut off before its first record, or its process ended at its start")
+    if magic != _MAGIC:
+        raise LakePlacidError("not a trace file", file=str(path), remedy="leave it out")
     _, version, _, tables_size, used, _, _ = _HEADER.unpack_from(data)
     if version != _VERSION:
         raise LakePlacidError(
@@ -106,47 +124,113 @@ def read_trace(path: Path) -> Trace:
     start = _HEADER.size
     try:
         units = json.loads(data[start : start + tables_size])
-        tables = [ScoutTable.from_json(unit["table"]) for unit in units]
-    except (ValueError, KeyError, TypeError):
-        warning = f"{path}: cut off before its first record: nothing in it can be used"
-        return Trace(path, (), (), (), (warning,))
-    arms, icalls = _names(units, tables)
-    classes: list[PathClass] = []
-    targets: list[Target] = []
-    warnings: list[str] = []
-    offset = (start + tables_size + 7) & ~7
-    end = min(used, len(data))
+        tables = tuple(ScoutTable.from_json(unit["table"]) for unit in units)
+        arms, icalls = _names(units, tables)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return _nothing(path, "its tables are cut off or damaged: nothing in it can be used")
+    records = _Records(path, data, min(used, len(data)), arms, icalls)
     if used > len(data):
-        warnings.append(f"{path}: cut off: {used - len(data)} bytes are missing")
-    while offset + _RECORD.size <= end:
-        kind_of, size, count, kind, length, checksum, _ = _RECORD.unpack_from(data, offset)
-        body = data[offset + _RECORD.size : offset + size]
-        if size < _RECORD.size or offset + size > end:
-            break
+        records.warn(f"cut off: {used - len(data)} bytes are missing")
+    records.read((start + tables_size + 7) & ~7)
+    return Trace(
+        path,
+        tables,
+        tuple(records.classes),
+        tuple(records.targets),
+        tuple(records.warnings),
+        modified,
+    )
+
+
+def _nothing(path: Path, why: str) -> Trace:
+    return Trace(path, (), (), (), (f"{path}: {why}",))
+
+
+class _Records:
+    """Reads the records of one file up to `end`, and keeps what is whole."""
+
+    def __init__(
+        self, path: Path, data: bytes, end: int, arms: dict[int, str], icalls: dict[int, str]
+    ) -> None:
+        self.path = path
+        self.data = data
+        self.end = end
+        self.arms = arms
+        self.icalls = icalls
+        self.classes: list[PathClass] = []
+        self.targets: list[Target] = []
+        self.warnings: list[str] = []
+
+    def warn(self, what: str) -> None:
+        """Note something that is left out."""
+        self.warnings.append(f"{self.path}: {what}")
+
+    def read(self, offset: int) -> None:
+        """All records from `offset` on. After one whose size can't be, nothing can be found."""
+        while offset < self.end:
+            head = self.data[offset : min(offset + _RECORD.size, self.end)]
+            size = _RECORD.unpack(head)[1] if len(head) == _RECORD.size else 0
+            if size < _RECORD.size or offset + size > self.end:
+                self.warn(
+                    f"cut off or damaged: {self.end - offset} bytes from byte {offset} on are "
+                    "left out"
+                )
+                return
+            if not self._record(head, self.data[offset + _RECORD.size : offset + size]):
+                self.warn(f"a damaged record at byte {offset} is left out")
+            offset = (offset + size + 7) & ~7
+
+    def _record(self, head: bytes, body: bytes) -> bool:
+        type_, size, count, kind, length, checksum, head_checksum = _RECORD.unpack(head)
+        fields = struct.pack("<IIII", type_, size, kind, length)
+        # Zero: written before heads had checksums. A count has none: it changes all the time.
+        if head_checksum and head_checksum != (_checksum(fields) or 1):
+            return False
         if _checksum(body) != checksum:
-            warnings.append(f"{path}: a damaged record at byte {offset} is left out")
-        elif kind_of == _CLASS:
+            return False
+        if type_ == _CLASS and kind in (REQUEST, ITERATION) and len(body) == 4 * length:
             numbers = struct.unpack(f"<{length}I", body)
-            classes.append(PathClass(kind, frozenset(arms[n] for n in numbers), count))
-        elif kind_of == _TARGET:
+            if any(number not in self.arms for number in numbers):
+                return False
+            path = frozenset(self.arms[number] for number in numbers)
+            self.classes.append(PathClass(kind, path, count))
+            return True
+        if type_ == _TARGET and kind in self.icalls and len(body) == length:
             symbol = body.decode("utf-8", "replace")
-            targets.append(Target(icalls[kind], symbol, count))
-        offset = (offset + size + 7) & ~7
-    return Trace(path, tuple(tables), tuple(classes), tuple(targets), tuple(warnings))
+            self.targets.append(Target(self.icalls[kind], symbol, count))
+            return True
+        return False
+
+
+def _variants(tables: Iterable[ScoutTable]) -> frozenset[str]:
+    """Keys of functions that one program has in several versions, such as an inline function of a
+    header that sees other macros in each unit: their ordinals don't mean the same."""
+    digests: dict[str, set[str]] = {}
+    for table in tables:
+        for function in table.functions:
+            digests.setdefault(function.key, set()).add(function.digest)
+    return frozenset(key for key, found in digests.items() if len(found) > 1)
+
+
+def _name(function: Function, variants: frozenset[str]) -> str:
+    key = function.key
+    return f"{key}#{function.digest}" if key in variants else key
 
 
 def _names(
     units: Sequence[dict[str, int]], tables: Sequence[ScoutTable]
 ) -> tuple[dict[int, str], dict[int, str]]:
     """The stable names of arms and of indirect calls, by their numbers in this process."""
+    variants = _variants(tables)
     arms: dict[int, str] = {}
     icalls: dict[int, str] = {}
     for unit, table in zip(units, tables, strict=True):
         base, icall_base = int(unit["base"]), int(unit["icall_base"])
         for function, entry, first in zip(table.functions, table.entries, table.first, strict=True):
-            arms[base + entry] = function.key
+            known = _name(function, variants)
+            arms[base + entry] = known
             for site, index in zip(function.sites, first, strict=True):
-                name = f"{function.key}:{site.ordinal}"
+                name = f"{known}:{site.ordinal}"
                 if site.kind == "icall":
                     icalls[icall_base + index] = name
                 for number, arm in enumerate(site.arms):

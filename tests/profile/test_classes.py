@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from lp_build.profile.classes import arm_weights, merge_classes, merge_traces
-from lp_build.profile.traces import Target
+from lp_build.profile.traces import PathClass, Target
 from tests.profile.support import condition, function, path, profile, trace
 
 GET = function("get", condition(0, true=100, false=7), condition(1, true=30, false=30))
@@ -81,6 +82,75 @@ def test_a_changed_function_is_left_out_and_named(tmp_path: Path) -> None:
     assert only.arms == {"a.c:get"}
     (warning,) = merged.warnings
     assert "a.c:helper has changed" in warning
+
+
+def test_of_a_function_with_two_versions_in_one_program_one_counts(tmp_path: Path) -> None:
+    # An inline function of a header, in units that see other macros: its ordinals differ.
+    other = function("helper", condition(0), digest="other")
+    helper = function("helper", condition(0), condition(1), digest="common")
+    both = trace(
+        tmp_path / "1",
+        (GET, helper, other),
+        (
+            path(5, "get", "helper#common", "helper#common:1:true"),
+            path(1, "get", "helper#other", "helper#other:0:true"),
+        ),
+        (Target("a.c:helper#common:2", "reader", 5), Target("a.c:helper#other:2", "writer", 1)),
+    )
+    merged = merge_traces([both], {GET.key: {"d0": GET}, helper.key: {"common": helper}})
+    assert merged.functions["a.c:helper"] == helper
+    assert [c.arms for c in merged.classes] == [
+        {"a.c:get", "a.c:helper", "a.c:helper:1:true"},
+        {"a.c:get"},
+    ]
+    assert merged.targets == (Target("a.c:helper:2", "reader", 5),)
+    (warning,) = merged.warnings
+    assert "a.c:helper has changed since, or has another version" in warning
+
+
+def test_without_sources_the_newest_build_counts(tmp_path: Path) -> None:
+    old = function("get", condition(0), digest="old")
+    before = trace(tmp_path / "1", (old,), (path(100, "get"),))
+    after = replace(trace(tmp_path / "2", (GET,), (path(1, "get"),)), modified=1)
+    assert merge_traces([before, after], None).functions["a.c:get"] == GET
+    assert merge_traces([after, before], None).functions["a.c:get"] == GET
+
+
+def test_a_version_that_was_entered_counts_before_one_that_was_not(tmp_path: Path) -> None:
+    idle = function("get", condition(0), digest="idle")
+    busy = trace(tmp_path / "1", (idle, function("main")), (path(100, "main"),))
+    rare = trace(tmp_path / "2", (GET,), (path(1, "get"),))
+    merged = merge_traces([busy, rare], {GET.key: {"d0": GET, "idle": idle}})
+    assert merged.functions["a.c:get"] == GET
+
+
+def test_a_function_that_changed_is_named_once_for_all_traces(tmp_path: Path) -> None:
+    old = function("get", condition(0), digest="old")
+    traces = [trace(tmp_path / n, (old,), (path(1, "get"),)) for n in "123"]
+    (warning,) = merge_traces(traces, {GET.key: {"d0": GET}}).warnings
+    assert f"what {tmp_path}/1 and 2 more traces saw there is left out" in warning
+
+
+def test_a_function_that_changed_but_was_not_entered_is_not_named(tmp_path: Path) -> None:
+    old = function("helper", condition(0), digest="old")
+    seen = trace(tmp_path / "1", (GET, old), (path(1, "get"),))
+    new = function("helper", condition(0), digest="new")
+    current = {GET.key: {"d0": GET}, new.key: {"new": new}}
+    assert merge_traces([seen], current).warnings == ()
+
+
+def test_a_file_may_be_called_anything(tmp_path: Path) -> None:
+    odd = function("get", condition(0), file="a#b.c")
+    seen = PathClass(0, frozenset({"a#b.c:get", "a#b.c:get:0:true"}), 2)
+    merged = merge_traces([trace(tmp_path / "1", (odd,), (seen,))], None)
+    assert merged.functions == {"a#b.c:get": odd}
+    assert merged.classes == (seen,)
+
+
+def test_a_threshold_is_met_by_just_as_many_requests(tmp_path: Path) -> None:
+    # 0.55 * 100 is 55.00000000000001 in floating point.
+    first = path(55, "get", "get:0:false")
+    assert merge(0.55, first, path(45, "get", "get:0:true")).covered == 0.55
 
 
 def test_of_a_source_compiled_twice_the_busiest_build_counts(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from lp_build.errors import LakePlacidError
 from lp_build.profile.manifest import (
     check_sites,
     format_manifest,
+    is_edited,
     load_manifest,
     manifest_from,
     merge_profile,
@@ -78,6 +79,37 @@ def test_without_a_request_there_is_nothing_to_decide() -> None:
         manifest_from(empty, CONFIG, merge_profile(empty, 0.9))
 
 
+def test_requests_of_another_function_decide_nothing() -> None:
+    config = Config(request="serve", threshold=0.9)
+    with pytest.raises(LakePlacidError, match="none of them is of `serve` as it is now"):
+        manifest_from(SEEN, config, merge_profile(SEEN, 0.9))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "key"),
+    [
+        ("unit.c:inline", "util.h:inline"),  # static, in a header: the symbol's file is the unit
+        (":hidden", "a.c:hidden"),  # hidden from other files, so local in the program
+        ("global", "a.c:global"),
+        ("twice", "twice"),  # of a library: neither of our two static ones
+        ("b.c:twice", "b.c:twice"),
+        ("recv", "recv"),
+    ],
+)
+def test_a_target_is_known_by_its_symbol(symbol: str, key: str) -> None:
+    functions = (
+        GET,
+        function("inline", file="util.h", static=True),
+        function("hidden"),
+        function("global"),
+        function("twice", file="a.c", static=True),
+        function("twice", file="b.c", static=True),
+    )
+    seen = profile(functions, path(1, "get"), targets=(Target("a.c:get:4", symbol, 1),))
+    manifest = manifest_from(seen, CONFIG, merge_profile(seen, 0.9))
+    assert manifest.functions["a.c:get"].targets == {4: (key,)}
+
+
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert load_manifest(written(tmp_path)) == decide()
 
@@ -99,6 +131,13 @@ def test_an_edited_verdict_is_followed(tmp_path: Path) -> None:
         ("version = 1", "version = 7", "version 7"),
         ("threshold = 0.9", "treshold = 0.9", "unknown key `treshold`"),
         ("[[function]]", "[function]]", "not valid TOML"),
+        ("threshold = 0.9", 'threshold = "much"', "`threshold` has the wrong type"),
+        ("covered = ", "covered = true # ", "`covered` has the wrong type"),
+        ("elite = true", 'elite = "yes"', "`elite` of a function has the wrong type"),
+        ('["case0"]', '"case0"', "`hot` is no list of names"),
+        ('["io.c:reader", "recv"]', "[1]", "`targets` is no list of names"),
+        ("{ site = 1,", "{ site = 0,", "site 0 stands here twice"),
+        ('name = "get"', 'name = "cold"', "a.c:cold stands here twice"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, part: str) -> None:
@@ -113,6 +152,69 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, pa
     if line is not None:
         word = new.rpartition("\n")[2].split()[0]
         assert word in text.splitlines()[line - 1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "part", "near"),
+    [
+        ("\ndigest =", "\n# digest =", "a function lacks `digest`", "[[function]]"),
+        ("{ site = 1,", "{ site = true,", "a site without its number", "sites = ["),
+    ],
+)
+def test_what_is_missing_is_named_with_a_line_near_it(
+    tmp_path: Path, old: str, new: str, part: str, near: str
+) -> None:
+    place = written(tmp_path)
+    text = place.read_text(encoding="utf-8")
+    at = text.index("[[function]]", text.index('name = "cold"') + 1)
+    text = text[:at] + text[at:].replace(old, new, 1)
+    place.write_text(text, encoding="utf-8")
+    with pytest.raises(LakePlacidError) as caught:
+        load_manifest(place)
+    assert part in caught.value.message
+    line = text[:at].count("\n") + 1
+    assert caught.value.line is not None
+    assert text.splitlines()[caught.value.line - 1] == near
+    assert caught.value.line >= line
+
+
+def test_a_mistake_in_one_function_is_not_looked_for_in_another(tmp_path: Path) -> None:
+    place = written(tmp_path)
+    lines = place.read_text(encoding="utf-8").splitlines()
+    at = max(n for n, line in enumerate(lines) if line.startswith("elite ="))
+    lines[at] = "elite = 1"
+    place.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(LakePlacidError) as caught:
+        load_manifest(place)
+    assert caught.value.line == at + 1
+
+
+def test_text_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
+    place = tmp_path / "lp-manifest.toml"
+    place.write_bytes(b"version = 1\n# caf\xe9\n")
+    with pytest.raises(LakePlacidError, match="not text in UTF-8") as caught:
+        load_manifest(place)
+    assert caught.value.line == 2
+
+
+def test_a_verdict_of_another_kind_than_its_site_is_an_error(tmp_path: Path) -> None:
+    place = written(tmp_path)
+    text = place.read_text(encoding="utf-8").replace('site = 3, kind = "switch"', "site = 3")
+    row = next(n for n, line in enumerate(text.splitlines(), 1) if "site = 3" in line)
+    text = text.replace("site = 3,", 'site = 3, kind = "if", verdict = "likely",')
+    text = text.replace(', hot = ["case0"]', "")
+    place.write_text(text, encoding="utf-8")
+    with pytest.raises(LakePlacidError, match=r"site 3 of a\.c:get is of another kind") as caught:
+        check_sites(load_manifest(place), {GET.key: {"d0": GET}}, place)
+    assert caught.value.line == row
+
+
+def test_a_manifest_knows_whether_it_was_edited() -> None:
+    text = format_manifest(decide(), SEEN)
+    assert not is_edited(text)
+    assert not is_edited(text.rstrip("\n"))
+    assert is_edited(text.replace('verdict = "likely"', 'verdict = "unknown"', 1))
+    assert is_edited("version = 1\n")
 
 
 def test_a_verdict_for_a_site_that_does_not_exist_is_an_error(tmp_path: Path) -> None:

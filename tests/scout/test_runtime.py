@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -130,11 +131,125 @@ int main(void)
     assert [c.count for t in read_traces([hidden / "traces"]) for c in t.classes] == [7]
 
 
+# Paths enough for a second megabyte of file: each request takes other arms.
+MANY_PATHS = """
+static volatile long sink;
+#define ARM(n) if (bits >> n & 1) sink++;
+#define ARMS(n) ARM(n) ARM(n + 1) ARM(n + 2) ARM(n + 3)
+__attribute__((noinline)) static void request(int bits) { ARMS(0) ARMS(4) ARMS(8) ARMS(12) }
+"""
+
+
+def test_a_relative_folder_counts_from_where_the_program_started(tmp_path: Path) -> None:
+    main = 'int main(void) { if (chdir("/")) exit(1); request(2); }'
+    scout(tmp_path, PRELUDE + main)
+    script = f"cd {tmp_path} && LP_TRACE_DIR=relative ./program"
+    subprocess.run(["sh", "-c", script], check=True)
+    assert len(read_traces([tmp_path / "relative"])) == 1
+
+
 def test_closed_descriptors_lose_no_trace(tmp_path: Path) -> None:
     main = "int main(void) { for (int fd = 3; fd < 4096; fd++) close(fd); request(2); }"
     program = scout(tmp_path, PRELUDE + main)
     assert program.run()[0] == 0
     assert program.requests() == [1]
+
+
+def test_a_descriptor_that_the_program_closes_and_uses_is_left_alone(tmp_path: Path) -> None:
+    main = """
+#include <fcntl.h>
+#include <unistd.h>
+int main(void)
+{
+	request(0);
+	for (int fd = 3; fd < 4096; fd++)
+		close(fd);
+	int own = open("own", O_RDWR | O_CREAT, 0600);
+	for (int fd = 4; fd < 1020; fd++)
+		dup2(own, fd);
+	for (int i = 1; i < 20000; i++)
+		request(i);
+}
+"""
+    program = scout(tmp_path, MANY_PATHS + main)
+    subprocess.run(
+        [str(program.program)],
+        cwd=tmp_path,
+        env={**os.environ, "LP_TRACE_DIR": str(program.traces)},
+        check=True,
+    )
+    assert program.requests() == [1] * 20000
+    (path,) = program.traces.iterdir()
+    assert path.stat().st_size > 1 << 20
+    assert (tmp_path / "own").stat().st_size == 0
+
+
+def test_the_trace_takes_no_descriptor_that_the_program_would_get(tmp_path: Path) -> None:
+    main = """
+#include <fcntl.h>
+int main(void) { request(2); return open("/dev/null", O_RDONLY); }
+"""
+    program = scout(tmp_path, PRELUDE + main)
+    assert program.run()[0] == 3
+
+
+def test_a_folder_that_is_removed_before_the_first_request_is_made_again(tmp_path: Path) -> None:
+    main = 'int main(void) { puts("up"); fflush(stdout); getchar(); request(2); }'
+    program = scout(tmp_path, PRELUDE + main)
+    process = program.start()
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    if program.traces.exists():
+        program.traces.rmdir()
+    assert process.communicate("\n")[1] == ""
+    assert program.requests() == [1]
+
+
+@pytest.mark.may_skip("only some machines let a test mount a small disk")
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).returncode != 0,
+    reason="only some machines let a test mount a small disk",
+)
+def test_a_full_disk_is_said_and_what_was_seen_before_is_kept(tmp_path: Path) -> None:
+    main = "int main(void) { for (int i = 0; i < 65536; i++) request(i); }"
+    program = scout(tmp_path, MANY_PATHS + main)
+    (tmp_path / "disk").mkdir()
+    script = "mount -t tmpfs -o size=1500k none disk && ./program && cp -r disk/traces traces"
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "LP_TRACE_DIR": "disk/traces"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.count("scouting stops") == 1
+    assert "remedy: free some space" in done.stderr
+    (trace,) = program.read()
+    assert len(trace.classes) > 1000
+    assert trace.warnings == ()
+
+
+def test_a_limit_of_file_size_does_not_kill_the_program(tmp_path: Path) -> None:
+    main = 'int main(void) { for (int i = 0; i < 65536; i++) request(i); puts("fine"); }'
+    program = scout(tmp_path, MANY_PATHS + main)
+    limits = {1100: 1, 10: 0}  # KiB, and how many traces there is room to begin
+    for limit, traces in limits.items():
+        folder = tmp_path / f"traces{limit}"
+        script = f"ulimit -f {limit * 2} && LP_TRACE_DIR={folder} exec {program.program}"
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        assert done.stdout == "fine\n"
+        assert "File too large" in done.stderr
+        # One that could not begin leaves no file behind.
+        assert len(list(folder.iterdir())) == traces
+
+
+def test_a_limit_of_addresses_is_said_and_the_program_goes_on(tmp_path: Path) -> None:
+    program = scout(tmp_path, PRELUDE + 'int main(void) { request(2); puts("fine"); }')
+    script = f"ulimit -v 500000 && LP_TRACE_DIR={program.traces} exec {program.program}"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "fine\n"
+    assert "remedy: free some memory" in done.stderr
 
 
 def test_fork_while_other_threads_log_does_not_hang(tmp_path: Path) -> None:
@@ -167,6 +282,41 @@ int main(void)
     assert program.run()[0] == 0
     children = [t for t in program.read() if sum(c.count for c in t.classes) == 1]
     assert len(children) == 100
+
+
+def test_a_fork_by_system_call_while_other_threads_log_has_its_own_trace(tmp_path: Path) -> None:
+    main = """
+#include <signal.h>
+#include <sys/syscall.h>
+static volatile int stop;
+static void *work(void *unused)
+{
+	for (int i = 1; !stop; i++)
+		request(i);
+	return unused;
+}
+int main(void)
+{
+	pthread_t threads[3];
+	for (int i = 0; i < 3; i++)
+		pthread_create(&threads[i], 0, work, 0);
+	for (int i = 0; i < 50; i++) {
+		if (syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0) {
+			request(2);
+			request(2);
+			_exit(0);
+		}
+		wait(0);
+	}
+	stop = 1;
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], 0);
+}
+"""
+    program = scout(tmp_path, PRELUDE + main)
+    assert program.run()[0] == 0
+    children = [t for t in program.read() if sum(c.count for c in t.classes) == 2]
+    assert len(children) == 50
 
 
 def test_a_killed_process_leaves_what_it_had(tmp_path: Path) -> None:
@@ -224,6 +374,51 @@ def test_an_unwritable_folder_is_said_once_and_the_program_goes_on(tmp_path: Pat
     assert "remedy:" in err
 
 
+def test_forked_workers_that_cannot_write_say_so_once(tmp_path: Path) -> None:
+    main = """
+int main(void)
+{
+	for (int i = 0; i < 5; i++) {
+		if (fork() == 0) {
+			request(2);
+			exit(0);
+		}
+		wait(0);
+	}
+}
+"""
+    program = scout(tmp_path, PRELUDE + main)
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    status, _, err = program.run(traces=blocked / "traces")
+    assert (status, err.count("scouting stops")) == (0, 1)
+
+
+def test_a_path_that_is_too_long_is_said(tmp_path: Path) -> None:
+    program = scout(tmp_path, PRELUDE + "int main(void) { request(2); }")
+    status, _, err = program.run(traces=tmp_path / "/".join(["x" * 200] * 21))
+    assert status == 0
+    assert "File name too long" in err
+
+
+def test_a_damaged_record_is_left_out_and_the_others_are_read(tmp_path: Path) -> None:
+    program = scout(
+        tmp_path, PRELUDE + "int main(void) { for (int i = 1; i <= 10; i++) request(i); }"
+    )
+    program.run()
+    (path,) = program.traces.iterdir()
+    whole = read_trace(path)
+    data = bytearray(path.read_bytes())
+    start = (40 + int.from_bytes(data[16:24], "little") + 7) & ~7
+    for field in (0, 16, 20, 24, 28, 32):  # type, kind, length, both checksums, the first arm
+        damaged = data.copy()
+        damaged[start + field] ^= 0x40
+        path.write_bytes(damaged)
+        trace = read_trace(path)
+        assert set(trace.classes) < set(whole.classes), field
+        assert trace.warnings, field
+
+
 def test_a_nested_request_belongs_to_the_outer_one(tmp_path: Path) -> None:
     source = """
 static volatile int sink;
@@ -238,6 +433,101 @@ int main(void) { request(3); request(3); }
     program = scout(tmp_path, source)
     program.run()
     assert program.requests() == [2]
+
+
+def test_a_request_that_is_inlined_into_another_belongs_to_the_outer_one(tmp_path: Path) -> None:
+    source = """
+static volatile int sink;
+static inline __attribute__((always_inline)) int request(int n)
+{
+	if (n)
+		sink++;
+	return n;
+}
+__attribute__((noinline)) static int twice(int n) { return request(n) + request(n); }
+int main(void) { twice(0); }
+"""
+    program = scout(tmp_path, source)
+    program.run()
+    assert program.requests() == [2]
+
+
+def test_a_thread_that_ends_within_a_request_ends_it(tmp_path: Path) -> None:
+    source = """
+#include <pthread.h>
+static void *request(void *end) { if (end) pthread_exit(0); return 0; }
+int main(void)
+{
+	pthread_t thread;
+	pthread_create(&thread, 0, request, &thread);
+	pthread_join(thread, 0);
+}
+"""
+    program = scout(tmp_path, source)
+    assert program.run()[0] == 0
+    (trace,) = program.read()
+    (item,) = trace.classes
+    assert "program.c:request:0:true" in item.arms
+
+
+def test_a_loop_goes_on_after_a_request_that_was_left_by_longjmp(tmp_path: Path) -> None:
+    source = """
+#include <setjmp.h>
+static jmp_buf back;
+static volatile int sink;
+__attribute__((noinline)) static int request(int n)
+{
+	if (n == 1)
+		longjmp(back, 1);
+	sink = n;
+	return n;
+}
+__attribute__((noinline)) static void guard(int n)
+{
+	if (!setjmp(back))
+		request(n);
+}
+__attribute__((noinline)) static void serve(void)
+{
+	for (int i = 0; i < 6; i++) {
+		if (i < 2)
+			guard(i);
+	}
+}
+int main(void) { serve(); }
+"""
+    program = scout(tmp_path, source, Config(request="request", loop="serve"))
+    program.run()
+    (trace,) = program.read()
+    iterations = [c for c in trace.classes if c.kind == ITERATION]
+    assert sum(c.count for c in iterations) == 6
+    assert program.requests() == [1, 1]
+
+
+def test_signals_that_come_while_a_path_is_counted_do_not_hang(tmp_path: Path) -> None:
+    main = """
+#include <signal.h>
+#include <sys/time.h>
+static volatile int ticks;
+static void one(void) { ticks++; }
+static void two(void) { ticks += 2; }
+static void (*volatile calls[2])(void) = {one, two};
+static void tick(int signal) { (void)signal; calls[ticks & 1](); request(ticks); }
+int main(void)
+{
+	struct itimerval often = {{0, 50}, {0, 50}};
+	signal(SIGALRM, tick);
+	setitimer(ITIMER_REAL, &often, 0);
+	for (int i = 0; i < 65536; i++)
+		request(i);
+	often = (struct itimerval){{0, 0}, {0, 0}};
+	setitimer(ITIMER_REAL, &often, 0);
+	return ticks == 0;
+}
+"""
+    program = scout(tmp_path, "#include <stdlib.h>\n" + MANY_PATHS + main)
+    assert program.run()[0] == 0
+    assert sum(program.requests()) > 60000
 
 
 def test_a_request_left_by_longjmp_ends_at_the_next(tmp_path: Path) -> None:
@@ -339,3 +629,34 @@ int main(void) { for (int i = 0; i < 9; i++) request(i % 3); }
         ("program.c:request:0", "global"),
         ("program.c:request:0", "abs"),
     }
+
+
+def test_each_call_of_a_target_is_counted_in_children_too(tmp_path: Path) -> None:
+    main = """
+#include <sys/wait.h>
+#include <unistd.h>
+static int one(int n) { return n; }
+static int two(int n) { return n; }
+static int (*volatile table[2])(int) = {one, two};
+static int request(int n) { return table[n % 3 == 0](n); }
+int main(void)
+{
+	for (int i = 0; i < 9; i++)
+		request(i);
+	if (fork() == 0) {
+		for (int i = 0; i < 3; i++)
+			request(i);
+		return 0;
+	}
+	wait(0);
+}
+"""
+    program = scout(tmp_path, main)
+    program.run()
+    counts = sorted((t.symbol, t.count) for trace in program.read() for t in trace.targets)
+    assert counts == [
+        ("program.c:one", 2),
+        ("program.c:one", 6),
+        ("program.c:two", 1),
+        ("program.c:two", 3),
+    ]

@@ -1,0 +1,57 @@
+"""Trace files as they may lie about: named twice, cut off, of something else."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from lp_build.errors import LakePlacidError
+from lp_build.profile.traces import find_traces, read_trace
+
+
+def test_a_file_that_is_named_twice_counts_once(tmp_path: Path) -> None:
+    one, two = tmp_path / "1.lpt", tmp_path / "2.lpt"
+    one.touch()
+    two.touch()
+    assert find_traces([two, tmp_path, tmp_path / "." / "1.lpt"]) == [two, one]
+
+
+def test_a_place_without_traces_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LakePlacidError, match="no traces"):
+        find_traces([tmp_path])
+    with pytest.raises(LakePlacidError, match="no such trace"):
+        find_traces([tmp_path / "none.lpt"])
+
+
+@pytest.mark.parametrize("content", [b"", b"LPTR", b"LPTRACE1", bytes(4096)])
+def test_a_process_that_ended_at_its_start_leaves_a_warning(tmp_path: Path, content: bytes) -> None:
+    place = tmp_path / "a.lpt"
+    place.write_bytes(content)
+    trace = read_trace(place)
+    assert trace.classes == ()
+    assert len(trace.warnings) == 1
+
+
+@pytest.mark.parametrize("content", [b"x", b"LPTRACE2" + bytes(64), b"#!/bin/sh\n"])
+def test_another_file_is_no_trace(tmp_path: Path, content: bytes) -> None:
+    place = tmp_path / "a.lpt"
+    place.write_bytes(content)
+    with pytest.raises(LakePlacidError, match="not a trace file"):
+        read_trace(place)
+
+
+def test_a_trace_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LakePlacidError, match="cannot read the trace"):
+        read_trace(tmp_path)
+
+
+@pytest.mark.parametrize("tables", [b"[{}]", b"[1]", b'[{"table":{}}]', b"[", b"\xff"])
+def test_damaged_tables_leave_a_warning(tmp_path: Path, tables: bytes) -> None:
+    place = tmp_path / "a.lpt"
+    head = struct.pack("<8sIIQQII", b"LPTRACE1", 1, 7, len(tables), 40 + len(tables), 0, 0)
+    place.write_bytes(head + tables)
+    trace = read_trace(place)
+    (warning,) = trace.warnings
+    assert "tables" in warning
