@@ -286,10 +286,11 @@ def link_elite(
     # A module of the kernel's knows its program by the build id.
     fixed += ["-no-pie", _build_id(words[0])]
     runtime = str(elite_archive(build, config, compiler, stress=stress))
-    forms = str(forms_archive(build, config, compiler))
+    forms = str(forms_archive(build, compiler, heap=False))
     with shortened([*fixed, runtime, forms, *_SYSTEM], head) as short:
         done = run_quietly(short, cwd)
     if done.status == 0 and config.allocator == "lakeplacid" and is_elite(target):
+        forms = str(forms_archive(build, compiler, heap=True))
         heap = str(heap_archive(build, compiler))
         with shortened([*fixed, runtime, forms, heap, *_SYSTEM], head) as short:
             done = run_quietly(short, cwd)

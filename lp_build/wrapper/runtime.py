@@ -66,11 +66,10 @@ def heap_archive(build: BuildDir, compiler: str) -> Path:
     return _archive(build.runtime / "liblp_heap.a", sources, headers, compiler)
 
 
-def forms_archive(build: BuildDir, config: Config, compiler: str) -> Path:
+def forms_archive(build: BuildDir, compiler: str, *, heap: bool) -> Path:
     """The forms of library calls that Elite makes in the kernel (docs/kernel.md), projected as the
-    program's own code is."""
+    program's own code is. heap: for a program that is linked with `heap_archive`."""
     folder = resource_dir("c_runtime")
-    heap = config.allocator == "lakeplacid"
     flags = form_flags(c_compiler(compiler), heap=heap)
     sources = [(path, flags) for path in sorted((folder / "forms").glob("*.c"))]
     # The projection is a part of the compiler here.
