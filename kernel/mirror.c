@@ -48,7 +48,7 @@ static bool invalidate(struct mmu_interval_notifier *notifier,
 	mmu_interval_set_seq(notifier, sequence);
 	under_foot = is_under_foot(mirror, start, end);
 	if (under_foot)
-		mirror->generation++;
+		WRITE_ONCE(mirror->generation, mirror->generation + 1);
 	mirror->zapping++;
 	spin_unlock(&mirror->lock);
 	/*
@@ -56,8 +56,11 @@ static bool invalidate(struct mmu_interval_notifier *notifier,
 	 * would be a double fault. E leaves the section soon, and comes back onto this stack only
 	 * after lp_mirror_settle().
 	 */
-	if (under_foot)
+	if (under_foot) {
+		/* Pairs with the one in lp_mirror_activate(). */
+		smp_mb();
 		wait_event(mirror->left, !smp_load_acquire(&mirror->active));
+	}
 	if (start < end)
 		unmap_mapping_range(&mirror->mapping, start, end - start, 1);
 	spin_lock(&mirror->lock);
@@ -236,18 +239,13 @@ void lp_mirror_set_stack(struct lp_mirror *mirror, unsigned int which, struct lp
 {
 	spin_lock(&mirror->lock);
 	mirror->stacks[which] = stack;
-	mirror->generation++;
+	WRITE_ONCE(mirror->generation, mirror->generation + 1);
 	spin_unlock(&mirror->lock);
 }
 
 u64 lp_mirror_generation(struct lp_mirror *mirror)
 {
-	u64 generation;
-
-	spin_lock(&mirror->lock);
-	generation = mirror->generation;
-	spin_unlock(&mirror->lock);
-	return generation;
+	return READ_ONCE(mirror->generation);
 }
 
 static bool settled(struct lp_mirror *mirror, u64 *generation)
@@ -276,17 +274,14 @@ int lp_mirror_settle(struct lp_mirror *mirror, u64 *generation)
  */
 bool lp_mirror_activate(struct lp_mirror *mirror, u64 generation)
 {
-	bool current_pages;
-
 	preempt_disable();
-	spin_lock(&mirror->lock);
-	current_pages = mirror->generation == generation;
-	if (current_pages)
-		mirror->active = true;
-	spin_unlock(&mirror->lock);
-	if (!current_pages)
-		preempt_enable();
-	return current_pages;
+	WRITE_ONCE(mirror->active, true);
+	/* Pairs with the one in invalidate(): it sees us, or we see that the pages may be gone. */
+	smp_mb();
+	if (READ_ONCE(mirror->generation) == generation)
+		return true;
+	lp_mirror_deactivate(mirror);
+	return false;
 }
 
 void lp_mirror_deactivate(struct lp_mirror *mirror)

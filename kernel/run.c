@@ -11,6 +11,7 @@
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <asm/asm.h>
 #include <asm/fpu/api.h>
 #include <asm/processor-flags.h>
 
@@ -18,8 +19,8 @@
 #include "syscalls.h"
 
 /* What E may use of the stack that it was entered on, and of a slot. */
-#define STACK_MOST 65536
-#define SLOT_MOST 32768
+#define STACK_MOST 32768
+#define SLOT_MOST 24576
 /* Frames of one stack; more is a walk that went astray. */
 #define FRAMES_MAX 4096
 /* How often a fault may repeat at one page: to read it, to write it, and by mischance. */
@@ -272,6 +273,19 @@ static int translate(struct walk *walk)
 	return -EUCLEAN;
 }
 
+static int clear_words(u64 address, u64 count)
+{
+	if (!user_access_begin((void __user *)address, count * 8))
+		return -EFAULT;
+	asm volatile("1: rep stosq\n"
+		     "2:\n" _ASM_EXTABLE_UA(1b, 2b)
+		     : "+c"(count), "+D"(address)
+		     : "a"(0L)
+		     : "memory");
+	user_access_end();
+	return count ? -EFAULT : 0;
+}
+
 /*
  * Nothing of the kernel's is to stay on a stack below what is live: return addresses, and what
  * interrupts pushed.
@@ -286,7 +300,7 @@ static int scrub(const struct lp_stack *stack, u64 top, u64 rsp, u64 other_rsp)
 		end = rsp;
 	else if (other_rsp > stack->low && other_rsp <= stack->top)
 		end = other_rsp;
-	return clear_user((void __user *)stack->low, end - stack->low) ? -EFAULT : 0;
+	return clear_words(stack->low, (end - stack->low) / 8);
 }
 
 /* Whether a system call that U's pending signals interrupted is to be made again. */
@@ -392,8 +406,28 @@ static int enter(struct lp_run_state *state)
 	int error = lp_crossing_enter(&state->crossing);
 
 	if (!error && state->elite->flags & LP_ELITE_FP) {
-		kernel_fpu_begin();
+		kernel_fpu_begin_mask(0);
 		load_fp(state);
+	}
+	return error;
+}
+
+/* Around a system call, which all vector registers are lost in anyway. */
+static void leave_for_call(struct lp_run_state *state)
+{
+	if (state->elite->flags & LP_ELITE_FP)
+		kernel_fpu_end();
+	lp_crossing_leave(&state->crossing);
+}
+
+static int enter_after_call(struct lp_run_state *state)
+{
+	u32 mxcsr = *(u32 *)(state->fx + 24);
+	int error = lp_crossing_enter(&state->crossing);
+
+	if (!error && state->elite->flags & LP_ELITE_FP) {
+		kernel_fpu_begin_mask(0);
+		asm volatile("ldmxcsr %0" : : "m"(mxcsr));
 	}
 	return error;
 }
@@ -535,7 +569,7 @@ static void make_system_call(struct lp_run_state *state, u64 behind, u64 site)
 	};
 	long result;
 
-	leave(state);
+	leave_for_call(state);
 	state->counters.system_calls++;
 	state->slices = 0;
 	if (READ_ONCE(state->nudged)) {
@@ -556,7 +590,7 @@ static void make_system_call(struct lp_run_state *state, u64 behind, u64 site)
 		state->counters.signals++;
 		stop_behind(state, LP_RUN_SIGNAL, behind);
 	}
-	if (!is_text(state->elite, behind) || enter(state))
+	if (!is_text(state->elite, behind) || enter_after_call(state))
 		stop_behind(state, LP_RUN_FAULT, behind);
 	registers->target = behind;
 }

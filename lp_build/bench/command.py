@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lp_build.bench import builds, compiling, dispatch, instructions, scouting
+from lp_build.bench import builds, compiling, dispatch, instructions, kernel, scouting
 from lp_build.bench.report import Part, overview, to_json
 from lp_build.errors import LakePlacidError
 from lp_build.resources import resource_dir
@@ -30,11 +30,19 @@ class Setting:
     say: Callable[[str], None]
 
 
-def _instructions(setting: Setting) -> Part:
+def _programs(setting: Setting) -> list[builds.Programs]:
     programs = [builds.udp_kv(setting.cache, setting.compiler, setting.say)]
     if not setting.quick:
         programs.append(builds.memcached(setting.cache, setting.compiler, setting.say))
-    return instructions.measure(programs, setting.say)
+    return programs
+
+
+def _instructions(setting: Setting) -> Part:
+    return instructions.measure(_programs(setting), setting.say)
+
+
+def _kernel(setting: Setting) -> Part:
+    return kernel.measure(_programs(setting), setting.cache, setting.compiler, setting.say)
 
 
 PARTS: dict[str, Callable[[Setting], Part]] = {
@@ -46,6 +54,7 @@ PARTS: dict[str, Callable[[Setting], Part]] = {
         setting.cache, setting.compiler, setting.say
     ),
 }
+ON_REQUEST = {"kernel": _kernel}
 ONLY_MEMCACHED = ("scouting", "builds", "configure")
 
 
@@ -57,6 +66,9 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print one JSON object, no tables")
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, metavar="NAME", help=f"of: {', '.join(PARTS)}"
+    )
+    parser.add_argument(
+        "--kernel", action="store_true", help="the kernel's figures, in a guest (`lp vm`)"
     )
     parser.add_argument("--quick", action="store_true", help="without memcached")
     return parser.parse_args(argv)
@@ -81,9 +93,12 @@ def main(argv: Sequence[str]) -> int:
     )
     parts: list[Part] = []
     left_out = ONLY_MEMCACHED if options.quick else ()
-    for name in options.only or [name for name in PARTS if name not in left_out]:
+    wanted = options.only or [name for name in PARTS if name not in left_out]
+    if options.kernel:
+        wanted = [*(options.only or ()), "kernel"]
+    for name in wanted:
         setting.say(f"lp bench: {name}")
-        parts.append(PARTS[name](setting))
+        parts.append({**PARTS, **ON_REQUEST}[name](setting))
     if options.json:
         print(json.dumps(to_json(parts), indent=2))
     else:

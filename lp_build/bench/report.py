@@ -28,6 +28,11 @@ REACH: Mapping[str, float | None] = {
     "wrap_make_ratio_scout": 2.5,
     "wrap_make_ratio_specialize": 2.5,
     "configure_ratio": 1.3,
+    "kernel_dispatch_instructions_direct": None,
+    "kernel_dispatch_instructions_switched": None,
+    "kernel_request_instructions_ratio_udp_kv": None,
+    "kernel_request_instructions_ratio_memcached_get": None,
+    "kernel_deopt_instructions": None,
 }
 
 

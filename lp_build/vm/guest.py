@@ -36,8 +36,9 @@ class GuestCommand:
     """What to run, and on which machine.
 
     kernel: "6.1" or "6.12"; append: more kernel arguments; timeout: seconds on this machine's
-    clock, boot included; memory: MiB; accelerator: "auto", "kvm" or "tcg"; modules: more of the
-    kernel's own modules to load; cwd: the command's folder; writable: the folders that the guest
+    clock, boot included; memory: MiB; accelerator: "auto", "kvm" or "tcg"; icount: its clock goes
+    by instructions (one processor, emulated); modules: more of the kernel's own modules to load;
+    cwd: the command's folder; writable: the folders that the guest
     may change (default: the working tree that cwd is in).
     """
 
@@ -48,6 +49,7 @@ class GuestCommand:
     memory: int = 1024
     cpus: int = 2
     accelerator: str = "auto"
+    icount: bool = False
     modules: tuple[str, ...] = ()
     cwd: Path = field(default_factory=Path.cwd)
     writable: tuple[Path, ...] | None = None
@@ -98,7 +100,8 @@ def run_guest(
     """
     program = find_qemu()
     kernel = find_kernel(command.kernel, cache)
-    machine = Machine(command.cpus, command.memory, choose_accelerator(command.accelerator))
+    accelerator = "tcg" if command.icount else choose_accelerator(command.accelerator)
+    machine = Machine(command.cpus, command.memory, accelerator, command.icount)
     cwd = command.cwd.absolute()
     writable = (working_tree(cwd),) if command.writable is None else command.writable
     with tempfile.TemporaryDirectory(prefix="lp-vm-") as folder:

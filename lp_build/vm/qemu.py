@@ -29,11 +29,13 @@ QUIRKS = ("no_timer_check", "random.trust_cpu=on")
 
 @dataclass(frozen=True)
 class Machine:
-    """The virtual machine. memory in MiB; accelerator: "kvm" or "tcg"."""
+    """The virtual machine. memory in MiB; accelerator: "kvm" or "tcg"; icount: its clock
+    goes by instructions, one a nanosecond (with "tcg")."""
 
     cpus: int
     memory: int
     accelerator: str
+    icount: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def command_line(
     """QEMU's argv."""
     if machine.accelerator == "kvm":
         processor = ["-accel", "kvm", "-cpu", "host"]
+    elif machine.icount:
+        processor = ["-accel", "tcg,thread=single", "-cpu", "max,la57=off", "-icount", "shift=0"]
     else:
         # One thread a CPU, so that races are real; "max" has SMAP and SMEP. Without la57 its page
         # tables have four levels, as those of most machines.

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What going to the kernel and back costs (lp_build/bench/kernel.py): `bench NAME ROUNDS…` prints,
+ * for each pair, the nanoseconds that a round takes. Under `-icount shift=0` one is one
+ * instruction.
+ *
+ * The loop runs in Elite, as a server's would; the clock is read outside of it.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PAGE = 4096 };
+
+static volatile char *pages;
+static long left_so_far;
+
+__attribute__((noinline)) long direct(long n)
+{
+	return n * 3 + 1;
+}
+
+/* A negative number is not what requests usually have. */
+__attribute__((noinline)) long request(long n)
+{
+	if (n < 0) {
+		left_so_far++;
+		n = -n;
+	}
+	return n * 3 + 1;
+}
+
+__attribute__((noinline)) long rounds(int what, long count)
+{
+	long sum = 0;
+
+	for (long n = 0; n < count; n++) {
+		if (what == 'd')
+			sum += direct(n);
+		else if (what == 's')
+			sum += request(n);
+		else if (what == 'l')
+			sum += request(-n - 1);
+		else if (what == 't')
+			sum += pages[n * PAGE];
+		else if (what == 'c')
+			sum += read(-1, NULL, 0);
+	}
+	return sum;
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+/* Map and touch pages, so that nothing is left to do for user space. */
+static void map_pages(long count)
+{
+	void *map = mmap(NULL, (size_t)count * PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	memset(map, 1, (size_t)count * PAGE);
+	pages = map;
+}
+
+int main(int argc, char **argv)
+{
+	volatile long kept;
+
+	for (int i = 1; i + 1 < argc; i += 2) {
+		long count = strtol(argv[i + 1], NULL, 10);
+		double begin;
+
+		if (!strcmp(argv[i], "take")) {
+			begin = now();
+			madvise((void *)pages, (size_t)count * PAGE, MADV_DONTNEED);
+		} else {
+			if (!strcmp(argv[i], "touch"))
+				map_pages(count);
+			begin = now();
+			kept = rounds(argv[i][0], count);
+			(void)kept;
+		}
+		printf("%s %.1f\n", argv[i], (now() - begin) / (double)count);
+	}
+	return 0;
+}

@@ -1,0 +1,88 @@
+"""Run in the guest: `python -m lp_build.bench.kernel_guest PLAN`. Prints a JSON object with what
+the programs of c_runtime/bench/kernel/ printed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lp_build.bench.servers import Memcached, Server, UdpKv
+
+SERVERS: dict[str, Server] = {"udp_kv": UdpKv(), "memcached": Memcached()}
+VALUE = "v" * 64
+ROUNDS = 400
+# Protocol, what fills the store, request, answer; the key has flags, as in scouting.
+TALK = {
+    "udp_kv": ("udp", "1 SET some_key " + VALUE, "1 STORED", "1 GET some_key", "1 VALUE " + VALUE),
+    "memcached": (
+        "tcp",
+        f"set some_key 5 0 64\\r\\n{VALUE}\\r\\n",
+        "STORED\\r\\n",
+        "get some_key\\r\\n",
+        f"VALUE some_key 5 64\\r\\n{VALUE}\\r\\nEND\\r\\n",
+    ),
+}
+COSTS = {
+    "kernel": "empty 10 empty 50000 direct 50000 switched 50000 leaves 500 calls 5000 touch 512 "
+    "touch 512 again 512 take 512",
+    "off": "empty 10 empty 50000 direct 50000 calls 5000 touch 512 again 512 take 512",
+}
+
+
+@contextmanager
+def loaded(module: str) -> Iterator[None]:
+    """A module, for a while."""
+    subprocess.run(["insmod", module], check=True)
+    yield
+    subprocess.run(["rmmod", Path(module).stem], check=True)
+
+
+def costs(program: str, place: str) -> dict[str, float]:
+    """What bench.c prints; of a name that it prints twice, the latter."""
+    said = subprocess.run(
+        [program, *COSTS[place].replace("again", "tagain").split()],
+        env={"LP_ELITE": place},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return {name: float(value) for name, value in map(str.split, said.splitlines())}
+
+
+def round_trip(name: str, program: str, place: str, client: str) -> float:
+    """Of one request, on both ends."""
+    protocol, fill, filled, request, answer = TALK[name]
+    server = SERVERS[name]
+    with server.running(Path(program), {"LP_ELITE": place}) as running:
+        talk = [client, protocol, str(running.port)]
+        subprocess.run([*talk, "1", fill, filled], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(
+            [*talk, str(ROUNDS), request, answer], check=True, capture_output=True, text=True
+        )
+    return float(done.stdout)
+
+
+def main(plan: dict[str, Any]) -> dict[str, Any]:
+    """All that the plan asks for."""
+    told: dict[str, Any] = {"requests": {}}
+    with loaded(plan["driver"]):
+        with loaded(plan["bench"]["module"]):
+            told["kernel"] = costs(plan["bench"]["program"], "kernel")
+        told["off"] = costs(plan["bench"]["program"], "off")
+        for name, one in plan["servers"].items():
+            told["requests"][name] = {
+                "plain": round_trip(name, one["plain"], "off", plan["client"])
+            }
+            with loaded(one["module"]):
+                elite = round_trip(name, one["elite"], "kernel", plan["client"])
+            told["requests"][name]["elite"] = elite
+    return told
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(sys.argv[1]))))
