@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 
 export PYTHON
 
-.PHONY: help demo test lint test-long alloc-bench bench csmith memcached \
+.PHONY: help demo test lint test-long alloc-bench bench csmith memcached nginx \
 	set-up-demo set-up-test clean
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make alloc-bench  the heap against libc's"
 	@echo "make csmith N=$(N)  differential tests with N random programs"
 	@echo "make memcached    fetch memcached, specialise it, and run its own tests"
+	@echo "make nginx        the same for nginx, with a suite over the protocol"
 	@echo "make clean        remove what these left, but not .venv"
 
 demo: set-up-demo
@@ -46,6 +47,9 @@ csmith: set-up-test
 
 memcached: set-up-test
 	@$(BIN)/python sample_projects/memcached/recipe.py
+
+nginx: set-up-test
+	@$(BIN)/python sample_projects/nginx/recipe.py
 
 set-up-demo:
 	@scripts/set-up.sh demo

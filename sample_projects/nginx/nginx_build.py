@@ -16,7 +16,9 @@ from lp_build.demo import clean_environment
 from lp_build.sources import Source, copy_tree, fetch
 from lp_build.steps import run_step, tool
 
-NGINX = Source("nginx", "1.22.1", "9ebb333a9e82b952acd3e2b4aeb1d4ff6406f72491bab6cd9fe69f0dea737f31")
+NGINX = Source(
+    "nginx", "1.22.1", "9ebb333a9e82b952acd3e2b4aeb1d4ff6406f72491bab6cd9fe69f0dea737f31"
+)
 ZLIB = Source(
     "zlib", "1.2.13.dfsg", "71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1"
 )

@@ -115,6 +115,12 @@ class Server:
     environment: Mapping[str, str]
     process: subprocess.Popen[bytes]
     port: int
+    name: str = "main.test"  # of the virtual server that requests are for
+
+    @property
+    def host(self) -> str:
+        """The header field that says so."""
+        return f"Host: {self.name}\r\n"
 
     def workers(self) -> list[int]:
         """The numbers of the worker processes; not those of the cache's."""

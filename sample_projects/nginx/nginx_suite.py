@@ -16,7 +16,7 @@ import socket
 import struct
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nginx_server import (
@@ -34,7 +34,6 @@ from nginx_server import (
 
 from lp_build.errors import LakePlacidError
 
-HOST = "Host: main.test\r\n"
 EXCERPT = 400  # bytes of a transcript that reports show
 
 
@@ -67,12 +66,13 @@ def check(condition: bool, what: str) -> None:
 class Client:
     """One connection to a server."""
 
-    def __init__(self, port: int, *, receive_buffer: int = 0) -> None:
+    def __init__(self, server: Server, *, receive_buffer: int = 0) -> None:
+        self.host = server.host
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(TIMEOUT)
-        self.socket.connect(("127.0.0.1", port))
+        self.socket.connect(("127.0.0.1", server.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stream = self.socket.makefile("rb")
 
@@ -126,7 +126,7 @@ class Client:
 
     def ask(self, path: str, headers: str = "", method: str = "GET", body: str = "") -> bytes:
         """One request and its answer."""
-        self.send(f"{method} {path} HTTP/1.1\r\n{HOST}{headers}\r\n{body}")
+        self.send(f"{method} {path} HTTP/1.1\r\n{self.host}{headers}\r\n{body}")
         return self.answer(body=method != "HEAD")
 
 
@@ -165,6 +165,12 @@ def shared(test: Test) -> Test:
     return test
 
 
+def of_files(test: Test) -> Test:
+    """A test that the server which has nothing but files is put to as well."""
+    SHARED[f"{test.__name__}_alone"] = lambda server: test(replace(server, name="static.test"))
+    return shared(test)
+
+
 def life(test: Test) -> Test:
     """A test of signals, crashes and ends."""
     LIFE[test.__name__] = test
@@ -173,19 +179,19 @@ def life(test: Test) -> Test:
 
 def get(server: Server, path: str, headers: str = "", method: str = "GET", body: str = "") -> bytes:
     """One request on a connection of its own."""
-    with Client(server.port) as client:
+    with Client(server) as client:
         return client.ask(path, headers, method, body)
 
 
 def get_all(server: Server, paths: Sequence[str], headers: str = "") -> bytes:
     """Several on one connection."""
-    with Client(server.port) as client:
+    with Client(server) as client:
         return b"".join(client.ask(path, headers) for path in paths)
 
 
 def raw(server: Server, data: str | bytes) -> bytes:
     """Send something on a connection of its own, and read until the server closes it."""
-    with Client(server.port) as client:
+    with Client(server) as client:
         client.send(data)
         return client.rest()
 
@@ -193,11 +199,11 @@ def raw(server: Server, data: str | bytes) -> bytes:
 # -- static files ---------------------------------------------------------------------------------
 
 
-@shared
+@of_files
 def files(server: Server) -> bytes:
     names = [*FILES, *(name for name in TEXTS if not name.endswith("shtml"))]
     answers = []
-    with Client(server.port) as client:
+    with Client(server) as client:
         for name in names:
             answer = client.ask("/" + name.replace(" ", "%20"))
             check(status_of(answer) == 200 and body_of(answer) == content(name), name)
@@ -205,15 +211,15 @@ def files(server: Server) -> bytes:
     return b"".join(answers)
 
 
-@shared
+@of_files
 def index_and_folders(server: Server) -> bytes:
     return get_all(server, ["/", "/dir/", "/dir", "/dir?a=b", "/list/deeper/", "/.//dir/../dir/"])
 
 
-@shared
+@of_files
 def head(server: Server) -> bytes:
     paths = ["/", "/big.bin", "/empty.txt", "/absent", "/version", "/dir"]
-    with Client(server.port) as client:
+    with Client(server) as client:
         return b"".join(client.ask(path, method="HEAD") for path in paths)
 
 
@@ -224,7 +230,7 @@ def not_found(server: Server) -> bytes:
     return answers
 
 
-@shared
+@of_files
 def long_keepalive(server: Server) -> bytes:
     return get_all(server, ["/", "/small.txt", "/absent", "/page.html"] * 50)
 
@@ -242,9 +248,9 @@ def http_1_0_and_0_9(server: Server) -> bytes:
     )
 
 
-@shared
+@of_files
 def http_1_0_kept(server: Server) -> bytes:
-    with Client(server.port) as client:
+    with Client(server) as client:
         answers = []
         for _ in range(5):
             client.send("GET /small.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
@@ -255,40 +261,40 @@ def http_1_0_kept(server: Server) -> bytes:
 @shared
 def pipelined(server: Server) -> bytes:
     paths = ["/", "/small.txt", "/absent", "/version", "/page.html", "/re/1/x", "/medium.bin"] * 6
-    with Client(server.port) as client:
-        client.send("".join(f"GET {path} HTTP/1.1\r\n{HOST}\r\n" for path in paths))
+    with Client(server) as client:
+        client.send("".join(f"GET {path} HTTP/1.1\r\n{server.host}\r\n" for path in paths))
         answers = [client.answer() for _ in paths]
     check(body_of(answers[1]) == content("small.txt"), "the second answer")
     return b"".join(answers)
 
 
-@shared
+@of_files
 def pipelined_in_odd_pieces(server: Server) -> bytes:
-    data = "".join(f"GET /{name} HTTP/1.1\r\n{HOST}X-A: b\r\n\r\n" for name in FILES) * 3
-    with Client(server.port) as client:
+    data = "".join(f"GET /{name} HTTP/1.1\r\n{server.host}X-A: b\r\n\r\n" for name in FILES) * 3
+    with Client(server) as client:
         for start in range(0, len(data), 53):
             client.send(data[start : start + 53])
         return b"".join(client.answer() for _ in range(3 * len(FILES)))
 
 
-@shared
+@of_files
 def byte_by_byte(server: Server) -> bytes:
-    with Client(server.port) as client:
-        for byte in f"\r\nGET /small.txt?x=y HTTP/1.1\r\n{HOST}X-Long: a b c\r\n\r\n":
+    with Client(server) as client:
+        for byte in f"\r\nGET /small.txt?x=y HTTP/1.1\r\n{server.host}X-Long: a b c\r\n\r\n":
             client.send(byte)
         return client.answer()
 
 
-@shared
+@of_files
 def long_headers_in_larger_buffers(server: Server) -> bytes:
     fields = "".join(f"X-{number}: {'v' * 90}\r\n" for number in range(15))
     return get(server, "/small.txt", fields) + get(server, "/small.txt?" + "q" * 800)
 
 
-@shared
+@of_files
 def slow_reader(server: Server) -> bytes:
-    with Client(server.port, receive_buffer=4096) as client:
-        client.send(f"GET /big.bin HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n")
+    with Client(server, receive_buffer=4096) as client:
+        client.send(f"GET /big.bin HTTP/1.1\r\n{server.host}Connection: close\r\n\r\n")
         parts = []
         while part := client.socket.recv(30_011):
             parts.append(part)
@@ -297,11 +303,11 @@ def slow_reader(server: Server) -> bytes:
     return answer
 
 
-@shared
+@of_files
 def many_connections(server: Server) -> bytes:
-    clients = [Client(server.port) for _ in range(100)]
+    clients = [Client(server) for _ in range(100)]
     for number, client in enumerate(clients):
-        client.send(f"GET /{'medium.bin' if number % 3 else ''} HTTP/1.1\r\n{HOST}\r\n")
+        client.send(f"GET /{'medium.bin' if number % 3 else ''} HTTP/1.1\r\n{server.host}\r\n")
     answers = b"".join(client.answer() for client in clients)
     for client in clients:
         client.__exit__()
@@ -311,13 +317,13 @@ def many_connections(server: Server) -> bytes:
 @shared
 def client_goes_away(server: Server) -> bytes:
     for data in (
-        f"GET /big.bin HTTP/1.1\r\n{HOST}\r\n",
+        f"GET /big.bin HTTP/1.1\r\n{server.host}\r\n",
         "GET /small",
-        f"POST /proxied/sink HTTP/1.1\r\n{HOST}Content-Length: 1000\r\n\r\nhalf",
-        f"GET /slow/big.bin HTTP/1.1\r\n{HOST}\r\n",
+        f"POST /proxied/sink HTTP/1.1\r\n{server.host}Content-Length: 1000\r\n\r\nhalf",
+        f"GET /slow/big.bin HTTP/1.1\r\n{server.host}\r\n",
         "",
     ):
-        with Client(server.port) as client:
+        with Client(server) as client:
             client.send(data)
             if data.startswith("GET /big"):
                 client.socket.recv(1)
@@ -354,7 +360,7 @@ def limited_rate(server: Server) -> bytes:
     return answer
 
 
-@shared
+@of_files
 def ranges(server: Server) -> bytes:
     answers = []
     for wanted in (
@@ -373,7 +379,7 @@ def ranges(server: Server) -> bytes:
     return b"".join([*answers, big])
 
 
-@shared
+@of_files
 def conditions(server: Server) -> bytes:
     first = get(server, "/small.txt")
     tag = re.search(rb"ETag: (\S+)", first)
@@ -442,9 +448,9 @@ def server_side_includes(server: Server) -> bytes:
 # -- requests that are not GETs of files ----------------------------------------------------------
 
 
-@shared
+@of_files
 def post_to_file(server: Server) -> bytes:
-    with Client(server.port) as client:
+    with Client(server) as client:
         length = "Content-Length: 5\r\n"
         answers = [client.ask("/small.txt", length, "POST", "hello") for _ in range(3)]
         answers.append(client.ask("/small.txt"))
@@ -452,12 +458,12 @@ def post_to_file(server: Server) -> bytes:
     return b"".join(answers)
 
 
-@shared
+@of_files
 def other_methods(server: Server) -> bytes:
     answers = [get(server, "/small.txt", method=m) for m in ("PUT", "DELETE", "OPTIONS", "PATCH")]
     answers += [get(server, "/echo", method=m) for m in ("PUT", "DELETE", "PROPFIND", "LOCK")]
     for line in ("TRACE /", "get /", "G-T /", "CONNECT a:1"):
-        answers.append(raw(server, f"{line} HTTP/1.1\r\n{HOST}Connection: close\r\n\r\n"))
+        answers.append(raw(server, f"{line} HTTP/1.1\r\n{server.host}Connection: close\r\n\r\n"))
     return b"".join(answers)
 
 
@@ -474,8 +480,8 @@ def bodies(server: Server) -> bytes:
 
 @shared
 def body_in_pieces(server: Server) -> bytes:
-    with Client(server.port) as client:
-        client.send(f"POST /proxied/sink HTTP/1.1\r\n{HOST}Content-Length: 20000\r\n\r\n")
+    with Client(server) as client:
+        client.send(f"POST /proxied/sink HTTP/1.1\r\n{server.host}Content-Length: 20000\r\n\r\n")
         for _ in range(20):
             client.send("x" * 1000)
         return client.answer()
@@ -483,8 +489,8 @@ def body_in_pieces(server: Server) -> bytes:
 
 @shared
 def chunked_body(server: Server) -> bytes:
-    head = f"POST /proxied/sink HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n"
-    with Client(server.port) as client:
+    head = f"POST /proxied/sink HTTP/1.1\r\n{server.host}Transfer-Encoding: chunked\r\n\r\n"
+    with Client(server) as client:
         client.send(head + "5\r\nhello\r\n" + "3e8\r\n" + "z" * 1000 + "\r\n0\r\n\r\n")
         answers = [client.answer()]
         client.send(head + "5;ext=1\r\nhello\r\n0\r\nTrailer: t\r\n\r\n")
@@ -495,9 +501,9 @@ def chunked_body(server: Server) -> bytes:
 
 @shared
 def expect_continue(server: Server) -> bytes:
-    with Client(server.port) as client:
+    with Client(server) as client:
         headers = "Content-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n"
-        client.send(f"POST /proxied/sink HTTP/1.1\r\n{HOST}{headers}\r\n")
+        client.send(f"POST /proxied/sink HTTP/1.1\r\n{server.host}{headers}\r\n")
         first = client.head()
         check(first.startswith(b"HTTP/1.1 100"), "100 Continue")
         client.send("hello")
@@ -508,12 +514,12 @@ def expect_continue(server: Server) -> bytes:
 def body_too_large(server: Server) -> bytes:
     length = "Content-Length: {}\r\n"
     return b"".join(
-        raw(server, f"POST {path} HTTP/1.1\r\n{HOST}{length.format(size)}\r\n")
+        raw(server, f"POST {path} HTTP/1.1\r\n{server.host}{length.format(size)}\r\n")
         for path, size in (("/proxied/sink", 300_000), ("/dav_less", 101), ("/", 10**12))
     )
 
 
-@shared
+@of_files
 def bad_requests(server: Server) -> bytes:
     answers = []
     for text in (
@@ -542,19 +548,31 @@ def bad_requests(server: Server) -> bytes:
 
 @shared
 def absolute_addresses(server: Server) -> bytes:
-    close = f"{HOST}Connection: close\r\n\r\n"
+    close = f"{server.host}Connection: close\r\n\r\n"
     return b"".join(
         raw(server, f"GET {address} HTTP/1.1\r\n{close}")
-        for address in ("http://main.test/small.txt", "http://other.test/x", "http://main.test",
-                        "/small.txt#part", "/small.txt?", "/list/b%20with%20blank.txt", "//index.html")
+        for address in (
+            "http://main.test/small.txt", "http://other.test/x", "http://main.test",
+            "/small.txt#part", "/small.txt?", "/list/b%20with%20blank.txt", "//index.html",
+        )
     )  # fmt: skip
 
 
 @shared
 def virtual_servers(server: Server) -> bytes:
     answers = []
-    for host in ("main.test", "OTHER.test", "other.test:80", "a.wild.test", "re7.test", "static.test", "nobody"):
-        answers.append(raw(server, f"GET /version HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+    for host in (
+        "main.test",
+        "OTHER.test",
+        "other.test:80",
+        "a.wild.test",
+        "re7.test",
+        "static.test",
+        "nobody",
+    ):
+        answers.append(
+            raw(server, f"GET /version HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+        )
     check(b"other re7.test 7" in answers[4], "a server by a regular expression")
     return b"".join(answers)
 
@@ -605,8 +623,8 @@ def access_rules(server: Server) -> bytes:
 @shared
 def limits(server: Server) -> bytes:
     once = get_all(server, ["/once/small.txt"] * 3)
-    with Client(server.port) as busy:
-        busy.send(f"GET /alone/big.bin HTTP/1.1\r\n{HOST}\r\n")
+    with Client(server) as busy:
+        busy.send(f"GET /alone/big.bin HTTP/1.1\r\n{server.host}\r\n")
         busy.head()
         alone = get(server, "/alone/big.bin")
     check(status_of(alone) == 503, "503")
@@ -643,7 +661,7 @@ def upstream_that_is_not_there(server: Server) -> bytes:
 @shared
 def access_log(server: Server) -> bytes:
     for path in ("/small.txt", "/absent", "/re/5/x", "/empty.txt", "/logged%22/\xe9"):
-        text = f"GET {path} HTTP/1.1\r\n{HOST}User-Agent: suite\r\nConnection: close\r\n\r\n"
+        text = f"GET {path} HTTP/1.1\r\n{server.host}User-Agent: suite\r\nConnection: close\r\n\r\n"
         raw(server, text)
     raw(server, "suite\r\n")
     # A line is written when the answer is on its way.
@@ -680,14 +698,15 @@ def errors(server: Server, text: str) -> bool:
 
 @life
 def reload(server: Server) -> bytes:
-    with Client(server.port) as old:
+    with Client(server) as old:
         answers = [old.ask("/version")]
         old.send("GET /version HTTP/1.1\r\n")  # under way while the new configuration is loaded
         worker = server.worker()
         server.site.configure(server.port, "two")
         server.signal(signal.SIGHUP)
         wait_until("new worker", lambda: get(server, "/version").endswith(b"two\n"))
-        old.send(f"{HOST}\r\n")
+        wait_until("old worker's end", lambda: errors(server, "gracefully shutting down"))
+        old.send(f"{server.host}\r\n")
         answers += [old.answer(), old.rest()]
     check(b"one" in answers[1], "the old worker's answer")
     wait_until("end of the old worker", lambda: worker not in server.workers())
@@ -721,7 +740,7 @@ def reload_of_a_broken_configuration(server: Server) -> bytes:
 def logs_are_opened_again(server: Server) -> bytes:
     site = server.site
     moved = site.access_log.with_suffix(".1")
-    with Client(server.port) as client:
+    with Client(server) as client:
         answers = [client.ask("/small.txt"), client.ask("/version")]
         site.access_log.rename(moved)
         answers.append(client.ask("/absent"))  # goes to the file that was moved
@@ -741,7 +760,7 @@ def worker_crashes(server: Server) -> bytes:
     answers = []
     for number in (signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT):
         worker = server.worker()
-        with Client(server.port) as client:
+        with Client(server) as client:
             answers.append(client.ask("/small.txt"))
             os.kill(worker, number)
             answers.append(client.rest())
@@ -752,9 +771,9 @@ def worker_crashes(server: Server) -> bytes:
 
 @life
 def graceful_quit(server: Server) -> bytes:
-    with Client(server.port, receive_buffer=4096) as client, Client(server.port) as idle:
+    with Client(server, receive_buffer=4096) as client, Client(server) as idle:
         idle.ask("/small.txt")
-        client.send(f"GET /big.bin HTTP/1.1\r\n{HOST}\r\n")
+        client.send(f"GET /big.bin HTTP/1.1\r\n{server.host}\r\n")
         head = client.head()
         server.signal(signal.SIGQUIT)
         check(idle.rest() == b"", "the idle connection is closed")
@@ -768,7 +787,7 @@ def graceful_quit(server: Server) -> bytes:
 
 @life
 def fast_end(server: Server) -> bytes:
-    with Client(server.port) as client:
+    with Client(server) as client:
         answer = client.ask("/small.txt")
         client.send("GET /small.txt")
         server.signal(signal.SIGTERM)
@@ -795,7 +814,7 @@ def new_binary(server: Server) -> bytes:
 def take_over(server: Server, old: int) -> bytes:
     """What `new_binary` does with the daemon `old`."""
     pid_file = server.site.pid_file
-    with Client(server.port) as kept:
+    with Client(server) as kept:
         answers = [kept.ask("/small.txt")]
         os.kill(old, signal.SIGUSR2)
         wait_until("old number", pid_file.with_suffix(".pid.oldbin").exists)
@@ -863,7 +882,9 @@ def run_suite(
     groups += [[name] for name in wanted if name in LIFE]
     for group in filter(None, groups):
         with new_site() as site:
-            settings = {key: value.replace("{}", str(site.root)) for key, value in environment.items()}
+            settings = {
+                key: value.replace("{}", str(site.root)) for key, value in environment.items()
+            }
             try:
                 with serve(program, site, settings) as server:
                     for name in group:

@@ -35,7 +35,8 @@ from lp_build.sources import cache_folder
 
 ELITE = {"LP_ELITE": "inprocess"}
 GET_SHARE = 0.99  # of GETs of static files, what must finish in Elite
-SCOUTING_REQUESTS = 20000
+SCOUTING_REQUESTS = 24000
+SCOUTING_CONNECTIONS = (1, 3, 8, 20)
 WIDE_THRESHOLD = 0.999  # of what the suite's own requests do
 FORCED = ("all", "random:1:0.01", "random:2:0.01", "random:3:0.01")
 FEW, MANY = 200, 1200  # requests of the two runs that instructions are counted in
@@ -48,10 +49,12 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def scout(tree: build.Tree, requests: int = SCOUTING_REQUESTS) -> None:
-    """Run the scouting server under GETs of static files; its traces land below `.lp/`."""
+    """Run the scouting server under GETs of static files; its traces land below `.lp/`. How many
+    connections there are at once decides on the way through the event loop's trees."""
     shutil.rmtree(tree.traces, ignore_errors=True)
     with new_site() as site, serve(tree.program, site, environment()) as server:
-        run_load(server.port, requests)
+        for connections in SCOUTING_CONNECTIONS:
+            run_load(server.port, requests // len(SCOUTING_CONNECTIONS), connections=connections)
 
 
 def measure(program: Path, requests: int, **settings: str) -> tuple[Statistics, float]:
@@ -77,7 +80,10 @@ def instructions(program: Path, **settings: str) -> float:
             Path(folder).chmod(0o777)  # the worker is another user
             out = f"--callgrind-out-file={folder}/%p"
             prefix = ["valgrind", "-q", "--tool=callgrind", out]
-            with new_site() as site, serve(program, site, environment(**settings), prefix) as server:
+            with (
+                new_site() as site,
+                serve(program, site, environment(**settings), prefix) as server,
+            ):
                 run_load(server.port, requests, connections=1)
             # The worker's; master and cache processes have next to nothing to do.
             found = [path.read_text(errors="replace") for path in Path(folder).iterdir()]
@@ -129,7 +135,9 @@ def step_server(options: argparse.Namespace, cache: Path, show: Console) -> bool
             table.add_row(f"GETs a second, wrk, {path}", *[f"{rate:,.0f}" for rate in rates])
     console = Console(highlight=False)
     console.print(table)
-    console.print(f"{found.finished:,} of {found.requests:,} requests finished in Elite: {share:.2%}")
+    console.print(
+        f"{found.finished:,} of {found.requests:,} requests finished in Elite: {share:.2%}"
+    )
     console.print("where it was left, by requests and the loop:")
     for deopt in found.deopts[:15]:
         console.print(f"  {deopt.count:8,}  {deopt.where} {deopt.site}", markup=False)
@@ -216,9 +224,7 @@ def step_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:
     return good and not any(variant.different for variant in runs.variants.values())
 
 
-def run_specialised(
-    runs: SuiteRuns, tree: build.Tree, prefix: str, forced: Sequence[str]
-) -> None:
+def run_specialised(runs: SuiteRuns, tree: build.Tree, prefix: str, forced: Sequence[str]) -> None:
     """The suite with what `lp build` makes of the manifest, off and on, and forced."""
     program = build.specialize(tree)
     if not prefix:

@@ -14,6 +14,8 @@ PROBES = [
     "-o conftest conftest.c -lm",
     "-o conftest-1 x/conftest1.c",
     "-c objs/autotest.c -o objs/autotest",
+    "-c -O3 ztest4711.c",
+    "-O3 -o ztest4711 ztest4711.c",
     "-c -o CMakeFiles/cmTC_12ab.dir/probe.c.o probe.c",
     "-E main.c",
     "-MM main.c",
@@ -38,7 +40,14 @@ def asked(project: Project) -> Project:
     """An `lp` that only tells that it was called."""
     for folder in ("x", "objs", "CMakeFiles/cmTC_12ab.dir", "meson-private/tmp1"):
         (project.root / folder).mkdir(parents=True)
-    for name in ("conftest.c", "x/conftest1.c", "objs/autotest.c", "probe.c", "noext"):
+    for name in (
+        "conftest.c",
+        "x/conftest1.c",
+        "objs/autotest.c",
+        "ztest4711.c",
+        "probe.c",
+        "noext",
+    ):
         (project.root / name).write_text("int main(void) { return 0; }\n", encoding="utf-8")
     project.write(helper__S="\n", args="-c main.c\n")
     (project.root / "bin").mkdir()
@@ -57,7 +66,7 @@ def is_asked(project: Project, command: str, cwd: str = ".") -> bool:
 
 @pytest.mark.parametrize("command", PROBES)
 def test_probe_is_the_compilers(asked: Project, command: str) -> None:
-    """By the names that configure scripts, nginx and CMake give, and by what is asked."""
+    """By the names that configure scripts, nginx, zlib and CMake give, and by what is asked."""
     assert not is_asked(asked, command)
 
 

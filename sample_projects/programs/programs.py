@@ -1,0 +1,425 @@
+"""zlib's minigzip and Lua: programs that are no servers, each under its cases in all variants.
+
+`python programs.py` fetches, builds, scouts and specialises them, and runs every case with the
+plain build, the scouted one, and the specialised one, without and with forced deopts, also at each
+single site. What a case prints must be the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from rich.console import Console
+
+from lp_build.compatibility import Findings, Variant, write_findings
+from lp_build.demo import clean_environment
+from lp_build.errors import LakePlacidError
+from lp_build.sources import Source, cache_folder, copy_tree, fetch
+from lp_build.steps import run_step, tool
+
+TIMEOUT = 300.0  # seconds for one run of a program
+SCRIPTS = Path(__file__).parent / "lua"
+FORCED = ("all", "nth:2", "nth:7", "random:1:0.3", "random:2:0.01", "random:3:0.001")
+ELITE = {"LP_ELITE": "inprocess"}
+# struct lp_site of c_runtime/lp_abi.h.
+SITE_BYTES, SITE_NAME, SITE_KIND, SITE_FORCE = 72, 32, 52, 4
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run. command: its first word is a program's name; stdin: what it reads."""
+
+    name: str
+    command: tuple[str, ...]
+    stdin: bytes = b""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a case did: its exit status, a digest of what it printed, and the end of that."""
+
+    status: int
+    digest: str
+    end: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """One source package. build: its commands, in its folder, the first one without lp-wrap's make;
+    folder: where its programs land; requests: for each of them the program is built once, by a
+    short name; own: commands of its own suite in its folder, which print the same in all variants;
+    swift: of the cases, those that are run once for each site."""
+
+    name: str
+    source: Source
+    build: tuple[tuple[str, ...], ...]
+    folder: str
+    programs: tuple[str, ...]
+    requests: Mapping[str, str]
+    cases: Callable[[], list[Case]]
+    own: tuple[tuple[str, ...], ...]
+    swift: tuple[str, ...]
+    suite: str
+
+
+def zlib_cases() -> list[Case]:
+    """Texts of several kinds and lengths, packed at all levels, and unpacked."""
+    chance = random.Random(1)
+    words = ["elite", "fallback", "site", "deopt", "stack", "slot", " ", "\n", "0", "1"]
+    texts = {
+        "empty": b"",
+        "short": b"hello, hello!\n",
+        "words": "".join(chance.choices(words, k=20_000)).encode(),
+        "random": chance.randbytes(50_000),
+        "zeros": bytes(100_000),
+        "runs": b"".join(bytes([chance.randrange(9)]) * chance.randrange(400) for _ in range(500)),
+    }
+    cases = []
+    for name, text in texts.items():
+        for option in ("-1", "-2", "-3", "-4", "-5", "-6", "-7", "-8", "-9", "-h", "-r", "-f"):
+            cases.append(Case(f"{name} {option}", ("minigzip", option), text))
+        # gzip has no time in its head when it reads its standard input.
+        packed = subprocess.run(["gzip", "-nc"], input=text, capture_output=True, check=True).stdout
+        cases.append(Case(f"{name} -d", ("minigzip", "-d"), packed))
+        cases.append(Case(f"{name} cut -d", ("minigzip", "-d"), packed[: len(packed) * 2 // 3]))
+        broken = packed[: len(packed) // 2] + b"\xff\x00\xff" + packed[len(packed) // 2 + 3 :]
+        cases.append(Case(f"{name} broken -d", ("minigzip", "-d"), broken))
+    cases.append(Case("plain -d", ("minigzip", "-d"), b"not packed at all\n"))
+    cases.append(Case("example", ("example", "example.gz")))
+    return cases
+
+
+def lua_cases() -> list[Case]:
+    """Our scripts, by the interpreter and by the compiler."""
+    cases = []
+    for path in sorted(SCRIPTS.glob("*.lua")):
+        text = path.read_bytes()
+        cases.append(Case(path.stem, ("lua", "-", "a", "b"), text))
+        cases.append(Case(f"luac {path.stem}", ("luac", "-s", "-o", "/dev/stdout", "-"), text))
+    return cases
+
+
+ZLIB = Program(
+    "zlib",
+    Source(
+        "zlib", "1.2.13.dfsg", "71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1"
+    ),
+    (("./configure",), ("make",)),
+    ".",
+    ("minigzip", "example"),
+    {"deflate": "deflate.c:deflate", "inflate": "inflate.c:inflate"},
+    zlib_cases,
+    (("make", "test"),),
+    ("words -1", "words -6", "runs -9", "zeros -3", "random -h", "words -r", "words -d", "runs -d"),
+    "its own (`make test`), and ours of minigzip",
+)
+LUA = Program(
+    "lua",
+    Source("lua5.4", "5.4.4", "164c7849653b80ae67bec4b7473b884bf5cc8d2dca05653475ec2ed27b9ebf61"),
+    # A jump by a computed address leaves Elite; this is Lua's own switch for a plain `switch`.
+    ((), ("make", "linux", "MYCFLAGS=-DLUA_USE_JUMPTABLE=0")),
+    "src",
+    ("lua", "luac"),
+    {"run": "lvm.c:luaV_execute", "parse": "lparser.c:luaY_parser"},
+    lua_cases,
+    (),
+    ("calls", "errors"),
+    "scripts of ours",
+)
+PROGRAMS = (ZLIB, LUA)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A source tree of a program: root has lp.toml, the sources lie below."""
+
+    program: Program
+    root: Path
+
+    @property
+    def sources(self) -> Path:
+        """Where the build runs."""
+        return self.root / self.program.name
+
+    def programs(self, root: Path | None = None) -> Path:
+        """The folder of the programs, below this root or below `lp build`'s output."""
+        return (root or self.root) / self.program.name / self.program.folder
+
+
+def prepare(program: Program, root: Path, cache: Path, request: str) -> Tree:
+    """A fresh tree at `root`, in place of what was there."""
+    fetched = fetch(program.source, cache)
+    if root.exists():
+        shutil.rmtree(root)
+    root.mkdir(parents=True)
+    tree = Tree(program, root)
+    copy_tree(fetched, tree.sources)
+    (root / "lp.toml").write_text(f'request = "{request}"\nthreshold = 0.9\n', encoding="utf-8")
+    return tree
+
+
+def build(tree: Tree, phase: str = "") -> None:
+    """Its own build; with a phase, below lp-wrap."""
+    configure, make = tree.program.build
+    wrap = [tool("lp-wrap"), "--phase", phase, "--"] if phase else []
+    if configure:
+        run_step([*wrap, *configure], tree.sources, clean_environment())
+    run_step([*wrap, *make], tree.sources, clean_environment())
+
+
+def specialize(tree: Tree, *, stress: bool = False) -> Path:
+    """`lp manifest`, unless there is one, and `lp build`; the folder of the programs."""
+    if not (tree.root / "lp-manifest.toml").exists():
+        run_step([tool("lp"), "manifest"], tree.root, clean_environment())
+    output = tree.root / ("stress" if stress else "elite")
+    arguments = ["--output", str(output), *(["--stress"] if stress else [])]
+    run_step([tool("lp"), "build", *arguments], tree.root, clean_environment())
+    return tree.programs(output)
+
+
+def sites(program: Path) -> list[str]:
+    """The names of all sites of a stress build where a deopt can be forced."""
+    with program.open("rb") as file:
+        elf = ELFFile(file)
+        section = elf.get_section_by_name("lp_sites")
+        if section is None:
+            return []
+        data = section.data()
+        names = {
+            _string(elf, int.from_bytes(data[at + SITE_NAME : at + SITE_NAME + 8], "little"))
+            for at in range(0, len(data), SITE_BYTES)
+            if data[at + SITE_KIND] == SITE_FORCE
+        }
+    return sorted(names)
+
+
+def _string(elf: ELFFile, address: int) -> str:
+    """The C string at an address of a program that is linked at a fixed place."""
+    for section in elf.iter_sections():
+        start = section["sh_addr"]
+        if start and start <= address < start + section["sh_size"]:
+            data: bytes = section.data()
+            return data[address - start : data.index(b"\0", address - start)].decode()
+    raise LakePlacidError(f"nothing lies at {address:#x}", remedy="this is a defect of LakePlacid")
+
+
+def run_case(case: Case, programs: Path, folder: Path, environment: Mapping[str, str]) -> Result:
+    """Run it in `folder`. A program that does not end counts as status 124."""
+    try:
+        done = subprocess.run(
+            [str(programs / case.command[0]), *case.command[1:]],
+            input=case.stdin,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        status, said = done.returncode, done.stdout + b"\n--\n" + done.stderr
+    except subprocess.TimeoutExpired:
+        status, said = 124, b"no end"
+    # Programs say their own name when they complain.
+    said = said.replace(str(programs).encode() + b"/", b"")
+    return Result(status, hashlib.sha256(said).hexdigest(), said[-300:].decode("latin-1"))
+
+
+class Runs:
+    """Runs of one program's cases with one variant after the other."""
+
+    def __init__(self, program: Program, folder: Path, show: Console) -> None:
+        self.program = program
+        self.folder = folder
+        self.show = show
+        self.cases = program.cases()
+        self.plain: dict[str, Result] = {}
+        self.variants: dict[str, Variant] = {}
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def own(
+        self, sources: Path, programs: Path, environment: Mapping[str, str]
+    ) -> dict[str, Result]:
+        """Its own suite, in a copy of the built sources with these programs."""
+        if not self.program.own:
+            return {}
+        copy = self.folder / "own"
+        shutil.rmtree(copy, ignore_errors=True)
+        copy_tree(sources, copy)
+        for name in self.program.programs:
+            if programs != sources / self.program.folder:
+                shutil.copy(programs / name, copy / self.program.folder / name)
+        results = {}
+        for command in self.program.own:
+            done = subprocess.run(
+                command, cwd=copy, env=environment, capture_output=True, text=True, check=False
+            )
+            # What make says it does is its own affair.
+            said = done.stdout.partition("hello world")[2]
+            digest = hashlib.sha256(said.encode()).hexdigest()
+            end = (done.stdout + done.stderr)[-300:]
+            results[" ".join(command)] = Result(done.returncode, digest, end)
+        return results
+
+    def run(self, name: str, tree: Tree, programs: Path, **settings: str) -> None:
+        """All cases, and its own suite."""
+        began = time.monotonic()
+        statistics = self.folder / "stats"
+        shutil.rmtree(statistics, ignore_errors=True)
+        statistics.mkdir()
+        if settings.get("LP_ELITE"):
+            settings["LP_STATS"] = f"{statistics}/%p.json"
+        environment = {**clean_environment(), **settings}
+        results = {
+            case.name: run_case(case, programs, self.folder, environment) for case in self.cases
+        }
+        results.update(self.own(tree.sources, programs, environment))
+        totals: Counter[str] = Counter()
+        for path in statistics.iterdir():
+            data = json.loads(path.read_text(encoding="utf-8"))
+            totals.update({key: data[key] for key in ("requests", "finished_in_elite")})
+        self.plain = self.plain or results
+        different = self.differences(results)
+        self.variants[name] = Variant(
+            len(results), tuple(different), totals["requests"], totals["finished_in_elite"]
+        )
+        self.say(name, len(results), different, results, time.monotonic() - began)
+
+    def run_sites(self, name: str, programs: Path) -> None:
+        """The swift cases, once for each site where a deopt can be forced, with it forced."""
+        began = time.monotonic()
+        cases = [case for case in self.cases if case.name in self.program.swift]
+        different: list[str] = []
+        count = 0
+        named = {case.command[0]: sites(programs / case.command[0]) for case in cases}
+        for case in cases:
+            for site in named[case.command[0]]:
+                environment = {**clean_environment(), **ELITE, "LP_FORCE_DEOPT": f"site:{site}"}
+                result = run_case(case, programs, self.folder, environment)
+                count += 1
+                if result.digest != self.plain[case.name].digest:
+                    different.append(f"{case.name} at {site}")
+                    self.show.print(f"    {different[-1]}: {result}", markup=False)
+        self.variants[name] = Variant(count, tuple(different))
+        self.say(name, count, (), {}, time.monotonic() - began)
+
+    def differences(self, results: Mapping[str, Result]) -> list[str]:
+        """The names of cases that did other than the plain build."""
+        return [
+            name
+            for name, one in self.plain.items()
+            if (one.status, one.digest) != (results[name].status, results[name].digest)
+        ]
+
+    def say(
+        self,
+        name: str,
+        count: int,
+        different: Sequence[str],
+        results: Mapping[str, Result],
+        seconds: float,
+    ) -> None:
+        """Report one variant."""
+        found = self.variants[name]
+        self.show.print(
+            f"  {name}: {count} cases, {len(found.different)} other than plain, "
+            f"{found.finished:,} of {found.requests:,} requests in Elite ({seconds:.0f} s)",
+            highlight=False,
+        )
+        for case in different:
+            self.show.print(
+                f"    {case}: {self.plain[case]}\n    here: {results[case]}", markup=False
+            )
+
+
+def run_program(
+    program: Program, folder: Path, cache: Path, show: Console, *, each_site: bool
+) -> Runs:
+    """All variants of one program."""
+    runs = Runs(program, folder / "run", show)
+    show.print(f"{program.name}: building it plainly")
+    first = next(iter(program.requests.values()))
+    plain = prepare(program, folder / "plain", cache, first)
+    build(plain)
+    runs.run("plain", plain, plain.programs())
+    for name, request in program.requests.items():
+        show.print(f"{program.name}: the request is {request}")
+        tree = prepare(program, folder / name, cache, request)
+        build(tree, "scout")
+        runs.run(f"{name}: scouted", tree, tree.programs())
+        runs.run(f"{name}: specialised", tree, specialize(tree), **ELITE)
+        stress = specialize(tree, stress=True)
+        for force in FORCED:
+            runs.run(f"{name}: forced {force}", tree, stress, **ELITE, LP_FORCE_DEOPT=force)
+        if each_site:
+            runs.run_sites(f"{name}: forced at each site singly", stress)
+    return runs
+
+
+def failed_plain(runs: Runs) -> Iterator[str]:
+    """Commands of its own suite that fail with the plain build: then nothing was proved."""
+    for command in runs.program.own:
+        if runs.plain[" ".join(command)].status != 0:
+            yield " ".join(command)
+
+
+def findings(runs: Runs) -> Findings:
+    """What docs/compatibility.md says of it."""
+    program = runs.program
+    requests = ", ".join(f"*{name}*: {request}" for name, request in program.requests.items())
+    words = [" ".join(command) for command in program.build if command]
+    return Findings(
+        server=program.name,
+        version=program.source.version,
+        build="; ".join(f"lp-wrap {command}" for command in words),
+        suite=program.suite,
+        variants=runs.variants,
+        notes=(f"No server: what counts as a request is {requests}.",),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run all variants; return 0, or 1 when one failed or showed a difference."""
+    parser = argparse.ArgumentParser(prog="programs.py", description=__doc__)
+    names = {program.name: program for program in PROGRAMS}
+    parser.add_argument("programs", nargs="*", metavar="|".join(names), help="default: all")
+    parser.add_argument("--dir", type=Path, help="work folder (default: .cache/programs)")
+    parser.add_argument("--no-sites", action="store_true", help="not each site singly")
+    parser.add_argument("--docs", type=Path, help="where compatibility/*.json are to be kept")
+    options = parser.parse_args(argv)
+    if unknown := [name for name in options.programs if name not in names]:
+        parser.error(f"no such program: {unknown[0]}")
+    cache = cache_folder(os.environ, Path.cwd())
+    folder: Path = (options.dir or cache / "programs").absolute()
+    show = Console(stderr=True, soft_wrap=True)
+    good = True
+    try:
+        for name in options.programs or names:
+            runs = run_program(
+                names[name], folder / name, cache, show, each_site=not options.no_sites
+            )
+            for command in failed_plain(runs):
+                show.print(f"{name}: `{command}` fails with the plain build", highlight=False)
+                good = False
+            good = good and not any(variant.different for variant in runs.variants.values())
+            if options.docs:
+                write_findings(findings(runs), options.docs / "compatibility")
+    except LakePlacidError as error:
+        print(f"programs: {error}", file=sys.stderr)
+        return 1
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

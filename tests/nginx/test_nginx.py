@@ -1,0 +1,80 @@
+"""nginx, really: fetched, built, scouted, specialised, and run. The whole of it, with all tests of
+the suite in all variants, is `make nginx`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nginx_build
+import nginx_server
+import nginx_suite
+import pytest
+from nginx_load import run_load
+
+from lp_build.demo import clean_environment, read_statistics
+from lp_build.sources import cache_folder
+
+ROOT = Path(__file__).parent.parent.parent
+GET_SHARE = 0.99
+# Quick ones: of files, of what leaves the hot path, and of processes that come and go.
+TESTS = [
+    "files", "head", "not_found", "pipelined", "byte_by_byte", "slow_reader", "ranges",
+    "post_to_file", "bodies", "bad_requests", "regular_expressions", "proxied",
+    "reload", "logs_are_opened_again", "worker_crashes", "graceful_quit",
+]  # fmt: skip
+
+pytestmark = pytest.mark.needs_network
+
+
+@dataclass(frozen=True)
+class Built:
+    """The scouting server and the stress build, and what the scouting one answered."""
+
+    scouted: Path
+    stress: Path
+    expected: dict[str, nginx_suite.TestResult]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """One tree, built as the recipe does it."""
+    folder = tmp_path_factory.mktemp("nginx")
+    tree = nginx_build.prepare(folder / "tree", cache_folder({}, ROOT))
+    nginx_build.build_scouted(tree)
+    with (
+        nginx_server.new_site() as site,
+        nginx_server.serve(tree.program, site, clean_environment()) as server,
+    ):
+        for connections in (1, 8):
+            run_load(server.port, 4000, connections=connections)
+    nginx_build.manifest(tree)
+    # A stress build does all that the other does, and has forced deopts besides.
+    stress = nginx_build.specialize(tree, stress=True)
+    expected, _ = nginx_suite.run_suite(stress, clean_environment(), TESTS)
+    return Built(tree.program, stress, expected)
+
+
+def test_all_is_right_with_elite_off(built: Built) -> None:
+    assert {name: result.error for name, result in built.expected.items()} == dict.fromkeys(
+        TESTS, ""
+    )
+
+
+def test_gets_of_files_finish_in_elite(built: Built) -> None:
+    with nginx_server.new_site() as site:
+        settings = {"LP_ELITE": "inprocess", "LP_STATS": str(site.statistics / "%p.json")}
+        with nginx_server.serve(built.stress, site, {**clean_environment(), **settings}) as server:
+            load = run_load(server.port, 10000, seed=2)
+            worker = server.worker()
+        found = read_statistics(site.statistics / f"{worker}.json")
+    assert load.sent == 10000
+    assert found.requests >= 10000
+    assert found.finished >= GET_SHARE * found.requests, found.deopts
+
+
+@pytest.mark.parametrize("force", ["", "all", "random:1:0.01"])
+def test_elite_and_forced_deopts_change_no_byte(built: Built, force: str) -> None:
+    settings = {"LP_ELITE": "inprocess", **({"LP_FORCE_DEOPT": force} if force else {})}
+    results, _ = nginx_suite.run_suite(built.stress, {**clean_environment(), **settings}, TESTS)
+    assert [(one, other) for one, other in nginx_suite.differences(built.expected, results)] == []
