@@ -25,6 +25,7 @@ class Subcommand:
 
 SUBCOMMANDS = {
     "doctor": Subcommand("lp_build.doctor.command", "say what this machine lacks, and the remedy"),
+    "init": Subcommand("lp_build.init.command", "propose lp.toml from a survey of a run"),
     "wrap": Subcommand("lp_build.wrapper.wrap", "run a build with our compilers and archivers"),
     "manifest": Subcommand("lp_build.profile.command", "decide from traces what is Elite"),
     "build": Subcommand("lp_build.rebuild.command", "make the specialised program again"),

@@ -13,9 +13,9 @@ from lp_build.config import Config, load_config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir, find_build_dir
 
-PHASES = ("scout", "specialize", "capture")
+PHASES = ("survey", "scout", "specialize", "capture")
 # What a treated object may be, as provenance tells it.
-SCOUT, ELITE, STRESS = "scout", "elite", "stress"
+SURVEY, SCOUT, ELITE, STRESS = "survey", "scout", "elite", "stress"
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,11 @@ class Session:
 
     @property
     def treatment(self) -> str:
-        """What this phase makes of an object: "scout", "elite", "stress", or "" for capture."""
+        """What this phase makes of an object: "survey", "scout", "elite", "stress", or "" for
+        capture."""
         if self.phase == "specialize":
             return STRESS if self.stress else ELITE
-        return SCOUT if self.phase == "scout" else ""
+        return self.phase if self.phase in (SURVEY, SCOUT) else ""
 
 
 def real_compiler(environ: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.source.model import Problem
 from lp_build.wrapper.capture import problem_of, report
-from lp_build.wrapper.environment import SCOUT, Session
+from lp_build.wrapper.environment import SCOUT, SURVEY, Session
 from lp_build.wrapper.files import file_digest
 from lp_build.wrapper.inputs import LinkInput, find_inputs
 from lp_build.wrapper.invocation import Invocation
@@ -42,6 +42,8 @@ from lp_build.wrapper.runtime import (
     forms_archive,
     heap_archive,
     scout_archive,
+    survey_archive,
+    wrapped_calls,
 )
 
 _SYSTEM = ("-lpthread", "-ldl")
@@ -222,6 +224,8 @@ class _Linking:
             archive = scout_archive(self.build, self.session.compiler)
             with shortened([*words, str(archive), *_SYSTEM], self.command.head) as short:
                 return run_quietly(short)
+        if self.session.treatment == SURVEY:
+            return self._link_surveyed(words)
         return link_elite(
             self.build,
             self.session.config,
@@ -230,6 +234,16 @@ class _Linking:
             target,
             stress=self.session.stress,
         )
+
+    def _link_surveyed(self, words: Sequence[str]) -> Quiet:
+        # In a static program only the linker can tell library calls from our wrappers of them.
+        static = bool({"-static", "-static-pie"} & set(words))
+        archive = survey_archive(self.build, self.session.compiler, static=static)
+        names = [f"--wrap={name}" for name in wrapped_calls()] if static else []
+        if self.command.driver:
+            names = [f"-Wl,{name}" for name in names]
+        with shortened([*words, *names, str(archive), *_SYSTEM], self.command.head) as short:
+            return run_quietly(short)
 
     def record(self) -> None:
         """Journal the link, and keep what a later build needs."""

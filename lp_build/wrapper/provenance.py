@@ -20,7 +20,8 @@ _BITCODE = (b"BC\xc0\xde", b"\xde\xc0\x17\x0b")  # clang's objects with -flto
 @dataclass(frozen=True)
 class Origin:
     """Who made a file. kind: "unit" (id: the unit) or "step" (id: of the journal). path: where it
-    was put first. treated: "scout", "elite" or "stress" where code of ours is in it, else ""."""
+    was put first. treated: "survey", "scout", "elite" or "stress" where code of ours is in it,
+    else ""."""
 
     kind: str
     id: str

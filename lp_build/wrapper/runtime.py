@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -40,6 +41,26 @@ def scout_archive(build: BuildDir, compiler: str) -> Path:
     sources = [(path, (*_SCOUT_FLAGS, default)) for path in sorted(folder.glob("*.c"))]
     headers = sorted(folder.glob("*.h"))
     return _archive(build.runtime / "liblp_scout.a", sources, headers, compiler)
+
+
+def survey_archive(build: BuildDir, compiler: str, *, static: bool) -> Path:
+    """The surveying runtime. static: for a program that is linked with `wrapped_calls` wrapped."""
+    folder = resource_dir("c_runtime") / "survey"
+    flags = [*_SCOUT_FLAGS, "-U_FORTIFY_SOURCE", f'-DLP_TRACE_DIR_DEFAULT="{build.traces}"']
+    flags += ["-DLP_SURVEY_WRAPPED"] if static else []
+    sources = [(path, tuple(flags)) for path in sorted(folder.glob("*.c"))]
+    archive = build.runtime / ("liblp_survey_static.a" if static else "liblp_survey.a")
+    return _archive(archive, sources, sorted(folder.glob("*.h")), compiler)
+
+
+def wrapped_calls() -> list[str]:
+    """The library calls that the surveying runtime wraps, as its source names them."""
+    source = resource_dir("c_runtime") / "survey" / "lp_survey_calls.c"
+    text = source.read_text(encoding="utf-8")
+    found = re.finditer(
+        r"^(?:WRAP|RECEIVE|SEND)\([^,(]+,\s*(\w+)|^(?:WAIT|PAUSE)\((\w+)", text, re.M
+    )
+    return [match.group(1) or match.group(2) for match in found]
 
 
 def elite_archive(

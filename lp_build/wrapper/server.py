@@ -38,6 +38,7 @@ _DESCRIPTORS = 4
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 _MODULES = {
     "": ("lp_build.cli", "lp_build.wrapper.cc", "lp_build.wrapper.link", "lp_build.wrapper.tools"),
+    "survey": ("lp_build.wrapper.treat", "lp_build.source.survey"),
     "scout": ("lp_build.wrapper.treat", "lp_build.source.scout"),
     "specialize": (
         *("lp_build.wrapper.treat", "lp_build.source.specialize"),

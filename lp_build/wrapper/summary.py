@@ -64,6 +64,9 @@ def _line(session: Session, compiled: Sequence[Unit]) -> str:
     if session.phase == "scout":
         sites = [load_sites(session.build, unit) for unit in compiled]
         parts.append(f"{sum(len(s.functions) for s in sites if s)} functions scouted")
+    elif session.phase == "survey":
+        sites = [load_sites(session.build, unit) for unit in compiled]
+        parts.append(f"{sum(len(s.functions) for s in sites if s)} functions surveyed")
     elif session.phase == "specialize":
         parts.append(f"{sum(len(unit.elite) for unit in compiled)} Elite functions")
     if plain:
@@ -145,5 +148,3 @@ def write_compile_commands(build: BuildDir, units: Sequence[Unit]) -> None:
         for unit in units
     ]
     write_whole(build.path / "compile_commands.json", json.dumps(rows, indent=1).encode())
-
-

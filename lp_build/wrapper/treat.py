@@ -24,6 +24,7 @@ from lp_build.wrapper.process import run_quietly
 
 if TYPE_CHECKING:
     from lp_build.projection.project import Projection
+    from lp_build.source.scout import ScoutedUnit
 
 # Behind the build's own flags, so that these win. An object for Elite is never
 # position-independent, has no red zone (a deopt pushes on the stack) and describes its frames by
@@ -66,6 +67,8 @@ def treat(session: Session, unit: Unit) -> Treated:
     """Scout or specialise one unit. Raises LakePlacidError when it has to stay plain."""
     if session.phase == "scout":
         return scout(session, unit)
+    if session.phase == "survey":
+        return survey(session, unit)
     from lp_build.profile.manifest import load_manifest
 
     return specialize(session, unit, load_manifest(session.build.manifest), None)
@@ -77,18 +80,31 @@ def scout(session: Session, unit: Unit) -> Treated:
 
     text = unit.preprocessed(session.build).read_bytes()
     scouted = scout_source(text, cwd=unit.cwd, build=session.build, config=session.config)
-    if not scouted.sites.functions:
-        return Treated(None, scouted.sites, scouted.problems)
+    return _instrumented(session, unit, scouted)
+
+
+def survey(session: Session, unit: Unit) -> Treated:
+    """Count all that a unit does. Raises LakePlacidError when it has to stay plain."""
+    from lp_build.source.survey import survey_source
+
+    text = unit.preprocessed(session.build).read_bytes()
+    return _instrumented(session, unit, survey_source(text, cwd=unit.cwd, build=session.build))
+
+
+def _instrumented(session: Session, unit: Unit, made: ScoutedUnit) -> Treated:
+    """The object of a unit's instrumented text."""
+    if not made.sites.functions:
+        return Treated(None, made.sites, made.problems)
     folder = unit.folder(session.build)
-    edited, target = folder / "scout.i", folder / "scout.o"
-    edited.write_bytes(scouted.text)
+    edited, target = folder / f"{session.phase}.i", folder / f"{session.phase}.o"
+    edited.write_bytes(made.text)
     flags = [f for f in unit.flags if not f.startswith("-flto")]
     flags += [*_coverage(unit), *_SCOUT, *(("-g1",) if unit.debug else ())]
     if any(map(_OPTIMIZED.match, flags)):
         flags += [*_QUICK, *(() if is_clang(unit.compiler) else _QUICK_GCC)]
     arguments = [*flags, "-x", "cpp-output", "-c", str(edited), "-o", str(target)]
     _compile(unit, arguments, session.launcher)
-    return Treated(target, scouted.sites, scouted.problems)
+    return Treated(target, made.sites, made.problems)
 
 
 def mentions(text: bytes, manifest: Manifest) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lp_build.errors import LakePlacidError
-from lp_build.layout import find_build_dir
+from lp_build.layout import BuildDir, find_build_dir
 from lp_build.rebuild.installed import restore
 from lp_build.wrapper.environment import PHASES, Session, check_launcher, real_compiler
 from lp_build.wrapper.process import exit_status, run_passing
@@ -30,7 +30,7 @@ _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="lp-wrap",
-        usage="lp-wrap [--phase scout|specialize|capture] [--stress] [--config lp.toml] "
+        usage="lp-wrap [--phase survey|scout|specialize|capture] [--stress] [--config lp.toml] "
         "[--quiet] [--] CMD...\n       lp-wrap [OPTIONS] --trace [--] make ...\n"
         "       lp-wrap [OPTIONS] --log FILE",
         description="Run a build command so that its compilers, archivers and linkers are "
@@ -39,7 +39,10 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         epilog="LP_CC names the real compiler (default: the one that the build calls).",
     )
     parser.add_argument(
-        "--phase", choices=PHASES, help="default: scout until there is a manifest, then specialize"
+        "--phase",
+        choices=PHASES,
+        help="default: specialize where there is a manifest, else scout where there is an lp.toml, "
+        "else survey, for `lp init`",
     )
     parser.add_argument(
         "--stress", action="store_true", help="a specialised program to force deopts in"
@@ -149,11 +152,11 @@ def _session(arguments: argparse.Namespace) -> Session:
     build = find_build_dir(Path.cwd(), os.environ)
     if arguments.config:
         os.environ["LP_CONFIG"] = str(arguments.config.absolute())
-    phase = arguments.phase or ("specialize" if build.manifest.exists() else "scout")
+    phase = arguments.phase or _next_phase(build)
     check_launcher(os.environ)
     check_target(os.environ)
     session = Session(phase, build, real_compiler(os.environ), arguments.stress)
-    if phase != "capture":
+    if phase not in ("survey", "capture"):
         _ = session.config  # read now: an error is better before the build than in each unit
     if phase == "specialize":
         from lp_build.profile.manifest import load_manifest
@@ -166,6 +169,14 @@ def _session(arguments: argparse.Namespace) -> Session:
             )
         load_manifest(build.manifest)
     return session
+
+
+def _next_phase(build: BuildDir) -> str:
+    """What comes next for a project. A configuration that was asked for is not to be missing."""
+    if build.manifest.exists():
+        return "specialize"
+    wanted = build.config.exists() or bool(os.environ.get("LP_CONFIG"))
+    return "scout" if wanted else "survey"
 
 
 def _environment(session: Session) -> dict[str, str]:

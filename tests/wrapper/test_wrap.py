@@ -126,12 +126,20 @@ def test_no_command(project: Project) -> None:
 
 
 def test_missing_configuration(project: Project) -> None:
-    """Said before anything is built."""
+    """Said before anything is built, where scouting was asked for."""
     (project.root / "lp.toml").unlink()
-    result = project.wrap("touch", "built")
+    result = project.wrap("--phase", "scout", "touch", "built")
     assert result.status == 1
     assert "lp.toml: cannot read the configuration" in result.err
     assert not (project.root / "built").exists()
+
+
+def test_without_a_configuration_a_build_surveys(project: Project) -> None:
+    """There is nothing to scout yet, and `lp init` is to find it."""
+    (project.root / "lp.toml").unlink()
+    result = project.wrap("gcc", "-c", "handler.c")
+    assert result.status == 0
+    assert "survey: 1 units compiled, 2 functions surveyed" in result.err
 
 
 def test_other_configuration(project: Project) -> None:

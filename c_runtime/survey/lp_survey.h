@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The surveying runtime: its side of lp_survey_prelude.h, and what its parts know of each other. */
+#ifndef LP_SURVEY_H
+#define LP_SURVEY_H
+
+#include <stdint.h>
+
+#include "lp_survey_prelude.h"
+
+/* Section lp_survey_units: the linker gives its bounds. Addresses may occur more than once. */
+extern struct __lp_survey_unit *const __start_lp_survey_units[];
+extern struct __lp_survey_unit *const __stop_lp_survey_units[];
+
+/* What the wrapped library calls tell (lp_survey_calls.c). */
+enum lp_survey_event { LP_SURVEY_RECEIVED, LP_SURVEY_SENT, LP_SURVEY_ACCEPTED, LP_SURVEY_WAITED };
+
+/* It happened, in the function that this thread is in. */
+void lp_survey_note(enum lp_survey_event event);
+
+/* This thread is about to wait for something; the time until lp_survey_waited is not its own. */
+uint64_t lp_survey_wait(void);
+void lp_survey_waited(uint64_t began);
+
+#endif

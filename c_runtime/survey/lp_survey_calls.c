@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The library calls by which servers talk to clients and wait for them, wrapped: each calls the
+ * real one and tells of it. They are weak: a program's own function of such a name goes before.
+ *
+ * The program comes first for the dynamic linker, so shared libraries (for TLS, say) find these
+ * too. A static program has no real one to be found beside ours: there (LP_SURVEY_WRAPPED) the
+ * linker's --wrap tells them apart.
+ *
+ * Messages count that come from or go to sockets, but for those that the program connected itself:
+ * there it is the client.
+ */
+/* glibc would define some of these inline. */
+#define __NO_INLINE__ 1
+
+#include "lp_survey.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef LP_SURVEY_WRAPPED
+#define WRAP(type, name, parameters)                                                               \
+	type __real_##name parameters;                                                             \
+	type __wrap_##name parameters;                                                             \
+	type __wrap_##name parameters
+#define REAL(name) __real_##name
+#define REAL_VERSION(name, version) __real_##name
+#else
+#define WRAP(type, name, parameters)                                                               \
+	type name parameters __attribute__((weak));                                                \
+	type name parameters
+#define REAL(name) REAL_VERSION(name, NULL)
+#define REAL_VERSION(name, version)                                                                \
+	({                                                                                         \
+		static __typeof__(&(name)) real;                                                   \
+		if (!real)                                                                         \
+			real = (__typeof__(real))find(#name, version);                             \
+		real;                                                                              \
+	})
+
+static void *find(const char *name, const char *version)
+{
+	void *found = version ? dlvsym(RTLD_NEXT, name, version) : NULL;
+
+	return found ? found : dlsym(RTLD_NEXT, name);
+}
+#endif
+
+/* The same for all: the system's time is none of the program's own. */
+#define WAITING(type, call)                                                                        \
+	({                                                                                         \
+		uint64_t began = lp_survey_wait();                                                 \
+		type outcome = (call);                                                             \
+		lp_survey_waited(began);                                                           \
+		outcome;                                                                           \
+	})
+
+/* Descriptors of sockets that the program connected. */
+enum { DESCRIPTORS = 1 << 16 };
+static bool connected[DESCRIPTORS];
+
+static int set_connected(int fd, bool value)
+{
+	if (fd >= 0 && fd < DESCRIPTORS)
+		connected[fd] = value;
+	return fd;
+}
+
+static bool is_client(int fd)
+{
+	int error = errno;
+	struct stat found;
+	bool client = fd >= 0 && (fd >= DESCRIPTORS || !connected[fd]) && fstat(fd, &found) == 0 &&
+		      S_ISSOCK(found.st_mode);
+
+	errno = error;
+	return client;
+}
+
+static void note(enum lp_survey_event event, bool happened, int fd)
+{
+	if (happened && is_client(fd))
+		lp_survey_note(event);
+}
+
+/* -- receiving ----------------------------------------------------------------------------------
+ */
+
+#define RECEIVE(type, name, parameters, arguments, success, fd)                                    \
+	WRAP(type, name, parameters)                                                               \
+	{                                                                                          \
+		type count = WAITING(type, REAL(name) arguments);                                  \
+                                                                                                   \
+		note(LP_SURVEY_RECEIVED, success, fd);                                             \
+		return count;                                                                      \
+	}
+
+ssize_t __read_chk(int, void *, size_t, size_t);
+ssize_t __recv_chk(int, void *, size_t, size_t, int);
+ssize_t __recvfrom_chk(int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *);
+char *__fgets_chk(char *, size_t, int, FILE *);
+size_t __fread_chk(void *, size_t, size_t, size_t, FILE *);
+
+RECEIVE(ssize_t, read, (int fd, void *to, size_t bytes), (fd, to, bytes), count > 0, fd)
+RECEIVE(ssize_t, __read_chk, (int fd, void *to, size_t bytes, size_t room), (fd, to, bytes, room),
+	count > 0, fd)
+RECEIVE(ssize_t, readv, (int fd, const struct iovec *to, int count_of), (fd, to, count_of),
+	count > 0, fd)
+RECEIVE(ssize_t, recv, (int fd, void *to, size_t bytes, int flags), (fd, to, bytes, flags),
+	count > 0, fd)
+RECEIVE(ssize_t, __recv_chk, (int fd, void *to, size_t bytes, size_t room, int flags),
+	(fd, to, bytes, room, flags), count > 0, fd)
+RECEIVE(ssize_t, recvfrom,
+	(int fd, void *to, size_t bytes, int flags, struct sockaddr *from, socklen_t *length),
+	(fd, to, bytes, flags, from, length), count > 0, fd)
+RECEIVE(ssize_t, __recvfrom_chk,
+	(int fd, void *to, size_t bytes, size_t room, int flags, struct sockaddr *from,
+	 socklen_t *length),
+	(fd, to, bytes, room, flags, from, length), count > 0, fd)
+RECEIVE(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags),
+	count > 0, fd)
+RECEIVE(int, recvmmsg,
+	(int fd, struct mmsghdr *messages, unsigned int room, int flags, struct timespec *timeout),
+	(fd, messages, room, flags, timeout), count > 0, fd)
+RECEIVE(char *, fgets, (char *to, int bytes, FILE *stream), (to, bytes, stream), count != NULL,
+	fileno(stream))
+RECEIVE(char *, __fgets_chk, (char *to, size_t room, int bytes, FILE *stream),
+	(to, room, bytes, stream), count != NULL, fileno(stream))
+RECEIVE(size_t, fread, (void *to, size_t size, size_t items, FILE *stream),
+	(to, size, items, stream), count > 0, fileno(stream))
+RECEIVE(size_t, __fread_chk, (void *to, size_t room, size_t size, size_t items, FILE *stream),
+	(to, room, size, items, stream), count > 0, fileno(stream))
+RECEIVE(ssize_t, getline, (char **line, size_t *bytes, FILE *stream), (line, bytes, stream),
+	count > 0, fileno(stream))
+
+/* -- sending ------------------------------------------------------------------------------------
+ */
+
+#define SEND(type, name, parameters, arguments, success, fd)                                       \
+	WRAP(type, name, parameters)                                                               \
+	{                                                                                          \
+		type count = WAITING(type, REAL(name) arguments);                                  \
+                                                                                                   \
+		note(LP_SURVEY_SENT, success, fd);                                                 \
+		return count;                                                                      \
+	}
+
+int __vfprintf_chk(FILE *, int, const char *, va_list);
+int __fprintf_chk(FILE *, int, const char *, ...);
+
+SEND(ssize_t, write, (int fd, const void *from, size_t bytes), (fd, from, bytes), count > 0, fd)
+SEND(ssize_t, writev, (int fd, const struct iovec *from, int pieces), (fd, from, pieces), count > 0,
+     fd)
+SEND(ssize_t, send, (int fd, const void *from, size_t bytes, int flags), (fd, from, bytes, flags),
+     count > 0, fd)
+SEND(ssize_t, sendto,
+     (int fd, const void *from, size_t bytes, int flags, const struct sockaddr *to,
+      socklen_t length),
+     (fd, from, bytes, flags, to, length), count > 0, fd)
+SEND(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags),
+     count > 0, fd)
+SEND(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned int number, int flags),
+     (fd, messages, number, flags), count > 0, fd)
+SEND(ssize_t, sendfile, (int fd, int from, off_t *offset, size_t bytes), (fd, from, offset, bytes),
+     count > 0, fd)
+SEND(size_t, fwrite, (const void *from, size_t size, size_t items, FILE *stream),
+     (from, size, items, stream), count > 0, fileno(stream))
+SEND(int, fputs, (const char *text, FILE *stream), (text, stream), count >= 0, fileno(stream))
+SEND(int, vfprintf, (FILE * stream, const char *format, va_list rest), (stream, format, rest),
+     count > 0, fileno(stream))
+SEND(int, __vfprintf_chk, (FILE * stream, int flag, const char *format, va_list rest),
+     (stream, flag, format, rest), count > 0, fileno(stream))
+
+WRAP(int, fprintf, (FILE * stream, const char *format, ...))
+{
+	va_list rest;
+	int count;
+
+	va_start(rest, format);
+	count = WAITING(int, REAL(vfprintf)(stream, format, rest));
+	va_end(rest);
+	note(LP_SURVEY_SENT, count > 0, fileno(stream));
+	return count;
+}
+
+WRAP(int, __fprintf_chk, (FILE * stream, int flag, const char *format, ...))
+{
+	va_list rest;
+	int count;
+
+	va_start(rest, format);
+	count = WAITING(int, REAL(__vfprintf_chk)(stream, flag, format, rest));
+	va_end(rest);
+	note(LP_SURVEY_SENT, count > 0, fileno(stream));
+	return count;
+}
+
+/* -- connections --------------------------------------------------------------------------------
+ */
+
+WRAP(int, socket, (int domain, int type, int protocol))
+{
+	return set_connected(REAL(socket)(domain, type, protocol), false);
+}
+
+WRAP(int, connect, (int fd, const struct sockaddr *to, socklen_t length))
+{
+	set_connected(fd, true);
+	return WAITING(int, REAL(connect)(fd, to, length));
+}
+
+WRAP(int, accept, (int fd, struct sockaddr *from, socklen_t *length))
+{
+	int client = WAITING(int, REAL(accept)(fd, from, length));
+
+	note(LP_SURVEY_ACCEPTED, set_connected(client, false) >= 0, client);
+	return client;
+}
+
+WRAP(int, accept4, (int fd, struct sockaddr *from, socklen_t *length, int flags))
+{
+	int client = WAITING(int, REAL(accept4)(fd, from, length, flags));
+
+	note(LP_SURVEY_ACCEPTED, set_connected(client, false) >= 0, client);
+	return client;
+}
+
+/* -- waiting ------------------------------------------------------------------------------------
+ */
+
+#define WAIT(name, parameters, arguments)                                                          \
+	WRAP(int, name, parameters)                                                                \
+	{                                                                                          \
+		int count = WAITING(int, REAL(name) arguments);                                    \
+                                                                                                   \
+		lp_survey_note(LP_SURVEY_WAITED);                                                  \
+		return count;                                                                      \
+	}
+
+int __poll_chk(struct pollfd *, nfds_t, int, size_t);
+
+WAIT(poll, (struct pollfd * set, nfds_t number, int timeout), (set, number, timeout))
+WAIT(__poll_chk, (struct pollfd * set, nfds_t number, int timeout, size_t room),
+     (set, number, timeout, room))
+WAIT(ppoll,
+     (struct pollfd * set, nfds_t number, const struct timespec *timeout, const sigset_t *mask),
+     (set, number, timeout, mask))
+WAIT(select, (int number, fd_set *in, fd_set *out, fd_set *other, struct timeval *timeout),
+     (number, in, out, other, timeout))
+WAIT(pselect,
+     (int number, fd_set *in, fd_set *out, fd_set *other, const struct timespec *timeout,
+      const sigset_t *mask),
+     (number, in, out, other, timeout, mask))
+WAIT(epoll_wait, (int fd, struct epoll_event *events, int room, int timeout),
+     (fd, events, room, timeout))
+WAIT(epoll_pwait, (int fd, struct epoll_event *events, int room, int timeout, const sigset_t *mask),
+     (fd, events, room, timeout, mask))
+
+/* For one another and for time to pass: not for clients, but not work either. */
+#define PAUSE(name, version, parameters, arguments)                                                \
+	WRAP(int, name, parameters)                                                                \
+	{                                                                                          \
+		return WAITING(int, REAL_VERSION(name, version) arguments);                        \
+	}
+
+PAUSE(pthread_cond_wait, "GLIBC_2.3.2", (pthread_cond_t * condition, pthread_mutex_t *lock),
+      (condition, lock))
+PAUSE(pthread_cond_timedwait, "GLIBC_2.3.2",
+      (pthread_cond_t * condition, pthread_mutex_t *lock, const struct timespec *end),
+      (condition, lock, end))
+PAUSE(sem_wait, NULL, (sem_t * semaphore), (semaphore))
+PAUSE(usleep, NULL, (useconds_t microseconds), (microseconds))
+PAUSE(nanosleep, NULL, (const struct timespec *time, struct timespec *left), (time, left))

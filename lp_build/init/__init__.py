@@ -1,0 +1,1 @@
+"""`lp init`: which function runs once a request, by what a survey of the program saw."""
