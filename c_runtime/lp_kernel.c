@@ -142,6 +142,7 @@ struct lp_registers *lp_kernel_run(struct lp_registers *registers, void *fp)
 	    .fp = (uint64_t)fp,
 	    .budget = (uint64_t)&lp_kernel_budget,
 	    .force = forced(),
+	    .slot_stack = LP_KERNEL_SLOT_STACK,
 	};
 	long error;
 

@@ -7,8 +7,6 @@
 
 /* Bytes of a thread's stack between a loop that is in the kernel and its U. */
 #define LP_KERNEL_LOOP_STACK 32768
-/* Bytes of a slot's stack that E has in memory while it is there (kernel/README.md). */
-#define LP_KERNEL_SLOT_STACK 24576
 /* Bytes below the stack limit: one frame that is not looked at, and what exceptions push. */
 #define LP_KERNEL_RESERVE 8192
 #define LP_KERNEL_FP_SIZE 512 /* of FXSAVE's area */

@@ -18,9 +18,8 @@
 #include "run.h"
 #include "syscalls.h"
 
-/* What E may use of the stack that it was entered on, and of a slot. */
+/* What E may use of the stack that it was entered on. */
 #define STACK_MOST 32768
-#define SLOT_MOST 24576
 /* Frames of one stack; more is a walk that went astray. */
 #define FRAMES_MAX 4096
 /* How often a fault may repeat at one page: to read it, to write it, and by mischance. */
@@ -179,7 +178,8 @@ int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const
 	if (run->flags || run->entry % sizeof(struct lp_elite_entry) ||
 	    index >= elite->entry_count || run->registers % 8 || run->registers < LP_MIRROR_START ||
 	    rsp >= LP_MIRROR_END || run->stack_low & ~PAGE_MASK || run->stack_low > rsp ||
-	    run->budget % 8 || run->force % 8 || run->fp % 64)
+	    run->budget % 8 || run->force % 8 || run->fp % 64 || run->slot_stack & ~PAGE_MASK ||
+	    run->slot_stack < PAGE_SIZE || run->slot_stack > LP_STACK_MAX)
 		return -EINVAL;
 	entry = &elite->entries[index];
 	if (copy_from_user(&state->registers, (void __user *)run->registers,
@@ -211,6 +211,7 @@ int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const
 	state->elite = elite;
 	state->budget = run->budget;
 	state->force = run->force;
+	state->slot_stack = run->slot_stack;
 	state->slices = 0;
 	state->fault_repeats = 0;
 	state->nudged = false;
@@ -602,7 +603,7 @@ static void adopt(struct lp_run_state *state, u64 behind, u64 site)
 
 	leave(state);
 	if (!is_text(state->elite, behind) ||
-	    lp_crossing_adopt(&state->crossing, slot, SLOT_MOST) || enter(state))
+	    lp_crossing_adopt(&state->crossing, slot, state->slot_stack) || enter(state))
 		stop_at(state, LP_RUN_DEOPT, site);
 	state->registers.target = behind;
 }

@@ -54,6 +54,7 @@ struct lp_run_state {
 	u64 kept_at;	/* and where it lies */
 	u64 budget;	/* in U's memory */
 	u64 force;	/* the same; 0: none */
+	u64 slot_stack; /* bytes of a slot that E may use */
 	u32 slices;	/* budgets that this run has used up */
 	u64 fault_page; /* of the last fault */
 	u32 fault_repeats;

@@ -94,15 +94,16 @@ enum lp_run_reason {
  * (struct lp_registers of c_runtime/lp_slot.h: 17 words), on the way in and out.
  */
 struct lp_run {
-	__u64 entry;	 /* in the module's table of entries, in bytes */
-	__u64 registers; /* in and out */
-	__u64 stack_low; /* E may use the stack from here up; on a page boundary */
-	__u64 fp;	 /* 512 bytes for FXSAVE, on 64, in and out */
-	__u64 budget;	 /* where the budget of loops is counted, which the driver fills again */
-	__u64 force;	 /* stress builds: struct lp_kernel_force of c_runtime/lp_kernel.h, or 0 */
-	__u32 flags;	 /* none yet */
-	__u32 reason;	 /* out: enum lp_run_reason */
-	__u64 site;	 /* out: of the program's sites, the one where Elite was left, or 0 */
+	__u64 entry;	  /* in the module's table of entries, in bytes */
+	__u64 registers;  /* in and out */
+	__u64 stack_low;  /* E may use the stack from here up; on a page boundary */
+	__u64 fp;	  /* 512 bytes for FXSAVE, on 64, in and out */
+	__u64 budget;	  /* where the budget of loops is counted, which the driver fills again */
+	__u64 force;	  /* stress builds: struct lp_kernel_force of c_runtime/lp_kernel.h, or 0 */
+	__u64 slot_stack; /* how much of a slot's stack E may use; whole pages */
+	__u32 flags;	  /* none yet */
+	__u32 reason;	  /* out: enum lp_run_reason */
+	__u64 site;	  /* out: of the program's sites, the one where Elite was left, or 0 */
 };
 
 /* Since ATTACH. */

@@ -253,7 +253,10 @@ class KernelProjector(Projector):
     def _look_at_stack(self, position: int) -> None:
         """%r11 and the flags are dead at a function's entry."""
         limit, pointer = "%fs:lp_kernel_limit@tpoff", "%rsp"
-        stub = self._leave_by(self.leave, position, "-1")
+        file, _ = self.locations[position]
+        record = self._site(position, SiteKind.ENTRY, f"{file}:{self.function.name}:stack")
+        stub = self._name("z", position)
+        self.tail += [f"{stub}:", f"\tpushq ${record.label}", f"\tjmp {self.leave}"]
         if self.frame > _FRAME_MAX:
             self.out.append(f"\tleaq -{self.frame}(%rsp), %r11")
             pointer = "%r11"

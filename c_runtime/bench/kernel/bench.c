@@ -35,21 +35,36 @@ __attribute__((noinline)) long request(long n)
 	return n * 3 + 1;
 }
 
+/* Each in a loop of its own, so that the loops cost the same. */
 __attribute__((noinline)) long rounds(int what, long count)
 {
 	long sum = 0;
 
-	for (long n = 0; n < count; n++) {
-		if (what == 'd')
+	switch (what) {
+	case 'e':
+		for (long n = 0; n < count; n++)
+			__asm__ volatile("");
+		break;
+	case 'd':
+		for (long n = 0; n < count; n++)
 			sum += direct(n);
-		else if (what == 's')
+		break;
+	case 's':
+		for (long n = 0; n < count; n++)
 			sum += request(n);
-		else if (what == 'l')
+		break;
+	case 'l':
+		for (long n = 0; n < count; n++)
 			sum += request(-n - 1);
-		else if (what == 't')
+		break;
+	case 't':
+		for (long n = 0; n < count; n++)
 			sum += pages[n * PAGE];
-		else if (what == 'c')
+		break;
+	case 'c':
+		for (long n = 0; n < count; n++)
 			sum += read(-1, NULL, 0);
+		break;
 	}
 	return sum;
 }
