@@ -90,7 +90,10 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
 	[ -z "$wanted" ] || install_packages $wanted
 	debian=yes
 else
-	for command in gcc make ${extras:+clang shellcheck csmith valgrind perl xz}; do
+	needed="gcc make"
+	[ -z "$extras" ] || needed="$needed clang shellcheck csmith valgrind perl xz ccache distccd \
+		cmake meson ninja autoreconf libtool"
+	for command in $needed; do
 		command -v "$command" >/dev/null || fail "\`$command\` is missing" \
 			"this is no Debian: install it by your system's means, and run this again"
 	done

@@ -14,6 +14,7 @@ from lp_build.wrapper.capture import Unit, load_sites, load_units
 from lp_build.wrapper.environment import Session
 from lp_build.wrapper.files import write_whole
 from lp_build.wrapper.journal import load_steps
+from lp_build.wrapper.shims import LAUNCHERS
 from lp_build.wrapper.target import foreign_reason
 from lp_build.wrapper.treat import missing_functions
 
@@ -136,6 +137,12 @@ def _line_of(path: Path, key: str) -> int:
     return next((n for n, row in enumerate(rows, 1) if row.lstrip().startswith(key)), 1)
 
 
+def _without_launcher(compiler: str) -> list[str]:
+    """The compiler itself: a reader takes the first word for it."""
+    words = compiler.split()
+    return words[1:] if len(words) > 1 and os.path.basename(words[0]) in LAUNCHERS else words
+
+
 def write_compile_commands(build: BuildDir, units: Sequence[Unit]) -> None:
     """Write `compile_commands.json` (clang's JSON Compilation Database), as clangd reads it."""
     rows = [
@@ -143,7 +150,7 @@ def write_compile_commands(build: BuildDir, units: Sequence[Unit]) -> None:
             "directory": unit.cwd,
             "file": unit.source,
             "output": unit.object,
-            "arguments": [*unit.compiler.split(), *unit.argv],
+            "arguments": [*_without_launcher(unit.compiler), *unit.argv],
         }
         for unit in units
     ]

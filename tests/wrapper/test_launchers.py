@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
@@ -79,6 +80,8 @@ def test_ccache_in_a_makefile(project: Project, ccache: Ccache, compiler: str) -
         project.wrap_ok("--phase", phase, "make", "-s", "CFLAGS=-O2", **ccache.settings)
         assert project.is_scouted("handler.o") == scouted
         assert len(project.units()) == 2
+        rows = json.loads((project.build.path / "compile_commands.json").read_text())
+        assert all("ccache" not in row["arguments"][0] for row in rows)
         for name in ("p", "handler.o", "main.o"):
             (project.root / name).unlink()
         shutil.rmtree(project.build.path)
