@@ -379,6 +379,10 @@ def parse_assembly(text: str) -> AsmFile:
     return _Reader(text.split("\n")).run()
 
 
+# What these say holds wherever they stand: clang ends the file with them.
+_ANYWHERE = (".ident", ".addrsig", ".weak", ".globl", ".hidden", ".protected", ".symver")
+
+
 def debug_section_lines(lines: Iterable[str]) -> set[int]:
     """Numbers of the lines that lie in `.debug_*` sections, their section directives included."""
     found: set[int] = set()
@@ -388,6 +392,6 @@ def debug_section_lines(lines: Iterable[str]) -> set[int]:
         if stripped.startswith((".section", ".text", ".data", ".bss")):
             match = _SECTION.match(stripped)
             inside = bool(match and match.group(1).strip('"').startswith(".debug"))
-        if inside and not stripped.startswith((".ident", ".addrsig")):
+        if inside and not stripped.startswith(_ANYWHERE):
             found.add(number)
     return found

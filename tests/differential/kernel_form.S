@@ -49,6 +49,17 @@ lp_harness_budget:
 	popfq
 	jmp lp_harness_deopt
 
+/* A system call. Every fourth is one that the driver does not do: user space makes it. */
+	.globl lp_harness_syscall
+lp_harness_syscall:
+	incl %fs:lp_harness_calls@tpoff
+	testb $3, %fs:lp_harness_calls@tpoff
+	jz 1f
+	syscall
+	ret $8
+1:	lea 8(%rsp), %rsp
+	jmp lp_harness_deopt
+
 	.globl lp_harness_enter_request
 lp_harness_enter_request:
 	jmp *lp_request_target(%rip)

@@ -21,6 +21,7 @@ int64_t lp_harness_slice = INT64_MAX;
 uint64_t lp_harness_spent;
 __thread int64_t lp_harness_tls_budget = INT64_MAX;
 __thread uint64_t lp_harness_tls_limit;
+__thread uint32_t lp_harness_calls;
 
 __attribute__((constructor)) static void start(void)
 {

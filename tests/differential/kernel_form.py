@@ -19,14 +19,15 @@ _SECTIONS = {
 _FORM = re.compile(r"\blp_form_(\w+)\.lp_kernel\b")
 
 
-def run_here(text: str) -> str:
-    """The projection's text, its requests beginning in the kernel form."""
+def run_here(text: str, *, stand_ins: bool = True) -> str:
+    """The projection's text, its requests beginning in the kernel form. stand_ins: with the
+    library's functions in the place of forms."""
     for name, section in _SECTIONS.items():
         text = text.replace(f'\t.section {name},"",@progbits', section)
     text = re.sub(r"(\.set lp_request_elite, .*)\.lp_elite", r"\1.lp_kernel", text)
     text = re.sub(r"\blp_k_(\w+)", r"lp_harness_\1", text)
     text = re.sub(r"\blp_kernel_(budget|limit)@tpoff", r"lp_harness_tls_\1@tpoff", text)
-    forms = sorted(set(_FORM.findall(text)))
+    forms = sorted(set(_FORM.findall(text))) if stand_ins else []
     stubs = ['\t.section .text.lp_harness_forms,"ax",@progbits']
     for form in forms:
         stubs += [f"lp_form_{form}.lp_kernel:", f"\tjmp {form}"]

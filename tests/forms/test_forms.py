@@ -3,9 +3,15 @@ over many random operands and those at the edges of pages."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.forms.conftest import Programs
+from lp_build.projection.assembly import Insn, parse_assembly
+from lp_build.projection.kernel import problem_of
+from lp_build.projection.libcalls import direct_calls, kernel_forms
+from lp_build.wrapper.runtime import form_flags
+from tests.forms.conftest import COMPILERS, FORMS, Programs, run
 
 AREAS = ("memory", "string", "number", "locks", "system")
 
@@ -28,3 +34,66 @@ def test_forms_know_nothing_of_a_thread_that_has_not_attached(
 def test_forms_of_the_heap_share_it_with_malloc(programs: Programs, state: str) -> None:
     """Blocks go both ways, in several threads at once."""
     programs.run("heap", state)
+
+
+@pytest.mark.parametrize("slice_", ["1", "37"])
+@pytest.mark.parametrize("area", [*AREAS, "heap"])
+def test_kernel_forms_go_on_in_user_space(
+    kernel_programs: Programs, area: str, slice_: str
+) -> None:
+    """A loop's budget runs out again and again, and every other time the form goes on in user
+    space, in the middle of what it does. One system call in four is left to user space too."""
+    environment = {"LP_ELITE": "inprocess", "LP_HARNESS_SLICE": slice_}
+    kernel_programs.run(area, "attached", environment=environment)
+
+
+@pytest.mark.parametrize("area", [*AREAS, "heap"])
+def test_kernel_forms_leave_at_once_without_a_stack(kernel_programs: Programs, area: str) -> None:
+    """All forms that call others, that is."""
+    environment = {"LP_ELITE": "inprocess", "LP_HARNESS_STACK_IS_FULL": "1"}
+    kernel_programs.run(area, "attached", environment=environment)
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_kernel_forms_know_nothing_of_a_thread_that_has_not_attached(
+    kernel_programs: Programs, area: str
+) -> None:
+    kernel_programs.run(area, "new", environment={"LP_ELITE": "inprocess"})
+
+
+# Called in user space only: what they do is bound to the process, or to what only its libc knows.
+WITHOUT_FORMS = {
+    *("open", "open64", "openat", "openat64", "stat", "stat64"),
+    *("pthread_getspecific", "__memcpy_avx_unaligned"),
+}
+
+
+def test_each_library_call_has_a_form_or_is_known_to_have_none(programs: Programs) -> None:
+    """The table of names is read from the sources: it must say what the objects hold."""
+    symbols = run("nm", "--defined-only", programs.archives[0]).splitlines()
+    defined = {words[2] for words in map(str.split, symbols) if len(words) == 3 and words[1] == "T"}
+    forms = {name.removeprefix("lp_form_") for name in defined if name.startswith("lp_form_")}
+    assert forms == kernel_forms()
+    assert direct_calls() - kernel_forms() == WITHOUT_FORMS
+
+
+def test_forms_call_the_library_only_where_they_are_named_for_it(
+    kernel_programs: Programs,
+) -> None:
+    """The compiler made up no call (as of memset), which would be a deopt unseen."""
+    lines = [line.split() for line in run("nm", kernel_programs.archives[0]).splitlines()]
+    missing = {words[1] for words in lines if len(words) == 2 and words[0] in "Uw"}
+    library = {name for name in missing if not name.startswith("lp_")}
+    assert library <= direct_calls()
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_forms_have_no_instruction_that_a_kernel_must_not_run(
+    compiler: str, tmp_path: Path
+) -> None:
+    for path in FORMS:
+        asm = tmp_path / "form.s"
+        run(compiler, *form_flags(compiler, heap=True), "-S", path, "-o", asm)
+        for function in parse_assembly(asm.read_text("utf-8")).functions.values():
+            instructions = [item for item in function.items if isinstance(item, Insn)]
+            assert not any(map(problem_of, instructions)), function.name

@@ -4,6 +4,7 @@
 # FALLBACK-NOT: .loc
 # FALLBACK-NOT: .debug_info
 # FALLBACK: .ident
+# FALLBACK: .weak	perhaps
 	.text
 	.file 1 "a.c"
 	.type	f, @function
@@ -22,3 +23,4 @@ f:
 	.section	.debug_info,"",@progbits
 	.long	0x1
 	.ident	"GCC"
+	.weak	perhaps
