@@ -149,6 +149,11 @@ struct lp_ring_counts {
 };
 
 extern struct lp_ring_counts lp_ring_counts LP_HIDDEN;
+/* How many slots came out of the ring, and went in. */
+struct lp_ring_position {
+	uint64_t position;
+} __attribute__((aligned(64)));
+extern struct lp_ring_position lp_ring_head LP_HIDDEN, lp_ring_tail LP_HIDDEN;
 
 LP_HIDDEN void lp_ring_init(void);
 /* Append, waiting while the ring is full; take the oldest, waiting while it is empty. GP. */
@@ -199,5 +204,10 @@ LP_HIDDEN void lp_stats_write(void);
 LP_HIDDEN void lp_stats_finish(void);
 /* In a forked child: begin anew. */
 LP_HIDDEN void lp_stats_forked(void);
+
+/* -- looking on (lp_live.c) -------------------------------------------------------------------- */
+
+/* Everything is set up: say where it is, and `elite` as lp_stats_init has it. */
+LP_HIDDEN void lp_live_init(const char *elite);
 
 #endif

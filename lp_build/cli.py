@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ SUBCOMMANDS = {
     "build": Subcommand("lp_build.rebuild.command", "make the specialised program again"),
     "report": Subcommand("lp_build.report.command", "write what is Elite, what is not, and why"),
     "check": Subcommand("lp_build.report.check", "fail when less is Elite than before (for CI)"),
+    "top": Subcommand("lp_build.top.command", "watch a specialised server while it runs"),
     "load": Subcommand("lp_build.module.load:load", "load the driver and programs' modules"),
     "unload": Subcommand("lp_build.module.load:unload", "unload them"),
     "status": Subcommand("lp_build.module.load:status", "what is loaded, and what it has done"),
@@ -79,6 +81,10 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; nothing is left to flush into the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 if __name__ == "__main__":

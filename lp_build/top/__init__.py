@@ -1,0 +1,1 @@
+"""`lp top`: what a specialised server is doing, live."""
