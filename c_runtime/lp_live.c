@@ -51,8 +51,8 @@ static struct {
     .sites_end = __stop_lp_sites,
 #if LP_QUEUE
     .ring = &lp_ring_counts,
-    .ring_out = &lp_ring_head.position,
-    .ring_in = &lp_ring_tail.position,
+    .ring_out = &lp_ring_out.position,
+    .ring_in = &lp_ring_in.position,
 #endif
     .ring_size = LP_RING_SIZE,
     .slot_caller_rsp = offsetof(struct lp_slot, caller_rsp),

@@ -153,7 +153,7 @@ extern struct lp_ring_counts lp_ring_counts LP_HIDDEN;
 struct lp_ring_position {
 	uint64_t position;
 } __attribute__((aligned(64)));
-extern struct lp_ring_position lp_ring_head LP_HIDDEN, lp_ring_tail LP_HIDDEN;
+extern struct lp_ring_position lp_ring_out LP_HIDDEN, lp_ring_in LP_HIDDEN;
 
 LP_HIDDEN void lp_ring_init(void);
 /* Append, waiting while the ring is full; take the oldest, waiting while it is empty. GP. */
