@@ -27,8 +27,8 @@ struct lp_form_thread {
 	pid_t tid;
 };
 
-extern __thread struct lp_form_thread lp_form_thread
-    __attribute__((tls_model("local-exec"))) LP_FORMS_HIDDEN;
+extern __thread struct lp_form_thread lp_form_thread __attribute__((tls_model("local-exec")))
+LP_FORMS_HIDDEN;
 
 /* Of the program and its library. */
 struct lp_form_library {

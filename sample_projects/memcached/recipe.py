@@ -282,10 +282,13 @@ class Measured:
 
 
 def measure(program: Path, mix: Mix, requests: int, **settings: str) -> Measured:
-    """Run the specialised server in-process under a load, every answer verified."""
+    """Run the specialised server under a load, every answer verified; in one process, unless the
+    settings say otherwise."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stats.json"
-        environment = clean_environment(LP_ELITE="inprocess", LP_STATS=str(path), **settings)
+        environment = clean_environment(
+            **{"LP_ELITE": "inprocess", "LP_STATS": str(path), **settings}
+        )
         with serve(program, environment) as server:
             load = run_load(server.port, requests, mix=mix, seed=2)
             if mix is not GET_ONLY:
@@ -293,11 +296,11 @@ def measure(program: Path, mix: Mix, requests: int, **settings: str) -> Measured
         return read_statistics(path, load.sent)
 
 
-def measure_gets(program: Path, requests: int) -> Measured:
+def measure_gets(program: Path, requests: int, **settings: str) -> Measured:
     """GETs alone: what a load of them adds to one that only opens the connections, stores the keys
     and closes."""
-    whole = measure(program, GET_ONLY, requests)
-    before = measure(program, GET_ONLY, 0)
+    whole = measure(program, GET_ONLY, requests, **settings)
+    before = measure(program, GET_ONLY, 0, **settings)
     count = dict(before.deopts)
     rest = [(place, hits - count.get(place, 0)) for place, hits in whole.deopts]
     return Measured(

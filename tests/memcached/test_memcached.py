@@ -3,15 +3,22 @@ own tests and forced deopts, is `make memcached`."""
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import load
 import pytest
 import recipe
 import suite
 
+from lp_build.module.build import build_modules, find_headers
 from lp_build.sources import cache_folder
+from lp_build.vm import kernels
+from lp_build.vm.guest import GuestCommand, run_guest
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = recipe.SUITE_PROGRAM
@@ -87,3 +94,57 @@ def test_memcacheds_own_tests_pass(built: Built, variant: str, tmp_path: Path) -
     assert {str(name): result.status for name, result in results.items()} == dict.fromkeys(
         FILES, "ok"
     )
+
+
+@pytest.fixture(scope="module")
+def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a guest tells of memcached with its Elite code in the kernel."""
+    headers = find_headers("6.1", kernels.cache_folder(os.environ))
+    folder = tmp_path_factory.mktemp("modules")
+    ordinary = build_modules(built.specialised / PROGRAM, headers, folder / "ordinary")
+    stress = build_modules(built.stress / PROGRAM, headers, folder / "stress")
+    plan = {
+        "driver": str(ordinary.driver),
+        "module": str(ordinary.application),
+        "program": str(built.specialised / PROGRAM),
+        "stress_module": str(stress.application),
+        "stress": str(built.stress / PROGRAM),
+        "files": ["t/getset.t", "t/incrdecr.t", "t/flags.t"],
+    }
+    command = GuestCommand(
+        argv=[sys.executable, "-m", "tests.memcached.in_guest", json.dumps(plan)],
+        timeout=600,
+        cwd=built.specialised,
+        writable=(built.specialised.parent,),
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = run_guest(command, kernels.cache_folder(os.environ), environment)
+    assert result.status == 0, result.stderr.decode(errors="replace")
+    told: dict[str, Any] = json.loads(result.stdout)
+    return told
+
+
+@pytest.mark.needs_qemu
+def test_gets_finish_in_the_kernel(in_the_kernel: dict[str, Any]) -> None:
+    gets = in_the_kernel["gets"]
+    assert gets["sent"] == 1500
+    assert gets["finished"] >= 0.99 * gets["begun"] > 0.9 * gets["sent"], gets["deopts"]
+
+
+@pytest.mark.needs_qemu
+def test_mixed_load_leaves_the_kernel_and_comes_back(in_the_kernel: dict[str, Any]) -> None:
+    mixed = in_the_kernel["mixed"]
+    assert mixed["begun"] > mixed["finished"] > 0
+    (application,) = in_the_kernel["status"]["applications"]
+    assert application["runs"] > application["exits"]
+    assert application["deopts"] > 0
+
+
+@pytest.mark.needs_qemu
+def test_forced_deopts_change_no_answer_in_the_kernel(in_the_kernel: dict[str, Any]) -> None:
+    assert in_the_kernel["forced"]["deopts"]
+
+
+@pytest.mark.needs_qemu
+def test_memcacheds_own_tests_pass_in_the_kernel(in_the_kernel: dict[str, Any]) -> None:
+    assert set(in_the_kernel["suite"].values()) == {"ok"}, in_the_kernel["suite"]

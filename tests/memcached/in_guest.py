@@ -1,0 +1,53 @@
+"""Run in the guest: `in_guest.py PLAN` (JSON). memcached with its Elite code in the kernel, under
+loads whose every answer is verified, and its own tests; prints what came of it as JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import tests.memcached.conftest  # noqa: F401 - finds the recipe's modules
+
+# isort: split
+import load
+import recipe
+import suite
+
+from lp_build.module.load import read_status
+
+
+@contextmanager
+def loaded(module: str) -> Iterator[None]:
+    """A module, for a while."""
+    subprocess.run(["insmod", module], check=True)
+    yield
+    subprocess.run(["rmmod", Path(module).stem], check=True)
+
+
+def main(plan: dict[str, Any]) -> dict[str, Any]:
+    """All loads and tests."""
+    kernel = {"LP_ELITE": "kernel"}
+    told: dict[str, Any] = {}
+    with loaded(plan["driver"]):
+        with loaded(plan["module"]):
+            program = Path(plan["program"])
+            told["gets"] = asdict(recipe.measure_gets(program, 1500, **kernel))
+            told["mixed"] = asdict(recipe.measure(program, load.Mix(), 1000, **kernel))
+            told["status"] = read_status()
+            environment = recipe.clean_environment(**kernel)
+            results = suite.run_suite(program.parent, plan["files"], environment, jobs=1)
+            told["suite"] = {str(name): result.status for name, result in results.items()}
+        with loaded(plan["stress_module"]):
+            forced = {**kernel, "LP_FORCE_DEOPT": "random:1:0.02"}
+            told["forced"] = asdict(recipe.measure(Path(plan["stress"]), load.Mix(), 400, **forced))
+    return told
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(sys.argv[1]))))
