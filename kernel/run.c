@@ -556,6 +556,13 @@ static void force(struct lp_run_state *state, u64 offset)
 	go_on(state, LP_RUN_DEOPT, offset);
 }
 
+/* Calls that fail so have sent the caller a signal (SIGPIPE, SIGXFSZ), which is to be U's. They have
+ * done nothing else, and will fail again. */
+static bool has_sent_signal(long result)
+{
+	return result == -EPIPE || result == -EFBIG;
+}
+
 static bool is_interrupted(long result)
 {
 	return result == -ERESTARTSYS || result == -ERESTARTNOINTR;
@@ -578,7 +585,7 @@ static void make_system_call(struct lp_run_state *state, u64 behind, u64 site)
 		stop_at(state, LP_RUN_SIGNAL, site);
 	}
 	result = lp_syscall(registers->rax, arguments);
-	if (result == -ENOSYS)
+	if (result == -ENOSYS || has_sent_signal(result))
 		stop_at(state, LP_RUN_SYSCALL, site);
 	if (is_interrupted(result)) {
 		state->counters.signals++;
