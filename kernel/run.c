@@ -556,8 +556,8 @@ static void force(struct lp_run_state *state, u64 offset)
 	go_on(state, LP_RUN_DEOPT, offset);
 }
 
-/* Calls that fail so have sent the caller a signal (SIGPIPE, SIGXFSZ), which is to be U's. They have
- * done nothing else, and will fail again. */
+/* Calls that fail so have sent the caller a signal (SIGPIPE, SIGXFSZ), which is to be U's. They
+ * have done nothing else, and will fail again. */
 static bool has_sent_signal(long result)
 {
 	return result == -EPIPE || result == -EFBIG;
