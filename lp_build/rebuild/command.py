@@ -173,7 +173,8 @@ def _scons(build: BuildDir, arguments: argparse.Namespace) -> int:
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     said = [line for line in done.stdout.splitlines() if not line.startswith("scons: ")]
     if said:
-        print("\n".join(said))
+        # With --json standard output is for one object.
+        print("\n".join(said), file=sys.stderr if arguments.json else sys.stdout)
     return done.returncode
 
 
