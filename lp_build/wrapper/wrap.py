@@ -133,7 +133,7 @@ def _serving(session: Session) -> Iterator[dict[str, str]]:
     if client is None:
         yield {}
         return
-    server = Server(client, session.phase)
+    server = Server(client, session)
     try:
         yield server.variables
     finally:
