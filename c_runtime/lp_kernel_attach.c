@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,11 +25,18 @@
 
 #define DEVICE "/dev/lakeplacid"
 
+/* Where our descriptors are, if there may be so many: out of the way of the program's own. */
+enum { FIRST_DESCRIPTOR = 600 };
+
 LP_KERNEL_TLS struct lp_body lp_body;
 static struct lp_body *bodies; /* of all threads, for a forked child */
 static pthread_mutex_t bodies_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t thread_end_key;
 static struct lp_attach identity;
+/* Kept for threads and children that are still to come, when we may be somebody else. */
+static int device = -1;
+static dev_t device_number;
+static pthread_mutex_t device_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* -- who we are -------------------------------------------------------------------------------- */
 
@@ -115,6 +123,49 @@ static void explain(struct lp_kernel_problem *why, int error, const struct lp_at
 	}
 }
 
+/* -- the device -------------------------------------------------------------------------------- */
+
+static int out_of_the_way(int fd)
+{
+	int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR);
+
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
+}
+
+static bool open_device(void)
+{
+	struct stat status;
+
+	device = out_of_the_way(open(DEVICE, O_RDWR | O_CLOEXEC));
+	if (device < 0 || fstat(device, &status))
+		return false;
+	device_number = status.st_rdev;
+	return true;
+}
+
+/* Programs close what they do not know, and open other things by the same number. */
+static bool has_device(void)
+{
+	struct stat status;
+
+	return device >= 0 && !fstat(device, &status) && S_ISCHR(status.st_mode) &&
+	       status.st_rdev == device_number;
+}
+
+static int open_session(void)
+{
+	int fd = -1;
+
+	pthread_mutex_lock(&device_lock);
+	if (has_device() || open_device())
+		fd = ioctl(device, LP_IOC_OPEN, 0);
+	pthread_mutex_unlock(&device_lock);
+	return out_of_the_way(fd);
+}
+
 bool lp_kernel_available(struct lp_kernel_problem *why)
 {
 	struct lp_attach attach;
@@ -131,7 +182,7 @@ bool lp_kernel_available(struct lp_kernel_problem *why)
 		why->remedy = "build it with lp build";
 		return false;
 	}
-	fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	fd = open_session();
 	if (fd < 0) {
 		snprintf(why->what, sizeof(why->what), DEVICE ": %s", strerror(errno));
 		why->remedy = errno == ENOENT
@@ -219,7 +270,7 @@ static bool try_to_attach(void)
 	int fd;
 
 	lp_body.state = LP_BODY_PLAIN;
-	fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	fd = open_session();
 	if (fd < 0)
 		return false;
 	if (ioctl(fd, LP_IOC_ATTACH, &attach) || pthread_setspecific(thread_end_key, &lp_body)) {
@@ -263,6 +314,7 @@ bool lp_kernel_attach(void)
 void lp_kernel_forked(void)
 {
 	pthread_mutex_init(&bodies_lock, NULL);
+	pthread_mutex_init(&device_lock, NULL);
 	/* Files of the parent's sessions: a copy holds nothing up, but is of no use. */
 	for (struct lp_body *one = bodies; one; one = one->next) {
 		close(one->fd);

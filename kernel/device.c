@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /dev/lakeplacid: who may, and what is asked, before it is done. */
+#include <linux/anon_inodes.h>
 #include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/fcntl.h>
+#include <linux/file.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -22,6 +26,8 @@
 static int gid = -1;
 module_param(gid, int, 0444);
 MODULE_PARM_DESC(gid, "The group that may use LakePlacid, besides root (default: none)");
+
+static const struct file_operations operations;
 
 static int device_open(struct inode *inode, struct file *file)
 {
@@ -44,13 +50,37 @@ static int device_flush(struct file *file, fl_owner_t owner)
 
 static int device_release(struct inode *inode, struct file *file)
 {
-	lp_session_release(file->private_data);
+	if (file->private_data)
+		lp_session_release(file->private_data);
 	return 0;
 }
 
 static int device_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	return lp_session_mmap(file->private_data, vma);
+}
+
+/* A session more, for somebody who was let in, though he might not be any more. */
+static long open_another(void)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct file *file;
+
+	if (fd < 0)
+		return fd;
+	file = anon_inode_getfile("[lakeplacid]", &operations, NULL, O_RDWR);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	file->private_data = lp_session_open(file);
+	if (!file->private_data) {
+		fput(file);
+		put_unused_fd(fd);
+		return -ENOMEM;
+	}
+	fd_install(fd, file);
+	return fd;
 }
 
 static int attach(struct lp_session *session, struct lp_attach __user *user)
@@ -143,6 +173,8 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 		return attach(session, user);
 	case LP_IOC_ENTER:
 		return enter(session, file, user);
+	case LP_IOC_OPEN:
+		return argument ? -EINVAL : open_another();
 	}
 	if (!lp_session_is_user(session, current))
 		return -EPERM;

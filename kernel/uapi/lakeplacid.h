@@ -30,11 +30,15 @@
  * answers is in `result`; EFAULT: it met an address that U has no page for. A signal for U
  * interrupts what E waits for, then CALL ends. EPIPE: E is gone.
  *
+ * OPEN gives a file as open() does, to whoever has one: a server that gives up its rights, or forks
+ * after it has, keeps a file for the threads that are still to come. It is close-on-exec.
+ *
  * DETACH ends E and waits for that. So does closing the file in U's process, or U's death. When E
  * dies otherwise, U is killed: its state may have been E's.
  *
- * All but ENTER are U's own calls: EPERM for any other task. Flags and padding must be zero, else
- * EINVAL; so are ranges that make no sense. No kernel address is ever written to user space.
+ * All but ENTER and OPEN are U's own calls: EPERM for any other task. Flags and padding must be
+ * zero, else EINVAL; so are ranges that make no sense. No kernel address is ever written to user
+ * space.
  */
 #ifndef _UAPI_LAKEPLACID_H
 #define _UAPI_LAKEPLACID_H
@@ -124,5 +128,6 @@ struct lp_counters {
 #define LP_IOC_DETACH _IO(LP_IOC_MAGIC, 5)
 #define LP_IOC_RUN _IOWR(LP_IOC_MAGIC, 7, struct lp_run)
 #define LP_IOC_COUNTERS _IOR(LP_IOC_MAGIC, 6, struct lp_counters)
+#define LP_IOC_OPEN _IO(LP_IOC_MAGIC, 8)
 
 #endif

@@ -48,6 +48,7 @@ def run_job(job: dict[str, Any]) -> dict[str, Any]:
     """Load, run, unload."""
     subprocess.run([TOOLS / "insmod", job["module"]], check=True)
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)  # some become somebody else
         stats = Path(folder) / "stats.json"
         settings = {"LP_ELITE": "kernel", "LP_STATS": str(stats), **job.get("environment", {})}
         environment = {**clean_environment(), **settings}

@@ -38,7 +38,18 @@ FORCED = ("all", "nth:3", "random:1:0.05")
 USUAL = "r cell\nw cell\nd 2\nj function\nl 1000\ns 100\nc cell\nt 0\np file\n"
 # A hundred of each kind of library call.
 CALLS = "".join(f"{kind} 100 {first}\n" for first, kind in enumerate("msnlhfoc"))
-SCRIPTS = {"faulty": USUAL, "calls": CALLS}
+# In threads, children, as another user …: what, how many, and requests of each.
+BODIES = {
+    "threads": "threads 4 100\nthreads 2 50\n",
+    "children": "here 1 20\nchildren 4 50\nhere 1 20\nchildren 2 20\n",
+    "another program": "here 1 20\nshell 10 20\nhere 1 20\n",
+    "the program that it becomes": "here 1 20\nbecome 1 30\nhere 1 20\n",
+    "another user": "here 1 20\nnobody 1 40\n",
+    "another user from the start": "nobody 1 40\nhere 1 20\n",
+    "signals": "ticking 1 200\n",
+    "memory that comes and goes": "disturbed 1 1000\n",
+}
+SCRIPTS = {"faulty": USUAL, "calls": CALLS, "bodies": "here 1 100\nchildren 2 10\n"}
 FAULTS = {
     "null pointers": "r 0\nw 0\nc 0\n",
     "pointers to memory that is gone": "r gone\nw gone\n",
@@ -162,6 +173,19 @@ def jobs(workshop: Path, series: str) -> list[dict[str, Any]]:
                 "module": str(modules(workshop, "faulty", series, False).application),
             }
         )
+    for name, script in BODIES.items():
+        built = scripted(workshop, "bodies")
+        for force in ("", "random:1:0.05"):
+            rows.append(
+                {
+                    "name": f"{name} {force}",
+                    "kind": "script",
+                    "script": script,
+                    "program": str(built.stress if force else built.elite),
+                    "module": str(modules(workshop, "bodies", series, bool(force)).application),
+                    "environment": {"LP_FORCE_DEOPT": force} if force else {},
+                }
+            )
     for force in ("", *FORCED):
         built = scripted(workshop, "calls")
         rows.append(
@@ -218,6 +242,16 @@ def outcome(workshop: Path, series: str, name: str) -> Told:
     rows, failure = outcomes(workshop, series)
     assert name in rows, failure
     return Told(rows[name]["answers"], rows[name]["stats"], rows[name]["status"])
+
+
+def requests_of(script: str) -> int:
+    """How many requests a script of `bodies` makes, or a few less."""
+    total = 0
+    for what, many, count in (line.split() for line in script.splitlines()):
+        # As another user: itself, two threads and two children.
+        bodies = {"threads": int(many), "children": int(many), "nobody": 5}.get(what, 1)
+        total += bodies * int(count)
+    return total
 
 
 @pytest.mark.parametrize("name", ["udp_kv", "http_events"])
@@ -285,6 +319,19 @@ def test_library_calls_do_in_the_kernel_what_the_library_does(
         assert told.stats["deopts"]["total"] > 0
     else:
         assert application["exits"] > 0.9 * application["runs"]
+
+
+@pytest.mark.parametrize("force", ["", "random:1:0.05"])
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("series", SERIES)
+def test_threads_processes_and_users_have_their_requests_in_the_kernel(
+    workshop: Path, series: str, name: str, force: str
+) -> None:
+    told = outcome(workshop, series, f"{name} {force}")
+    plain = run_script(scripted(workshop, "bodies").plain, BODIES[name], demo.clean_environment())
+    assert told.answers == plain
+    (application,) = told.status["applications"]
+    assert application["runs"] >= 0.9 * requests_of(BODIES[name])
 
 
 @pytest.mark.parametrize("series", SERIES)
