@@ -4,6 +4,7 @@
 #include <linux/cred.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -120,7 +121,11 @@ static int run(struct lp_session *session, struct lp_run __user *user)
 	error = lp_session_run(session, &run);
 	if (error)
 		return error;
-	return copy_to_user(user, &run, sizeof(run)) ? -EFAULT : 0;
+	if (!copy_to_user(user, &run, sizeof(run)))
+		return 0;
+	/* It has run: U must not go on from where it was. */
+	force_sig(SIGSEGV);
+	return -EUCLEAN;
 }
 
 static int counters(struct lp_session *session, struct lp_counters __user *user)
@@ -164,9 +169,12 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 /* What is loaded, and what it has done, for `lp status`. */
 static ssize_t device_read(struct file *file, char __user *to, size_t size, loff_t *at)
 {
-	char *text = kzalloc(STATUS_SIZE, GFP_KERNEL_ACCOUNT);
 	ssize_t length;
+	char *text;
 
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	text = kzalloc(STATUS_SIZE, GFP_KERNEL_ACCOUNT);
 	if (!text)
 		return -ENOMEM;
 	length = lp_applications_show(text, STATUS_SIZE);

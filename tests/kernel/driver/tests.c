@@ -22,28 +22,8 @@
 
 #include "session.h"
 
-#define PAGE 4096
-#define KERNEL_HALF 0xffff800000000000ULL
-
 static uint64_t word; /* in .bss */
 static __thread uint64_t local = 42;
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec * 1e-9;
-}
-
-static char *map_pages(size_t count)
-{
-	char *at =
-	    mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	CHECK(at != MAP_FAILED);
-	return at;
-}
 
 static uint64_t load(struct session *s, const void *at)
 {
@@ -60,15 +40,6 @@ static int error_of(struct session *s, uint32_t operation, uint64_t a, uint64_t 
 	uint64_t result;
 
 	return ask(s, operation, a, b, 0, 0, &result) ? errno : 0;
-}
-
-/* Wait for a process to end; its status. */
-static int ended(pid_t pid, int options)
-{
-	int status;
-
-	CHECK(waitpid(pid, &status, options) == pid);
-	return status;
 }
 
 static void attach_and_detach(void)
@@ -379,19 +350,6 @@ static pid_t waiting_process(pid_t *body, uint32_t operation)
 	return child;
 }
 
-/* Wait until no process has this id; it is not our child, but our subreaper's business. */
-static void until_gone(pid_t pid)
-{
-	double deadline = now() + 20;
-	int status;
-
-	while (kill(pid, 0) == 0) {
-		waitpid(pid, &status, __WALL | WNOHANG);
-		CHECK(now() < deadline);
-		sched_yield();
-	}
-}
-
 static void killing_u_ends_e(void)
 {
 	static const uint32_t doing[] = {LP_SELFTEST_LOAD, LP_SELFTEST_SYSCALL, LP_SELFTEST_COUNT};
@@ -525,12 +483,6 @@ static void a_module_of_another_build_is_refused_with_its_id(void)
 	CHECK(ioctl(fd, LP_IOC_ATTACH, &expected) == 0);
 	CHECK(ioctl(fd, LP_IOC_ATTACH, &expected) == -1 && errno == EBUSY);
 	close(fd);
-}
-
-static int ioctl_error(int fd, unsigned long command, void *argument)
-{
-	errno = 0;
-	return ioctl(fd, command, argument) ? errno : 0;
 }
 
 static void arguments_are_checked(void)
@@ -963,11 +915,7 @@ static void many_cycles(void)
 }
 
 /* clang-format off */
-#define TEST(name) {#name, name}
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
+static const struct test tests[] = {
 	TEST(attach_and_detach),
 	TEST(memory_means_the_same_on_both_sides),
 	TEST(a_loop_runs_on_the_applications_stack_with_interrupts),
@@ -1001,24 +949,26 @@ static const struct {
 	TEST(modules_in_use_are_not_unloaded),
 	TEST(memory_shared_with_others_is_not_taken),
 	TEST(many_cycles),
+	{NULL, NULL},
 };
 /* clang-format on */
 
+static const struct test *const lists[] = {tests, run_tests};
+
 int main(int argc, char **argv)
 {
-	size_t count = sizeof(tests) / sizeof(*tests);
-
-	if (argc == 2 && !strcmp(argv[1], "--list")) {
-		for (size_t i = 0; i < count; i++)
-			puts(tests[i].name);
-		return 0;
-	}
-	for (size_t i = 0; argc == 2 && i < count; i++) {
-		if (!strcmp(argv[1], tests[i].name)) {
-			tests[i].run();
-			return 0;
+	for (size_t i = 0; argc == 2 && i < sizeof(lists) / sizeof(*lists); i++) {
+		for (const struct test *test = lists[i]; test->name; test++) {
+			if (!strcmp(argv[1], "--list")) {
+				puts(test->name);
+			} else if (!strcmp(argv[1], test->name)) {
+				test->run();
+				return 0;
+			}
 		}
 	}
+	if (argc == 2 && !strcmp(argv[1], "--list"))
+		return 0;
 	fprintf(stderr, "usage: %s --list | NAME\n", argv[0]);
 	return 2;
 }
