@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 
 export PYTHON
 
-.PHONY: help demo test lint test-long alloc-bench bench csmith memcached nginx \
+.PHONY: help demo test lint test-long alloc-bench bench csmith memcached nginx programs manual \
 	set-up-demo set-up-test clean
 
 help:
@@ -21,6 +21,8 @@ help:
 	@echo "make csmith N=$(N)  differential tests with N random programs"
 	@echo "make memcached    fetch memcached, specialise it, and run its own tests"
 	@echo "make nginx        the same for nginx, with a suite over the protocol"
+	@echo "make programs     zlib and Lua with deopts forced at every site"
+	@echo "make manual       manual pages, completion and reference, from the commands' definitions"
 	@echo "make clean        remove what these left, but not .venv"
 
 demo: set-up-demo
@@ -50,6 +52,12 @@ memcached: set-up-test
 
 nginx: set-up-test
 	@$(BIN)/python sample_projects/nginx/recipe.py
+
+programs: set-up-test
+	@$(BIN)/python sample_projects/programs/programs.py
+
+manual: set-up-test
+	@$(BIN)/python scripts/manual.py
 
 set-up-demo:
 	@scripts/set-up.sh demo

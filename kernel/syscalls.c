@@ -32,13 +32,14 @@ typedef long (*implementation)(const struct pt_regs *registers);
 #define CALL(name) [__NR_##name] = "__x64_sys_" #name
 /* clang-format off */
 static const char *const names[] = {
-	CALL(read), CALL(write), CALL(close), CALL(fstat), CALL(poll), CALL(ioctl),
+	CALL(read), CALL(write), CALL(close), CALL(poll), CALL(ioctl),
 	CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev), CALL(fcntl),
 	CALL(sendto), CALL(recvfrom), CALL(sendmsg), CALL(recvmsg), CALL(sendmmsg), CALL(recvmmsg),
 	CALL(accept4), CALL(setsockopt), CALL(getsockopt),
 	CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl),
 	CALL(clock_gettime), CALL(gettimeofday), CALL(time),
-	[__NR_sendfile] = "__x64_sys_sendfile64",
+	/* Not what their names would be. */
+	[__NR_fstat] = "__x64_sys_newfstat", [__NR_sendfile] = "__x64_sys_sendfile64",
 };
 /* clang-format on */
 #undef CALL

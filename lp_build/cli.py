@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import sys
@@ -13,15 +14,25 @@ from lp_build.errors import LakePlacidError
 @dataclass(frozen=True)
 class Subcommand:
     """A subcommand: the module whose `main(argv) -> int` runs it (or `module:function`), and a line
-    of help."""
+    of help. plain: it takes the words of another tool, and has no arguments of its own."""
 
     module: str
     help: str
+    plain: bool = False
 
     def run(self, arguments: list[str]) -> int:
         """Run it; its exit status."""
         module, _, function = self.module.partition(":")
         return int(getattr(importlib.import_module(module), function or "main")(arguments))
+
+    def parser(self) -> argparse.ArgumentParser:
+        """Its arguments, for manuals and completion: the module's `make_parser()`, or
+        `make_FUNCTION_parser()`."""
+        module, _, function = self.module.partition(":")
+        name = f"make_{function}_parser" if function else "make_parser"
+        made = getattr(importlib.import_module(module), name)()
+        assert isinstance(made, argparse.ArgumentParser)
+        return made
 
 
 SUBCOMMANDS = {
@@ -38,8 +49,13 @@ SUBCOMMANDS = {
     "status": Subcommand("lp_build.module.load:status", "what is loaded, and what it has done"),
     "bench": Subcommand("lp_build.bench.command", "measure the figures of the reference"),
     "demo": Subcommand("lp_build.demo", "build, scout, specialise and run a small server"),
-    "cc": Subcommand("lp_build.wrapper.cc", "compile as the build's compiler would (see lp-cc)"),
-    "tool": Subcommand("lp_build.wrapper.tools", "archive, strip and so on, and take note of it"),
+    "cc": Subcommand(
+        "lp_build.wrapper.cc", "compile as the build's compiler would (see lp-cc)", True
+    ),
+    "tool": Subcommand(
+        "lp_build.wrapper.tools", "archive, strip and so on, and take note of it", True
+    ),
+    "completion": Subcommand("lp_build.completion.command", "print completion for bash or zsh"),
     "vm": Subcommand("lp_build.vm.command", "run a command on a stock kernel in QEMU"),
 }
 

@@ -282,8 +282,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     console.print(deopts)
 
 
-def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """The command line of `lp demo`."""
+def make_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(prog="lp demo", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
         "--dir", type=Path, help="work folder (default: demo in $LP_CACHE, else .cache/demo)"
@@ -298,6 +298,12 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print the outcome as one JSON object")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    return parser
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line of `lp demo`."""
+    parser = make_parser()
     options = parser.parse_args(argv)
     if options.requests < 1:
         parser.error("--requests must be at least 1")

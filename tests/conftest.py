@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -37,9 +38,14 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marks known; setup.cfg makes an unknown one an error."""
+    """Make the marks known; setup.cfg makes an unknown one an error. Whoever runs tests in the
+    background has signals ignored that some tests send, and what is ignored is inherited."""
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            heard = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, heard)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -58,12 +58,13 @@ ON_REQUEST = {"kernel": _kernel}
 ONLY_MEMCACHED = ("scouting", "builds", "configure")
 
 
-def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """The command line of `lp bench`."""
+def make_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(
         prog="lp bench", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object, no tables")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, metavar="NAME", help=f"of: {', '.join(PARTS)}"
     )
@@ -71,7 +72,12 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
         "--kernel", action="store_true", help="the kernel's figures, in a guest (`lp vm`)"
     )
     parser.add_argument("--quick", action="store_true", help="without memcached")
-    return parser.parse_args(argv)
+    return parser
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line of `lp bench`."""
+    return make_parser().parse_args(argv)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -84,7 +90,7 @@ def main(argv: Sequence[str]) -> int:
             file=str(resource_dir("c_runtime")),
             remedy="run `make bench` in a checkout of LakePlacid",
         )
-    progress = Console(stderr=True, highlight=False)
+    progress = Console(stderr=True, highlight=False, quiet=options.quiet)
     setting = Setting(
         cache=cache_folder(os.environ, Path.cwd()),
         compiler=os.environ.get("LP_CC", "cc"),

@@ -22,15 +22,20 @@ DEVICE = Path("/dev/lakeplacid")
 _LOADED = Path("/sys/module")
 
 
-def load(argv: list[str]) -> int:
-    """`lp load`: the driver, if it is not there, and the modules of this build's programs."""
+def make_load_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(
         prog="lp load", description="Load the driver and the modules of this build's programs."
     )
     parser.add_argument("program", nargs="*", help="programs by name (default: all of this build)")
     parser.add_argument("--group", metavar="GROUP", help="who may use the driver, besides root")
     parser.add_argument("--stress", action="store_true", help="of the stress build")
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def load(argv: list[str]) -> int:
+    """`lp load`: the driver, if it is not there, and the modules of this build's programs."""
+    arguments = make_load_parser().parse_args(argv)
     home = _modules_home(arguments.stress)
     modules = _chosen(home, arguments.program)
     if not is_loaded(DRIVER):
@@ -43,14 +48,19 @@ def load(argv: list[str]) -> int:
     return 0
 
 
-def unload(argv: list[str]) -> int:
-    """`lp unload`: programs' modules, and the driver when none is left."""
+def make_unload_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(
         prog="lp unload",
         description="Unload the modules of programs; the driver too, when none is left.",
     )
     parser.add_argument("program", nargs="*", help="programs by name (default: all that there are)")
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def unload(argv: list[str]) -> int:
+    """`lp unload`: programs' modules, and the driver when none is left."""
+    arguments = make_unload_parser().parse_args(argv)
     names = [module_name(Path(program).name) for program in arguments.program]
     for name in names or _holders():
         if not is_loaded(name):
@@ -61,13 +71,18 @@ def unload(argv: list[str]) -> int:
     return 0
 
 
-def status(argv: list[str]) -> int:
-    """`lp status`: what is loaded, and what it has done."""
+def make_status_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(
         prog="lp status", description="Show the driver, the programs it knows, and its counters."
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def status(argv: list[str]) -> int:
+    """`lp status`: what is loaded, and what it has done."""
+    arguments = make_status_parser().parse_args(argv)
     state = read_status()
     if arguments.json:
         print(json.dumps(state))

@@ -33,8 +33,8 @@ def captured_functions(build: BuildDir) -> Sources | None:
     return found or None
 
 
-def main(argv: list[str]) -> int:
-    """Make the manifest. Raises LakePlacidError without traces or requests."""
+def make_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(
         prog="lp manifest",
         description="Decide from traces what is Elite, and write lp-manifest.toml. A manifest that "
@@ -44,7 +44,14 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--threshold", type=float, help="share of requests to cover (0 to 1)")
     parser.add_argument("--explain", action="store_true", help="show the classes and their cost")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument("--quiet", action="store_true", help="print warnings and errors only")
     parser.add_argument("-o", "--output", type=Path, help="where to write the manifest")
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    """Make the manifest. Raises LakePlacidError without traces or requests."""
+    parser = make_parser()
     arguments = parser.parse_args(argv)
     build = find_build_dir(Path.cwd(), os.environ)
     config = load_config(build.config)
@@ -75,7 +82,7 @@ def main(argv: list[str]) -> int:
         explain(profile, merges, to_stderr=arguments.json)
     if arguments.json:
         print(json.dumps(summary))
-    else:
+    elif not arguments.quiet:
         print(
             f"{path}: {summary['requests']} requests in {summary['classes']} classes; "
             f"{summary['classes_hot']} chosen, covering {manifest.covered:.2%}; "

@@ -24,7 +24,8 @@ from lp_build.wrapper.link import is_elite
 from lp_build.wrapper.treat import description
 
 
-def _arguments(argv: list[str]) -> argparse.Namespace:
+def make_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(
         prog="lp build",
         description="Make the specialised program from what lp-wrap captured: only what changed, "
@@ -60,14 +61,15 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         help="keep what is made in DIR too, and take from there what was made of the same before, "
         "by whom ever (SCons's cache; default: $LP_BUILD_CACHE)",
     )
+    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
-    return parser.parse_args(argv)
+    return parser
 
 
 def main(argv: list[str]) -> int:
     """Build; the exit status. Raises LakePlacidError before SCons starts, for all that can be seen
     before."""
-    arguments = _arguments(argv)
+    arguments = make_parser().parse_args(argv)
     build = find_build_dir(Path.cwd(), os.environ)
     load_config(build.config)
     check_launcher(os.environ)
@@ -85,27 +87,46 @@ def main(argv: list[str]) -> int:
     if status != 0:
         print("lp: the build failed; programs that can't be made are as they were", file=sys.stderr)
         return 1
-    if not arguments.quiet:
+    if not arguments.quiet and not arguments.json:
         print(summary(build, plan, arguments.stress))
-    for kernel in arguments.kernel:
-        _modules(build, plan, kernel, arguments)
+    modules = [
+        module for kernel in arguments.kernel for module in _modules(build, plan, kernel, arguments)
+    ]
+    if arguments.json:
+        print(json.dumps(_plain(build, plan, modules, arguments), indent=2))
     return 0
 
 
-def _modules(build: BuildDir, plan: Plan, kernel: str, arguments: argparse.Namespace) -> None:
+def _plain(
+    build: BuildDir, plan: Plan, modules: list[Path], arguments: argparse.Namespace
+) -> dict[str, Any]:
+    functions, rejected = _described(build, plan, arguments.stress)
+    programs = [
+        str(destination_of(build, path, stress=arguments.stress, output=arguments.output))
+        for path in plan.programs
+    ]
+    return {
+        "programs": programs,
+        "modules": [str(module) for module in modules],
+        "elite": functions,
+        "not_elite": rejected,
+    }
+
+
+def _modules(build: BuildDir, plan: Plan, kernel: str, arguments: argparse.Namespace) -> list[Path]:
     """Make the modules of all programs that have Elite code."""
     from lp_build.module.build import build_modules, find_headers, modules_folder
     from lp_build.vm.kernels import cache_folder
 
     headers = find_headers(kernel, cache_folder(os.environ))
-    made = 0
+    made: list[Path] = []
     for path in plan.programs:
         program = destination_of(build, path, stress=arguments.stress, output=arguments.output)
         if not is_elite(program):
             continue
         modules = build_modules(program, headers, modules_folder(build, arguments.stress))
-        made += 1
-        if not arguments.quiet:
+        made.append(modules.application)
+        if not arguments.quiet and not arguments.json:
             print(f"  => {modules.application} (for {modules.release})")
     if not made:
         raise LakePlacidError(
@@ -113,6 +134,7 @@ def _modules(build: BuildDir, plan: Plan, kernel: str, arguments: argparse.Names
             file=str(build.manifest),
             remedy="look at what `lp build` says of functions that are not Elite",
         )
+    return made
 
 
 def check_manifest(build: BuildDir, manifest: Manifest) -> None:
@@ -131,8 +153,9 @@ def check_manifest(build: BuildDir, manifest: Manifest) -> None:
 
 
 def _scons(build: BuildDir, arguments: argparse.Namespace) -> int:
+    silence = "-s" if arguments.quiet or arguments.json else "-Q"
     command = [
-        *(sys.executable, "-m", "SCons", "-s" if arguments.quiet else "-Q", "--no-site-dir"),
+        *(sys.executable, "-m", "SCons", silence, "--no-site-dir"),
         *("-f", str(Path(__file__).with_name("SConstruct")), "-C", str(build.root)),
         *("-j", str(max(arguments.jobs, 1)), f"--lp-root={build.root}"),
     ]
@@ -150,21 +173,15 @@ def _scons(build: BuildDir, arguments: argparse.Namespace) -> int:
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     said = [line for line in done.stdout.splitlines() if not line.startswith("scons: ")]
     if said:
-        print("\n".join(said))
+        # With --json standard output is for one object.
+        print("\n".join(said), file=sys.stderr if arguments.json else sys.stdout)
     return done.returncode
 
 
 def summary(build: BuildDir, plan: Plan, stress: bool) -> str:
     """What is Elite and what is not, in a few lines (floating point is saved and restored with
     everything else when a stack changes sides in one process)."""
-    functions: list[dict[str, Any]] = []
-    rejected: list[dict[str, Any]] = []
-    for unit in plan.units:
-        path = description(build, unit, stress)
-        if path.exists():
-            data = json.loads(path.read_text(encoding="utf-8"))
-            functions += data["functions"]
-            rejected += data["not_elite"]
+    functions, rejected = _described(build, plan, stress)
     floating = sum(f["floating_point"] for f in functions)
     lines = [
         f"lp build: {len(functions)} Elite functions, "
@@ -173,3 +190,18 @@ def summary(build: BuildDir, plan: Plan, stress: bool) -> str:
     ]
     lines += [f"  not Elite: {row['name']}: {row['reason']}" for row in rejected]
     return "\n".join(lines)
+
+
+def _described(
+    build: BuildDir, plan: Plan, stress: bool
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What the units say of their Elite functions, and of those that are not Elite."""
+    functions: list[dict[str, Any]] = []
+    rejected: list[dict[str, Any]] = []
+    for unit in plan.units:
+        path = description(build, unit, stress)
+        if path.exists():
+            data = json.loads(path.read_text(encoding="utf-8"))
+            functions += data["functions"]
+            rejected += data["not_elite"]
+    return functions, rejected

@@ -72,7 +72,8 @@ class Outcome:
         return {"ok": not self.failures, **asdict(self)}
 
 
-def _arguments(argv: list[str]) -> argparse.Namespace:
+def make_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(prog="lp check", description=__doc__)
     parser.add_argument(
         "--stats",
@@ -105,6 +106,11 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
     parser.add_argument("--quiet", action="store_true", help="print failures only")
+    return parser
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = make_parser()
     arguments = parser.parse_args(argv)
     if arguments.share is not None and not 0 <= arguments.share <= 1:
         parser.error("--share takes a share from 0 to 1")

@@ -21,7 +21,8 @@ from lp_build.wrapper.files import write_whole
 OUTPUT = "lp-report.html"
 
 
-def _arguments(argv: list[str]) -> argparse.Namespace:
+def make_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(prog="lp report", description=__doc__)
     parser.add_argument(
         "--stats",
@@ -38,13 +39,13 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
-    return parser.parse_args(argv)
+    return parser
 
 
 def main(argv: list[str]) -> int:
     """Write the report; the exit status. Raises LakePlacidError when there is nothing to report,
     and for anything that is missing or damaged."""
-    arguments = _arguments(argv)
+    arguments = make_parser().parse_args(argv)
     build = find_build_dir(Path.cwd(), os.environ)
     runs = [read_run(path) for given in arguments.stats for path in given]
     report = gather(build, arguments.traces, runs)

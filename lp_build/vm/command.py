@@ -17,7 +17,8 @@ from lp_build.vm.qemu import ACCELERATORS
 GUEST_FAILED = 125
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(
         prog="lp vm",
         description="Boot a stock Debian kernel in QEMU, with this machine's files (the working "
@@ -55,7 +56,7 @@ def _copy_output(number: int, data: bytes) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `lp vm` with these arguments; returns the exit status. Raises VmError when no guest can
     be started."""
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse_args(argv)
     words = options.cmd[1:] if options.cmd[:1] == ["--"] else options.cmd
     if not words:

@@ -15,6 +15,7 @@ from lp_build.source.model import Problem, UnitSites
 from lp_build.wrapper.files import append_json, digest_of, write_whole
 
 _LONGEST = 1000  # characters of a reason in the report
+_DEFINED = "defined"
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,10 @@ def save_unit(build: BuildDir, unit: Unit, sites: UnitSites | None) -> None:
     kept = folder / "sites.json"
     if sites is not None:
         write_whole(kept, json.dumps(sites.to_json()).encode())
+        write_whole(folder / _DEFINED, "\n".join(_external(sites)).encode())
     elif kept.exists() and _text_of(folder / "unit.json") != unit.text:
         kept.unlink()
+        (folder / _DEFINED).unlink(missing_ok=True)
     write_whole(folder / "unit.json", json.dumps(asdict(unit), indent=1).encode())
 
 
@@ -105,8 +108,10 @@ def load_sites(build: BuildDir, unit: Unit) -> UnitSites | None:
     """A unit's functions and sites, if a pass has looked at it. Raises LakePlacidError for a
     damaged record."""
     path = unit.folder(build) / "sites.json"
-    if not path.exists():
-        return None
+    return _read_sites(path) if path.exists() else None
+
+
+def _read_sites(path: Path) -> UnitSites:
     try:
         return UnitSites.from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -115,6 +120,23 @@ def load_sites(build: BuildDir, unit: Unit) -> UnitSites | None:
             file=str(path),
             remedy="remove .lp/ and build again with lp-wrap",
         ) from error
+
+
+def defined_names(build: BuildDir) -> set[str]:
+    """The functions with external linkage of all units whose sites are known. Each unit that has
+    Elite functions asks for those of all others, so they have a file of their own. Raises
+    LakePlacidError for a damaged record of sites."""
+    names: set[str] = set()
+    for sites in build.units.glob("*/sites.json"):
+        try:
+            names.update(sites.with_name(_DEFINED).read_text(encoding="utf-8").split())
+        except FileNotFoundError:  # of an earlier version
+            names.update(_external(_read_sites(sites)))
+    return names
+
+
+def _external(sites: UnitSites) -> list[str]:
+    return sorted(f.name for f in sites.functions if not f.static)
 
 
 def report(build: BuildDir, phase: str, unit: str, problems: Sequence[Problem]) -> None:

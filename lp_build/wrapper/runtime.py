@@ -31,6 +31,7 @@ _FORM_FLAGS = (
 # Without calls that the compiler makes of loops; and each form has a text of its own.
 _FORM_FLAGS_GCC = ("-fno-tree-loop-distribute-patterns", "-fno-ipa-icf")
 HEAP_FILES = ("lp_alloc_central.c", "lp_alloc_pages.c", "lp_alloc_map.c", "lp_alloc_user.c")
+_HEAP_FORM = "heap.c"  # the only form that differs where the program has our allocator
 _Source = tuple[Path, tuple[str, ...]]
 
 
@@ -91,15 +92,21 @@ def forms_archive(build: BuildDir, compiler: str, *, heap: bool) -> Path:
     """The forms of library calls that Elite makes in the kernel (docs/kernel.md), projected as the
     program's own code is. heap: for a program that is linked with `heap_archive`."""
     folder = resource_dir("c_runtime")
+    files = sorted((folder / "forms").glob("*.c"))
+    plain: Path | None = None
+    if heap:
+        # Its other members are the same: they are not compiled twice.
+        plain = forms_archive(build, compiler, heap=False)
+        files = [path for path in files if path.name == _HEAP_FORM]
     flags = form_flags(c_compiler(compiler), heap=heap)
-    sources = [(path, flags) for path in sorted((folder / "forms").glob("*.c"))]
+    sources = [(path, flags) for path in files]
     # The projection is a part of the compiler here.
     passes = Path(__file__).parent.parent / "projection"
     headers = [*folder.glob("*.h"), *(folder / "forms").glob("*.h"), *passes.glob("*.py")]
     # The heap's forms are made of its core.
     headers = sorted([*headers, *folder.glob("lp_alloc*.c")])
     archive = build.runtime / ("liblp_forms_heap.a" if heap else "liblp_forms.a")
-    return _archive(archive, sources, headers, compiler, _compile_form)
+    return _archive(archive, sources, headers, compiler, _compile_form, plain)
 
 
 def form_flags(compiler: str, *, heap: bool) -> tuple[str, ...]:
@@ -118,19 +125,23 @@ def _archive(
     headers: Sequence[Path],
     compiler: str,
     compile_one: Callable[[list[str], Path, Path], None] | None = None,
+    base: Path | None = None,
 ) -> Path:
-    """Compile `sources` into `archive`, unless that has been done for the same content."""
+    """Compile `sources` into `archive`, unless that has been done for the same content. base: an
+    archive of which this one is a copy but for them."""
     compiler = c_compiler(compiler)
     digest = hashlib.sha256(compiler.encode())
     for path in (*headers, *(path for path, _ in sources)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     digest.update(repr([flags for _, flags in sources]).encode())
+    if base is not None:
+        digest.update(base.read_bytes())
     stamp = archive.with_suffix(".digest")
     with locked(archive.with_suffix(".lock")):
         known = stamp.read_text(encoding="utf-8") if stamp.exists() else ""
         if archive.exists() and known == digest.hexdigest():
             return archive
-        _compile(archive, sources, compiler, compile_one or _compile_one)
+        _compile(archive, sources, compiler, compile_one or _compile_one, base)
         stamp.write_text(digest.hexdigest(), encoding="utf-8")
     return archive
 
@@ -140,6 +151,7 @@ def _compile(
     sources: Sequence[_Source],
     compiler: str,
     compile_one: Callable[[list[str], Path, Path], None],
+    base: Path | None,
 ) -> None:
     # The same bytes in every folder: builds that can be reproduced stay so.
     here = archive.parent
@@ -151,6 +163,8 @@ def _compile(
             compile_one([*compiler.split(), *flags, same], path, target)
             objects.append(str(target))
         fresh = Path(folder) / archive.name
+        if base is not None:
+            shutil.copyfile(base, fresh)
         _run([*archiver(), "rcs", str(fresh), *objects], here)
         fresh.replace(archive)
 

@@ -24,8 +24,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
-from lp_build.wrapper.environment import without_shims
+from lp_build.wrapper.environment import Session, without_shims
 from lp_build.wrapper.files import digest_of, locked
 from lp_build.wrapper.process import run_quietly
 
@@ -65,7 +66,7 @@ class _Command:
 class Server:
     """A running server: what the build's environment has to name, and its end."""
 
-    def __init__(self, client: Path, phase: str) -> None:
+    def __init__(self, client: Path, session: Session) -> None:
         self._folder = tempfile.mkdtemp(prefix="lp-")
         address = f"{self._folder}/server"
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -80,7 +81,7 @@ class Server:
             try:
                 os.close(self._open)
                 _keep_standard_streams()
-                _load(phase)
+                _load(session)
                 _Loop(listener, until).run()
                 status = 0
             except Exception:
@@ -124,10 +125,15 @@ def _keep_standard_streams() -> None:
             return
 
 
-def _load(phase: str) -> None:
-    for name in (*_MODULES[""], *_MODULES[phase]):
+def _load(session: Session) -> None:
+    for name in (*_MODULES[""], *_MODULES[session.phase]):
         importlib.import_module(name)
-    if phase != "capture":
+    if session.phase == "specialize":
+        from lp_build.wrapper.treat import current_manifest
+
+        with suppress(LakePlacidError):  # each unit will say so
+            current_manifest(session.build)
+    if session.phase != "capture":
         from clang import cindex
 
         cindex.Config().lib  # noqa: B018 - loads the library

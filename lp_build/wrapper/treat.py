@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.profile.verdicts import Manifest
 from lp_build.source.model import Problem, UnitSites
-from lp_build.wrapper.capture import Unit, load_sites, load_units
+from lp_build.wrapper.capture import Unit, defined_names, load_sites, load_units
 from lp_build.wrapper.environment import Session, launched
 from lp_build.wrapper.files import write_whole
 from lp_build.wrapper.process import run_quietly
@@ -39,6 +39,8 @@ _SPECIALIZE = (
 _SCOUT = ("-fno-lto",)
 _QUICK = ("-Og", "-foptimize-sibling-calls")
 _QUICK_GCC = ("-fira-algorithm=priority", "-fira-region=one")
+# Names of files that stand in line markers as they are.
+_QUOTED_AS_IS = re.compile(r"[\w.+-]+", re.ASCII)
 _OPTIMIZED = re.compile(r"-O(?:[2-9]|fast|s|z)$")
 
 
@@ -69,9 +71,7 @@ def treat(session: Session, unit: Unit) -> Treated:
         return scout(session, unit)
     if session.phase == "survey":
         return survey(session, unit)
-    from lp_build.profile.manifest import load_manifest
-
-    return specialize(session, unit, load_manifest(session.build.manifest), None)
+    return specialize(session, unit, current_manifest(session.build), None)
 
 
 def scout(session: Session, unit: Unit) -> Treated:
@@ -107,9 +107,37 @@ def _instrumented(session: Session, unit: Unit, made: ScoutedUnit) -> Treated:
     return Treated(target, made.sites, made.problems)
 
 
-def mentions(text: bytes, manifest: Manifest) -> bool:
-    """Whether a unit may define an Elite function: a textual search, before libclang is asked."""
-    return any(f.name.encode() in text for f in manifest.elite_functions())
+def mentions(text: bytes, manifest: Manifest, config: Config) -> bool:
+    """Whether a unit may define an Elite function, or one that lp.toml names: a textual search,
+    before libclang is asked. Where a function is defined, a line marker names its file."""
+    wanted = {f"{f.file}:{f.name}" for f in manifest.elite_functions()}
+    wanted.update(name for name in (config.request, config.loop) if name)
+    names: dict[str, list[bytes]] = {}
+    for function in wanted:
+        file, _, name = function.rpartition(":")
+        names.setdefault(os.path.basename(file), []).append(name.encode())
+    return any(
+        (file.encode() in text or not _QUOTED_AS_IS.fullmatch(file))
+        and any(name in text for name in found)
+        for file, found in names.items()
+    )
+
+
+@lru_cache(maxsize=1)
+def _manifest(path: Path, _stamp: tuple[int, int, int]) -> Manifest:
+    from lp_build.profile.manifest import load_manifest
+
+    return load_manifest(path)
+
+
+def current_manifest(build: BuildDir) -> Manifest:
+    """The manifest, read once for all units of a build unless it changes: lp-wrap's server reads it
+    before it forks. Raises LakePlacidError as `load_manifest` does."""
+    try:
+        info = build.manifest.stat()
+    except OSError:
+        return _manifest(build.manifest, (0, 0, 0))
+    return _manifest(build.manifest, (info.st_ino, info.st_size, info.st_mtime_ns))
 
 
 def specialize(
@@ -123,7 +151,7 @@ def specialize(
     build, config, stress = session.build, session.config, session.stress
     description(build, unit, stress).unlink(missing_ok=True)
     text = unit.preprocessed(build).read_bytes()
-    if not mentions(text, manifest):
+    if not mentions(text, manifest, config):
         return Treated(None)
     from lp_build.projection.project import project, request_for
     from lp_build.source.specialize import specialize_source
@@ -233,12 +261,7 @@ def defined_functions(build: BuildDir) -> frozenset[str]:
     """Functions that the program's units define and that have the name of a library call."""
     from lp_build.projection.libcalls import direct_calls
 
-    names: set[str] = set()
-    for unit in load_units(build):
-        sites = load_sites(build, unit)
-        if sites is not None:
-            names |= {f.name for f in sites.functions if not f.static}
-    return direct_calls() & names
+    return direct_calls() & defined_names(build)
 
 
 def missing_functions(build: BuildDir, config: Config) -> list[str]:

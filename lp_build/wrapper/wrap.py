@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 
 
-def _arguments(argv: list[str]) -> argparse.Namespace:
+def make_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(
         prog="lp-wrap",
         usage="lp-wrap [--phase survey|scout|specialize|capture] [--stress] [--config lp.toml] "
@@ -62,6 +63,11 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         help="CMD is GNU make: let it say what it runs (make --trace), and go by that as by a log",
     )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD")
+    return parser
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = make_parser()
     arguments = parser.parse_args(argv)
     if arguments.command[:1] == ["--"]:
         del arguments.command[0]
@@ -127,7 +133,7 @@ def _serving(session: Session) -> Iterator[dict[str, str]]:
     if client is None:
         yield {}
         return
-    server = Server(client, session.phase)
+    server = Server(client, session)
     try:
         yield server.variables
     finally:

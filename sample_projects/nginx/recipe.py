@@ -240,7 +240,7 @@ def findings(variants: Mapping[str, Variant]) -> Findings:
     return Findings(
         server="nginx",
         version=build.NGINX.version,
-        build="./configure --with-zlib; lp-wrap make",
+        build="lp-wrap ./configure --with-zlib=../zlib; lp-wrap make",
         suite="ours, over the protocol",
         variants=variants,
         notes=(

@@ -35,7 +35,10 @@ CONFIGURATIONS = {"6.1": f"{STRICT} preempt=full", "6.12": f"{STRICT} preempt=fu
 AMOUNTS = {"udp_kv": 1500, "udp_kv get": 1500, "http_events": 40, "http_events get": 40}
 FORCED = ("all", "nth:3", "random:1:0.05")
 # What the faulty program is scouted with, and what then goes wrong.
-USUAL = "r cell\nw cell\nd 2\nj function\nl 1000\ns 100\nc cell\nt 0\n"
+USUAL = "r cell\nw cell\nd 2\nj function\nl 1000\ns 100\nc cell\nt 0\np file\n"
+# A hundred of each kind of library call.
+CALLS = "".join(f"{kind} 100 {first}\n" for first, kind in enumerate("msnlhfoc"))
+SCRIPTS = {"faulty": USUAL, "calls": CALLS}
 FAULTS = {
     "null pointers": "r 0\nw 0\nc 0\n",
     "pointers to memory that is gone": "r gone\nw gone\n",
@@ -46,9 +49,11 @@ FAULTS = {
     "division by zero": "d 0\n",
     "an undefined instruction": "t 1\n",
     "bad function pointers": "j 0x10\nj cell\nj 0xffffffff81000000\n",
+    "writes that nobody reads": "p nobody\np nobody\np -1\n",
     "deep recursion": "s 600\n",
     "a loop without an end in sight": "l 20000000\n",
     "a fault that ends it": "die r\n",
+    "a write that ends it": "die p\n",
     "a division that ends it": "die d\n",
 }
 
@@ -97,24 +102,24 @@ def specialised(workshop: Path, name: str, environment: dict[str, str]) -> Progr
 
 
 @cache
-def faulty(workshop: Path) -> Program:
-    """The program that does wrong, scouted while it did not."""
+def scripted(workshop: Path, name: str) -> Program:
+    """A program that reads a script, scouted with a usual one."""
     environment = demo.clean_environment()
-    for copy in (workshop / "plain" / "faulty", workshop / "faulty"):
-        shutil.copytree(Path(__file__).parent / "programs" / "faulty", copy)
+    for copy in (workshop / "plain" / name, workshop / name):
+        shutil.copytree(Path(__file__).parent / "programs" / name, copy)
     # At the addresses of the others, which it does not say.
-    link = ["make", "-s", "LDFLAGS=-no-pie", "CFLAGS=-O2 -fno-pie"]
-    subprocess.run(link, cwd=workshop / "plain" / "faulty", check=True, env=environment)
-    folder = workshop / "faulty"
+    link = ["make", "-s", "LDFLAGS=-no-pie", "CFLAGS=-O2 -fno-pie -fno-builtin"]
+    subprocess.run(link, cwd=workshop / "plain" / name, check=True, env=environment)
+    folder = workshop / name
     run_step([tool("lp-wrap"), "make"], folder, environment)
-    assert run_script(folder / "faulty", USUAL * 3, environment)["status"] == 0
-    return specialised(workshop, "faulty", environment)
+    assert run_script(folder / name, SCRIPTS[name] * 3, environment)["status"] == 0
+    return specialised(workshop, name, environment)
 
 
 @cache
 def modules(workshop: Path, name: str, series: str, stress: bool) -> Modules:
     """The driver and the program's module."""
-    built = faulty(workshop) if name == "faulty" else program(workshop, name)
+    built = scripted(workshop, name) if name in SCRIPTS else program(workshop, name)
     headers = find_headers(series, cache_folder(os.environ))
     target = workshop / ("stress" if stress else "elite") / name
     return build_modules(built.stress if stress else built.elite, headers, target)
@@ -153,8 +158,20 @@ def jobs(workshop: Path, series: str) -> list[dict[str, Any]]:
                 "name": name,
                 "kind": "script",
                 "script": USUAL + script + ("" if "die" in script else USUAL),
-                "program": str(faulty(workshop).elite),
+                "program": str(scripted(workshop, "faulty").elite),
                 "module": str(modules(workshop, "faulty", series, False).application),
+            }
+        )
+    for force in ("", *FORCED):
+        built = scripted(workshop, "calls")
+        rows.append(
+            {
+                "name": f"calls {force}",
+                "kind": "script",
+                "script": CALLS * 3,
+                "program": str(built.stress if force else built.elite),
+                "module": str(modules(workshop, "calls", series, bool(force)).application),
+                "environment": {"LP_FORCE_DEOPT": force} if force else {},
             }
         )
     return rows
@@ -240,7 +257,8 @@ def test_application_sees_what_the_plain_build_shows(
     script = FAULTS.get(name, USUAL)
     script = USUAL + script + ("" if "die" in script else USUAL)
     told = outcome(workshop, series, name)
-    assert told.answers == run_script(faulty(workshop).plain, script, demo.clean_environment())
+    plain = scripted(workshop, "faulty").plain
+    assert told.answers == run_script(plain, script, demo.clean_environment())
     (application,) = told.status["applications"]
     assert application["runs"] >= 8  # each request is one, for a program without a loop
 
@@ -251,6 +269,22 @@ def test_usual_requests_stay_in_the_kernel(workshop: Path, series: str) -> None:
     (application,) = told.status["applications"]
     assert application["exits"] >= application["runs"] - application["deopts"] - 2
     assert application["faults"] == 0
+
+
+@pytest.mark.parametrize("force", ["", *FORCED])
+@pytest.mark.parametrize("series", SERIES)
+def test_library_calls_do_in_the_kernel_what_the_library_does(
+    workshop: Path, series: str, force: str
+) -> None:
+    """The same results, errors and memory; and nearly all of it without going to user space."""
+    told = outcome(workshop, series, f"calls {force}")
+    plain = run_script(scripted(workshop, "calls").plain, CALLS * 3, demo.clean_environment())
+    assert told.answers == plain
+    (application,) = told.status["applications"]
+    if force:
+        assert told.stats["deopts"]["total"] > 0
+    else:
+        assert application["exits"] > 0.9 * application["runs"]
 
 
 @pytest.mark.parametrize("series", SERIES)

@@ -106,3 +106,11 @@ def test_lp_cc_is_the_compiler(installed: Path, tmp_path: Path) -> None:
 def test_installed_for_this_python(installed: Path) -> None:
     """The fresh environment has the Python that the tests run with."""
     assert _python(installed, "import sys; print(sys.version)") == sys.version
+
+
+def test_manual_pages_and_completion_are_installed(installed: Path) -> None:
+    """Where man and shells look for them."""
+    share = installed / "share"
+    assert (share / "man/man1/lp-wrap.1").is_file()
+    assert (share / "bash-completion/completions/lp").is_file()
+    assert (share / "zsh/site-functions/_lp").is_file()

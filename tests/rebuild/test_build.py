@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -17,6 +18,17 @@ def test_after_a_scouted_build(scouted: Server) -> None:
     assert f"=> {scouted.root}/server" in made
     assert scouted.is_elite()
     scouted.check()
+
+
+def test_the_outcome_for_scripts(scouted: Server) -> None:
+    """--json prints one object, and nothing of what is made on the way."""
+    result = scouted.project.run(tool("lp"), "build", "--json")
+    assert result.status == 0, result.err
+    outcome = json.loads(result.out)
+    assert f"{scouted.root}/server" in outcome["programs"]
+    assert all(function["instructions"] > 0 for function in outcome["elite"])
+    assert outcome["elite"]
+    assert outcome["modules"] == []
 
 
 def test_all_programs_are_made_plain_again(scouted: Server) -> None:

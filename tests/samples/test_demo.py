@@ -71,7 +71,7 @@ def test_second_run_is_as_good_and_shows_tables(first_run: tuple[Path, dict[str,
 def outcome_with(server: dict[str, float]) -> demo.Outcome:
     """An outcome in which the server said this."""
     load = LoadResult(10, {"hit": 10}, 1.0, server, {"requests": 10.0})
-    return demo.Outcome(load, demo.Statistics(10, 8, (), 100, 1000), 2.0)
+    return demo.Outcome("in one process", load, demo.Statistics(10, 8, (), 100, 1000), 2.0)
 
 
 def test_server_that_counted_otherwise_fails_the_demo(

@@ -4,6 +4,7 @@
  * of it. What goes wrong is a signal, which it survives, or not (`die`).
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -59,6 +60,8 @@ __attribute__((noinline)) long handle(char what, long value)
 	case 'c':
 		memcpy((void *)value, &constant, sizeof(constant));
 		return cell;
+	case 'p':
+		return write((int)value, "x", 1);
 	case 't':
 		if (value)
 			__builtin_trap();
@@ -76,6 +79,17 @@ static void on_signal(int number, siginfo_t *info, void *context)
 	siglongjmp(back, 1);
 }
 
+/* A pipe that nobody reads. */
+static int to_nobody(void)
+{
+	int ends[2];
+
+	if (pipe(ends))
+		return -1;
+	close(ends[0]);
+	return ends[1];
+}
+
 static long where(const char *name, char *gone)
 {
 	if (!strcmp(name, "cell"))
@@ -84,6 +98,10 @@ static long where(const char *name, char *gone)
 		return (long)&constant;
 	if (!strcmp(name, "function"))
 		return (long)pointer;
+	if (!strcmp(name, "file"))
+		return open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (!strcmp(name, "nobody"))
+		return to_nobody();
 	if (!strcmp(name, "gone"))
 		return (long)gone;
 	return (long)strtoull(name, NULL, 0);
@@ -91,7 +109,7 @@ static long where(const char *name, char *gone)
 
 int main(void)
 {
-	static const int caught[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+	static const int caught[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGPIPE};
 	struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER};
 	char *gone = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char line[128], what[16], name[64];
@@ -107,7 +125,7 @@ int main(void)
 			for (size_t i = 0; i < sizeof(caught) / sizeof(*caught); i++)
 				signal(caught[i], SIG_DFL);
 			what[0] = name[0];
-			strcpy(name, "0");
+			strcpy(name, what[0] == 'p' ? "nobody" : "0");
 		}
 		if (!sigsetjmp(back, 1))
 			printf("%s %s: %ld\n", what, name, handle(what[0], where(name, gone)));

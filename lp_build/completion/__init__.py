@@ -1,0 +1,1 @@
+"""Completion for shells: files that scripts/manual.py makes, and `lp completion`."""

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * To be preloaded: /dev/lakeplacid as far as a program attaches to it. FAKE_OPEN and FAKE_ATTACH
+ * are the errors to give, as numbers; FAKE_LOG gets a line for each attach: name and build id.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lakeplacid.h"
+
+static int fake_fd = -1;
+
+static int wanted_error(const char *name)
+{
+	const char *number = getenv(name);
+
+	return number ? atoi(number) : 0;
+}
+
+static int open_device(void)
+{
+	errno = wanted_error("FAKE_OPEN");
+	if (errno)
+		return -1;
+	fake_fd = memfd_create("fake", MFD_CLOEXEC);
+	return fake_fd;
+}
+
+int open(const char *path, int flags, ...)
+{
+	int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
+	va_list arguments;
+	int mode;
+
+	if (!strcmp(path, "/dev/lakeplacid"))
+		return open_device();
+	va_start(arguments, flags);
+	mode = va_arg(arguments, int);
+	va_end(arguments);
+	return real(path, flags, mode);
+}
+
+static int attach(struct lp_attach *attach)
+{
+	const char *log = getenv("FAKE_LOG");
+	FILE *file = log ? fopen(log, "a") : NULL;
+	int error = wanted_error("FAKE_ATTACH");
+
+	if (file) {
+		fprintf(file, "%u %.31s ", attach->protocol, attach->name);
+		for (int i = 0; i < LP_BUILD_ID_SIZE; i++)
+			fprintf(file, "%02x", attach->build_id[i]);
+		fprintf(file, "\n");
+		fclose(file);
+	}
+	if (error == ESTALE)
+		memset(attach->build_id, 0xab, LP_BUILD_ID_SIZE);
+	errno = error;
+	return error ? -1 : 0;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	int (*real)(int, unsigned long, ...) = dlsym(RTLD_NEXT, "ioctl");
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	if (fd != fake_fd)
+		return real(fd, request, argument);
+	if (request == LP_IOC_ATTACH)
+		return attach(argument);
+	/* Nobody becomes E, so nobody comes. */
+	errno = ECHILD;
+	return -1;
+}
