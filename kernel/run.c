@@ -202,6 +202,9 @@ int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const
 		if (copy_from_user(state->fx, (void __user *)run->fp, LP_FX_SIZE))
 			return -EFAULT;
 		keep_to_known_bits(state->fx);
+		/* What asks for a trap would have it in the kernel. */
+		if (~*(u32 *)(state->fx + LP_FX_MXCSR) & LP_FX_MXCSR_MASKS)
+			return -EOPNOTSUPP;
 	}
 
 	if (frame_address(&entry->rule, rsp, state->registers.rbp, &cfa))
@@ -728,8 +731,8 @@ void lp_run_elite(struct lp_run_state *state)
 	current->signal->rlim[RLIMIT_FSIZE] = state->file_size;
 	task_unlock(current->group_leader);
 	/*
-	 * Else U's stack is not there: U will see. It goes on as if nothing had been. A slot of a run
-	 * before that has gone is forgotten when that is noticed.
+	 * Else U's stack is not there: U will see. It goes on as if nothing had been. A slot of a
+	 * run before that has gone is forgotten when that is noticed.
 	 */
 	state->stop.unbegun = enter(state) && enter(state);
 	if (state->stop.unbegun)

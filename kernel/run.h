@@ -29,6 +29,7 @@
 #define LP_FX_SIZE 512
 #define LP_FX_MXCSR 24
 #define LP_FX_MXCSR_MASK 28
+#define LP_FX_MXCSR_MASKS 0x1f80 /* no exception of the arithmetic is a trap */
 
 /* U's registers, as E has them; the first sixteen as in struct lp_registers of c_runtime/. */
 struct lp_elite_registers {

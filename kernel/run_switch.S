@@ -114,6 +114,8 @@ CAME lp_elite_adopt_new LP_CAME_ADOPT
 /* The slot in %r11 is the one that is held already, for all requests but a thread's first. */
 STACK_FRAME_NON_STANDARD lp_elite_adopt
 SYM_FUNC_START(lp_elite_adopt)
+	test	%r11, %r11			/* no slot is one as well: none */
+	jz	lp_elite_adopt_new
 	push	%rax
 	mov	PER_CPU_VAR(lp_crossing_here), %rax
 	cmp	%r11, LP_CROSSING_SLOT(%rax)

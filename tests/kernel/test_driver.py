@@ -89,7 +89,7 @@ def trial(workshop: Path, series: str, append: str) -> Trial:
         ],
         kernel=series,
         append=append,
-        timeout=400,
+        timeout=600,
         cwd=workshop,
     )
     failure = ""

@@ -12,6 +12,10 @@
 #define USER_FLAGS 0x8d5
 #define ALWAYS_FLAGS 0x202
 
+#define PLACE(name) LP_SELFTEST_PLACE(LP_PLACE_##name)
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+#define SLOT_STACK 32768
+
 struct outcome {
 	int error; /* errno; 0: the rest is good */
 	uint32_t reason;
@@ -32,12 +36,47 @@ struct outcome go(struct session *session, struct lp_run *run);
 /* Both. */
 struct outcome run(struct session *session, uint64_t entry, const struct lp_registers *given);
 
+/* What LP_ENTRY_COUNT wants: times, where. */
+struct lp_registers counting(uint64_t times, uint64_t *at);
+/* What LP_ENTRY_CALL wants: a system call. */
+struct lp_registers calling(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+/* A slot, by its head, with SLOT_STACK bytes of stack below. */
+char *map_slot(void);
+/* What LP_ENTRY_SWITCH wants; how 0: it counts in `word`, 1: it leaves. */
+struct lp_registers switching(char *slot, uint64_t how);
+/* A child in the middle of runs that do not end, of LP_ENTRY_COUNT or of LP_ENTRY_CALL; its pid and
+ * E's. */
+pid_t running_process(pid_t *body, uint64_t entry);
+
 /* All but target are the same. */
 bool same_registers(const struct lp_registers *a, const struct lp_registers *b);
 /* No word of it could be an address in the kernel. */
 bool is_clean(const void *from, size_t size);
 
+/* What is worked on. */
+extern uint64_t word;
 /* How much budget there is; the driver fills it. */
 extern int64_t budget;
+
+/* Elite left at a site with these registers; U goes on at its place. */
+#define CHECK_LEFT(got, why, place, expected)                                                      \
+	do {                                                                                       \
+		const struct outcome left = (got);                                                 \
+		CHECK(left.error == 0);                                                            \
+		CHECK(left.reason == (why));                                                       \
+		CHECK(left.registers.target == (void *)PLACE(place));                              \
+		CHECK(left.site == LP_SELFTEST_SITE(LP_PLACE_##place));                            \
+		CHECK(same_registers(&left.registers, &(expected)));                               \
+	} while (0)
+
+/* It came to its end. */
+#define CHECK_EXIT(got)                                                                            \
+	do {                                                                                       \
+		const struct outcome ended = (got);                                                \
+		CHECK(ended.error == 0);                                                           \
+		CHECK(ended.reason == LP_RUN_EXIT);                                                \
+		CHECK(ended.registers.target == (void *)RETURN_ADDRESS);                           \
+		CHECK(ended.site == 0);                                                            \
+	} while (0)
 
 #endif

@@ -23,54 +23,7 @@
 
 #include "run.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-#define PLACE(name) LP_SELFTEST_PLACE(LP_PLACE_##name)
 #define FULL_BUDGET 100000
-
-static uint64_t word;
-
-/* Elite left at a site with these registers; U goes on at its place. */
-#define CHECK_LEFT(outcome, why, place, expected)                                                  \
-	do {                                                                                       \
-		CHECK((outcome).error == 0);                                                       \
-		CHECK((outcome).reason == (why));                                                  \
-		CHECK((outcome).registers.target == (void *)PLACE(place));                         \
-		CHECK((outcome).site == LP_SELFTEST_SITE(LP_PLACE_##place));                       \
-		CHECK(same_registers(&(outcome).registers, &(expected)));                          \
-	} while (0)
-
-/* It came to its end. */
-#define CHECK_EXIT(outcome)                                                                        \
-	do {                                                                                       \
-		CHECK((outcome).error == 0);                                                       \
-		CHECK((outcome).reason == LP_RUN_EXIT);                                            \
-		CHECK((outcome).registers.target == (void *)RETURN_ADDRESS);                       \
-		CHECK((outcome).site == 0);                                                        \
-	} while (0)
-
-static struct lp_registers counting(uint64_t times, uint64_t *at)
-{
-	struct lp_registers given = some_registers();
-
-	given.rdi = times;
-	given.rsi = (uintptr_t)at;
-	given.r15 = (uintptr_t)&budget;
-	return given;
-}
-
-static struct lp_registers calling(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
-{
-	struct lp_registers given = some_registers();
-
-	given.rax = number;
-	given.rdi = a;
-	given.rsi = b;
-	given.rdx = c;
-	given.r10 = d;
-	given.r8 = 0;
-	given.r9 = 0;
-	return given;
-}
 
 static atomic_int signals;
 
@@ -261,8 +214,8 @@ static void a_page_that_keeps_going_is_fetched_again(void)
 static void an_address_without_a_page_is_us_to_fault_on(void)
 {
 	char *pages = map_pages(4), *gone = pages + 2 * PAGE, *constant = pages + 3 * PAGE;
-	const uint64_t bad[] = {0, 8, (uintptr_t)gone, 0x7ffffffff000, 0x800000000000,
-				0x123456789abcdef};
+	const uint64_t bad[] = {
+	    0, 8, (uintptr_t)gone, 0x7ffffffff000, 0x800000000000, 0x123456789abcdef};
 	struct lp_registers given = some_registers(), expected;
 	struct outcome outcome;
 	struct session s;
@@ -467,15 +420,14 @@ static void a_system_call_in_elite_has_its_result(void)
 
 static void other_system_calls_are_us_to_make(void)
 {
-	static const long others[] = {SYS_brk, SYS_getpid, SYS_mmap, SYS_exit, SYS_rt_sigreturn,
-				      SYS_clone, SYS_execve, SYS_futex, 500, 100000, -1};
+	static const long others[] = {SYS_brk,	 SYS_getpid, SYS_mmap,	SYS_exit, SYS_rt_sigreturn,
+				      SYS_clone, SYS_execve, SYS_futex, 500,	  100000,
+				      -1};
 	/* What depends on who calls, or on the caller's pages. */
-	static const long odd[][4] = {{SYS_fcntl, F_SETLK, 0, 0},
-				      {SYS_fcntl, F_SETOWN, 0, 0},
-				      {SYS_ioctl, LP_IOC_DETACH, 0, 0},
-				      {SYS_sendto, 0, 0, MSG_ZEROCOPY},
-				      {SYS_sendmsg, 0, MSG_ZEROCOPY, 0},
-				      {SYS_sendmmsg, 0, 0, MSG_ZEROCOPY}};
+	static const long odd[][4] = {
+	    {SYS_fcntl, F_SETLK, 0, 0},	       {SYS_fcntl, F_SETOWN, 0, 0},
+	    {SYS_ioctl, LP_IOC_DETACH, 0, 0},  {SYS_sendto, 0, 0, MSG_ZEROCOPY},
+	    {SYS_sendmsg, 0, MSG_ZEROCOPY, 0}, {SYS_sendmmsg, 0, 0, MSG_ZEROCOPY}};
 	struct session s;
 
 	begin(&s);
@@ -487,8 +439,7 @@ static void other_system_calls_are_us_to_make(void)
 		CHECK(outcome.rsp == (uintptr_t)frame_of(&s));
 	}
 	for (size_t i = 0; i < COUNT(odd); i++) {
-		struct lp_registers given =
-		    calling(odd[i][0], -1, odd[i][1], odd[i][2], odd[i][3]);
+		struct lp_registers given = calling(odd[i][0], -1, odd[i][1], odd[i][2], odd[i][3]);
 		struct outcome outcome = run(&s, LP_ENTRY_CALL, &given);
 
 		CHECK_LEFT(outcome, LP_RUN_SYSCALL, CALL_BEFORE, given);
@@ -502,9 +453,10 @@ static void limits_of_u_hold_for_e(void)
 	struct outcome outcome;
 	struct rlimit limit;
 	struct session s;
+	int fd = open("/dev/null", O_RDONLY);
 
 	begin(&s);
-	given = calling(SYS_fcntl, s.fd, F_DUPFD, 0, 0);
+	given = calling(SYS_fcntl, fd, F_DUPFD, 0, 0);
 	outcome = run(&s, LP_ENTRY_CALL, &given);
 	CHECK_EXIT(outcome);
 	/* As many as there are now. */
@@ -610,23 +562,6 @@ static void input_can_be_looked_for_before_it_is_waited_for(void)
 	finish(&s);
 }
 
-/* A slot: its head, with this much stack below. */
-#define SLOT_STACK 32768
-static char *map_slot(void)
-{
-	return map_pages(2 + SLOT_STACK / PAGE) + PAGE + SLOT_STACK;
-}
-
-static struct lp_registers switching(char *slot, uint64_t how)
-{
-	struct lp_registers given = some_registers();
-
-	given.rdi = (uintptr_t)slot;
-	given.rsi = how;
-	given.rdx = (uintptr_t)&word;
-	return given;
-}
-
 /* A counter of the application's in what the device says of it. */
 static uint64_t told(const char *counter)
 {
@@ -643,11 +578,11 @@ static uint64_t told(const char *counter)
 	return strtoull(at + strlen(pattern), NULL, 10);
 }
 
-static void the_device_tells_root_what_was_done(void)
+static void the_device_tells_what_was_done(void)
 {
-	static const char *const counters[] = {"runs", "exits", "deopts", "faults", "signals",
-					       "budgets", "unknown_calls", "requests",
-					       "system_calls"};
+	static const char *const counters[] = {"runs",		"exits",    "deopts",
+					       "faults",	"signals",  "budgets",
+					       "unknown_calls", "requests", "system_calls"};
 	static const uint64_t more[COUNT(counters)] = {7, 3, 1, 1, 0, 1, 1, 1, 2};
 	uint64_t before[COUNT(counters)], sessions = told("sessions");
 	struct lp_registers given = some_registers(), call = calling(SYS_getpid, 0, 0, 0, 0);
@@ -655,7 +590,6 @@ static void the_device_tells_root_what_was_done(void)
 	struct lp_registers loop = counting(1ULL << 40, &word);
 	struct lp_registers request = switching(map_slot(), 0);
 	struct session s;
-	int fd;
 
 	for (size_t i = 0; i < COUNT(counters); i++)
 		before[i] = told(counters[i]);
@@ -677,9 +611,6 @@ static void the_device_tells_root_what_was_done(void)
 			finish(&s);
 	}
 	CHECK(told("sessions") == sessions);
-	fd = open(DEVICE, O_RDONLY);
-	CHECK(setuid(65534) == 0);
-	CHECK(read(fd, &word, 8) == -1 && errno == EPERM);
 }
 
 /* What a signal does to a call that waits: U makes it again, or sees EINTR. */
@@ -906,8 +837,15 @@ static void requests_run_on_their_slot(void)
 static void what_can_be_no_slot_is_left_to_u(void)
 {
 	char *half = map_slot();
-	const uint64_t bad[] = {0, 8, 65536, (uintptr_t)half + 8, KERNEL_HALF, UINT64_MAX - 15,
-				0x7ffffffff000, 0x10000000, (uintptr_t)half};
+	const uint64_t bad[] = {0,
+				8,
+				65536,
+				(uintptr_t)half + 8,
+				KERNEL_HALF,
+				UINT64_MAX - 15,
+				0x7ffffffff000,
+				0x10000000,
+				(uintptr_t)half};
 	struct outcome outcome;
 	struct session s;
 
@@ -954,6 +892,7 @@ static void no_kernel_address_is_left_on_the_stacks(void)
 {
 	static const uint64_t entries[] = {LP_ENTRY_COUNT, LP_ENTRY_LOAD, LP_ENTRY_DEEP,
 					   LP_ENTRY_CALL, LP_ENTRY_NESTED};
+	struct outcome outcome;
 	struct session s;
 
 	begin(&s);
@@ -965,8 +904,10 @@ static void no_kernel_address_is_left_on_the_stacks(void)
 			given = counting(3000000, &word);
 		else
 			given.rdi = 100;
-		CHECK(run(&s, entries[i], &given).error == 0);
-		CHECK(is_clean(s.stack, STACK_SIZE));
+		outcome = run(&s, entries[i], &given);
+		CHECK(outcome.error == 0);
+		/* What a frame has not written may be what was there before; see security.md. */
+		CHECK(is_clean(s.stack, outcome.rsp - (uintptr_t)s.stack));
 	}
 	finish(&s);
 }
@@ -1073,34 +1014,6 @@ static void a_stack_that_is_not_all_there_is_refused_unharmed(void)
 	CHECK(*frame_of(&s) == RETURN_ADDRESS);
 	CHECK(same_registers((struct lp_registers *)request.registers, &given));
 	finish(&s);
-}
-
-/* A child in the middle of a run that does not end; its pid and E's. */
-static pid_t running_process(pid_t *body, uint64_t entry)
-{
-	int ends[2];
-	pid_t child;
-
-	CHECK(pipe(ends) == 0);
-	child = fork();
-	if (child == 0) {
-		struct lp_registers given;
-		struct session s;
-		int forever[2];
-
-		begin(&s);
-		CHECK(pipe(forever) == 0);
-		given = entry == LP_ENTRY_COUNT
-			    ? counting(1ULL << 60, &word)
-			    : calling(SYS_read, forever[0], (uintptr_t)&word, 1, 0);
-		CHECK(write(ends[1], &s.body, sizeof(s.body)) == sizeof(s.body));
-		for (;;)
-			run(&s, entry, &given);
-	}
-	CHECK(read(ends[0], body, sizeof(*body)) == sizeof(*body));
-	close(ends[0]);
-	close(ends[1]);
-	return child;
 }
 
 static void killing_either_body_in_a_run_ends_both(void)
@@ -1407,6 +1320,12 @@ static void garbage_for_floating_point_is_checked(void)
 	CHECK(ioctl_error(s.fd, LP_IOC_RUN, &request) == EINVAL);
 	request.fp = KERNEL_HALF;
 	CHECK(ioctl_error(s.fd, LP_IOC_RUN, &request) == EFAULT);
+	/* Traps of the arithmetic, for which the kernel has no use: one bit at a time. */
+	for (uint32_t exception = 0x80; exception <= 0x1000; exception *= 2) {
+		some_fp();
+		fx.mxcsr &= ~exception;
+		CHECK(run_fp(&s, LP_ENTRY_FP_ADD, &given).error == EOPNOTSUPP);
+	}
 	CHECK(*frame_of(&s) == RETURN_ADDRESS);
 	finish(&s);
 }
@@ -1469,7 +1388,7 @@ const struct test run_tests[] = {
 	TEST(limits_of_u_hold_for_e),
 	TEST(files_without_a_cache_are_us_to_read),
 	TEST(input_can_be_looked_for_before_it_is_waited_for),
-	TEST(the_device_tells_root_what_was_done),
+	TEST(the_device_tells_what_was_done),
 	TEST(a_signal_interrupts_calls_as_it_would_us),
 	TEST(stopping_and_debugging_u_shows_in_no_result),
 	TEST(a_call_with_a_signal_mask_of_its_own_is_us_to_make),

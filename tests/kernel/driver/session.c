@@ -13,6 +13,13 @@
 
 #include "session.h"
 
+uint64_t amount_asked;
+
+uint64_t amount(uint64_t usual)
+{
+	return amount_asked ? amount_asked : usual;
+}
+
 void check_failed(const char *file, int line, const char *condition)
 {
 	printf("%s:%d: %s (errno: %s)\n", file, line, condition, strerror(errno));

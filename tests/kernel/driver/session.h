@@ -37,10 +37,17 @@ struct test {
 	const char *name;
 	void (*run)(void);
 };
-#define TEST(name) {#name, name}
+#define TEST(name)                                                                                 \
+	{                                                                                          \
+#name, name                                                                        \
+	}
 
-/* The tests of RUN; the last has no name. */
-extern const struct test run_tests[];
+/* The tests of other files; the last has no name. */
+extern const struct test run_tests[], fuzz_tests[];
+
+/* How much of a test that can last: what the command line says, else as much as is usual. */
+extern uint64_t amount_asked;
+uint64_t amount(uint64_t usual);
 
 /* Seconds. */
 double now(void);
