@@ -96,7 +96,9 @@ static uint64_t stack_low_at(uint64_t rsp)
 	} else if (rsp - lp_body.stack_low < ROOM) {
 		return 0;
 	}
-	return (low + PAGE - 1) & -(uint64_t)PAGE;
+	low = (low + PAGE - 1) & -(uint64_t)PAGE;
+	/* The driver refuses less: interrupts push there. */
+	return rsp < low + LP_STACK_RESERVE ? 0 : low;
 }
 
 static _Noreturn void give_up(const char *what)

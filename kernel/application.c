@@ -88,10 +88,13 @@ ssize_t lp_applications_show(char *to, size_t size)
 				  "{\"name\": \"%s\", \"build_id\": \"%*phN\", \"sessions\": %u, "
 				  "\"runs\": %llu, \"exits\": %llu, \"deopts\": %llu, "
 				  "\"faults\": %llu, \"signals\": %llu, \"budgets\": %llu, "
+				  "\"unknown_calls\": %llu, \"requests\": %llu, "
 				  "\"system_calls\": %llu}\n",
 				  application->name, LP_BUILD_ID_SIZE, application->build_id,
-				  sessions, sum.runs, sum.exits, sum.deopts, sum.faults,
-				  sum.signals, sum.budgets, sum.system_calls);
+				  sessions, sum.runs, sum.stops[LP_RUN_EXIT],
+				  sum.stops[LP_RUN_DEOPT], sum.stops[LP_RUN_FAULT],
+				  sum.stops[LP_RUN_SIGNAL], sum.stops[LP_RUN_BUDGET],
+				  sum.stops[LP_RUN_SYSCALL], sum.requests, sum.system_calls);
 	}
 	mutex_unlock(&lock);
 	return used;

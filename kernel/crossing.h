@@ -5,6 +5,7 @@
 /* Offsets for crossing_switch.S, checked in crossing.c. */
 #define LP_CROSSING_KERNEL_SP 0
 #define LP_CROSSING_SLOT 8
+#define LP_CROSSING_ADOPTIONS 16
 
 #ifndef __ASSEMBLY__
 
@@ -20,6 +21,7 @@
 struct lp_crossing {
 	unsigned long kernel_sp;
 	unsigned long slot; /* the slot's head that lp_crossing_adopt() was last called with */
+	u64 adoptions;	    /* how often E went on a slot */
 	struct lp_mirror *mirror;
 	struct lp_stack stacks[LP_STACKS];
 	u64 populated; /* generation that the stack's pages were fetched for; 0: none */

@@ -8,6 +8,7 @@
 #include <linux/file.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -150,7 +151,11 @@ static int run(struct lp_session *session, struct lp_run __user *user)
 	error = lp_session_run(session, &run);
 	if (error)
 		return error;
-	return copy_to_user(user, &run, sizeof(run)) ? -EFAULT : 0;
+	if (!copy_to_user(user, &run, sizeof(run)))
+		return 0;
+	/* It has run: U must not go on from where it was. */
+	force_sig(SIGSEGV);
+	return -EUCLEAN;
 }
 
 static int counters(struct lp_session *session, struct lp_counters __user *user)
@@ -193,7 +198,7 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 	return -ENOTTY;
 }
 
-/* What is loaded, and what it has done, for `lp status`. */
+/* What is loaded, and what it has done, for `lp status`; no addresses. */
 static ssize_t device_read(struct file *file, char __user *to, size_t size, loff_t *at)
 {
 	char *text = kzalloc(STATUS_SIZE, GFP_KERNEL_ACCOUNT);

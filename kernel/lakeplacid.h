@@ -35,7 +35,10 @@ struct lp_body;
 
 /* What is counted for `lp status`. */
 struct lp_run_counters {
-	u64 runs, exits, deopts, faults, signals, budgets, system_calls;
+	u64 runs;
+	u64 stops[LP_RUN_REASONS]; /* by reason */
+	u64 requests;		   /* that E went on a slot for */
+	u64 system_calls;
 };
 
 struct lp_application {

@@ -44,6 +44,12 @@ EXPORT_SYMBOL_GPL(lp_elite_adopt);
 
 static bool rule_is_sound(const struct lp_elite_rule *rule)
 {
+	int i;
+
+	/* Below the return address, or nowhere. */
+	for (i = 0; i < LP_SAVED_COUNT; i++)
+		if (rule->saved[i] > -2 && rule->saved[i])
+			return false;
 	return (rule->cfa_register == LP_DWARF_RBP || rule->cfa_register == LP_DWARF_RSP) &&
 	       rule->kind <= LP_RULE_SWITCH;
 }
@@ -53,7 +59,9 @@ bool lp_elite_is_sound(const struct lp_elite *elite)
 {
 	u64 i, last = 0;
 
-	if (!elite->text || !elite->text_size || !elite->entry_count)
+	if (!elite->text || !elite->text_size || !elite->entries || !elite->entry_count ||
+	    (elite->site_count && !elite->sites) || (elite->return_count && !elite->returns) ||
+	    elite->flags & ~LP_ELITE_FP)
 		return false;
 	for (i = 0; i < elite->site_count; i++) {
 		const struct lp_elite_site *site = &elite->sites[i];
@@ -67,7 +75,7 @@ bool lp_elite_is_sound(const struct lp_elite *elite)
 		const struct lp_elite_return *record = &elite->returns[i];
 
 		if (!rule_is_sound(&record->rule) || record->elite > elite->text_size ||
-		    record->elite < last || record->fallback >= LP_MIRROR_END)
+		    record->elite <= last || record->fallback >= LP_MIRROR_END)
 			return false;
 		last = record->elite;
 	}
@@ -131,8 +139,8 @@ static void keep_to_known_bits(u8 *fx)
 	kernel_fpu_begin();
 	asm volatile("fxsave64 %0" : "=m"(own));
 	kernel_fpu_end();
-	known = *(u32 *)(own + 28);
-	*(u32 *)(fx + 24) &= known ? known : 0xffbf;
+	known = *(u32 *)(own + LP_FX_MXCSR_MASK);
+	*(u32 *)(fx + LP_FX_MXCSR) &= known ? known : 0xffbf;
 }
 
 /* -- U: before and after ----------------------------------------------------------------------- */
@@ -178,8 +186,9 @@ int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const
 	if (run->flags || run->entry % sizeof(struct lp_elite_entry) ||
 	    index >= elite->entry_count || run->registers % 8 || run->registers < LP_MIRROR_START ||
 	    rsp >= LP_MIRROR_END || run->stack_low & ~PAGE_MASK || run->stack_low > rsp ||
-	    run->budget % 8 || run->force % 8 || run->fp % 64 || run->slot_stack & ~PAGE_MASK ||
-	    run->slot_stack < PAGE_SIZE || run->slot_stack > LP_STACK_MAX)
+	    rsp - run->stack_low < LP_STACK_RESERVE || run->budget % 8 || run->force % 8 ||
+	    run->fp % 64 || run->slot_stack & ~PAGE_MASK || run->slot_stack <= LP_STACK_RESERVE ||
+	    run->slot_stack > LP_STACK_MAX || run->busy_poll > LP_BUSY_POLL_MAX || run->pad)
 		return -EINVAL;
 	entry = &elite->entries[index];
 	if (copy_from_user(&state->registers, (void __user *)run->registers,
@@ -193,11 +202,13 @@ int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const
 		if (copy_from_user(state->fx, (void __user *)run->fp, LP_FX_SIZE))
 			return -EFAULT;
 		keep_to_known_bits(state->fx);
+		/* What asks for a trap would have it in the kernel. */
+		if (~*(u32 *)(state->fx + LP_FX_MXCSR) & LP_FX_MXCSR_MASKS)
+			return -EOPNOTSUPP;
 	}
 
-	error = frame_address(&entry->rule, rsp, state->registers.rbp, &cfa);
-	if (error)
-		return error;
+	if (frame_address(&entry->rule, rsp, state->registers.rbp, &cfa))
+		return -EINVAL;
 	low = max_t(u64, run->stack_low, (rsp - STACK_MOST) & PAGE_MASK);
 	error = lp_crossing_prepare(&state->crossing, mirror, low, PAGE_ALIGN(cfa));
 	if (error)
@@ -209,9 +220,15 @@ int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const
 		return error;
 	state->kept_at = cfa - 8;
 	state->elite = elite;
+	state->user = current;
 	state->budget = run->budget;
 	state->force = run->force;
 	state->slot_stack = run->slot_stack;
+	state->busy_poll = run->busy_poll;
+	state->open_files = current->signal->rlim[RLIMIT_NOFILE];
+	state->file_size = current->signal->rlim[RLIMIT_FSIZE];
+	state->adoptions = state->crossing.adoptions;
+	state->begun = false;
 	state->slices = 0;
 	state->fault_repeats = 0;
 	state->nudged = false;
@@ -304,11 +321,11 @@ static int scrub(const struct lp_stack *stack, u64 top, u64 rsp, u64 other_rsp)
 	return clear_words(stack->low, (end - stack->low) / 8);
 }
 
-/* Whether a system call that U's pending signals interrupted is to be made again. */
-static bool is_restarted(void)
+/* Whether a call that U's pending signals interrupted is to be made again, as signal(7) has it. */
+static bool is_made_again(long result)
 {
+	bool handled = false, restarts = true;
 	sigset_t pending;
-	bool restarted = true;
 	int number;
 
 	spin_lock_irq(&current->sighand->siglock);
@@ -317,12 +334,21 @@ static bool is_restarted(void)
 	for (number = 1; number <= _NSIG; number++) {
 		const struct k_sigaction *action = &current->sighand->action[number - 1];
 
-		if (sigismember(&pending, number) && action->sa.sa_handler != SIG_DFL &&
-		    action->sa.sa_handler != SIG_IGN && !(action->sa.sa_flags & SA_RESTART))
-			restarted = false;
+		if (!sigismember(&pending, number) || action->sa.sa_handler == SIG_DFL ||
+		    action->sa.sa_handler == SIG_IGN)
+			continue;
+		handled = true;
+		if (!(action->sa.sa_flags & SA_RESTART))
+			restarts = false;
 	}
 	spin_unlock_irq(&current->sighand->siglock);
-	return restarted;
+	switch (result) {
+	case -ERESTARTNOINTR:
+		return true;
+	case -ERESTARTSYS:
+		return restarts;
+	}
+	return !handled;
 }
 
 /* Where U goes on, and by which rule its innermost frame is found. */
@@ -333,7 +359,7 @@ static int resolve(struct lp_run_state *state, const struct lp_elite_rule **rule
 	const struct lp_elite_site *left;
 
 	*site = 0;
-	if (stop->interrupted && !is_restarted()) {
+	if (stop->interrupted && !is_made_again(stop->interrupted)) {
 		stop->behind = true;
 		state->registers.rax = -EINTR;
 	}
@@ -354,20 +380,31 @@ static int resolve(struct lp_run_state *state, const struct lp_elite_rule **rule
 	return 0;
 }
 
-/* Give U its registers back. -EUCLEAN: its stack is not what Elite left. */
-int lp_run_end(struct lp_run_state *state, struct lp_run *run)
+/*
+ * U can't go on. It is not to learn from what E left, which may be addresses in the kernel.
+ */
+static void clear_all(struct lp_run_state *state)
+{
+	const struct lp_stack *stacks = state->crossing.stacks;
+	int error;
+
+	error = scrub(&stacks[LP_STACK_ENTERED], state->kept_at + 8, 0, 0);
+	if (!error && state->crossing.adoptions != state->adoptions)
+		error = scrub(&stacks[LP_STACK_SLOT], state->crossing.slot, 0, 0);
+	if (error)
+		force_sig(SIGKILL);
+}
+
+/* Give U its registers back. -EUCLEAN: its stack is not what Elite left; -EFAULT: it is gone. */
+static int give_back(struct lp_run_state *state, struct lp_run *run)
 {
 	struct lp_elite_registers *registers = &state->registers;
 	struct walk walk = {.state = state, .rsp = registers->rsp, .rbp = registers->rbp};
 	const struct lp_stack *stacks = state->crossing.stacks;
 	u64 rsp = registers->rsp, site = 0;
 	u64 words[REGISTERS_SIZE / 8];
-	int error = 0, i;
+	int error = 0;
 
-	if (state->stop.unbegun) {
-		lp_run_undo(state);
-		return -EFAULT;
-	}
 	if (rsp % 8 || rsp < LP_MIRROR_START + REGISTERS_SIZE || rsp >= LP_MIRROR_END)
 		return -EUCLEAN;
 	if (state->stop.reason == LP_RUN_EXIT) {
@@ -379,10 +416,15 @@ int lp_run_end(struct lp_run_state *state, struct lp_run *run)
 		if (!error)
 			error = translate(&walk);
 	}
-	/* An empty slot ends at its head, which is the program's. */
-	for (i = 0; !error && i < LP_STACKS; i++)
-		error = scrub(&stacks[i], i == LP_STACK_SLOT ? state->crossing.slot : stacks[i].top,
-			      rsp, walk.other_rsp);
+	if (!error)
+		error = scrub(&stacks[LP_STACK_ENTERED], stacks[LP_STACK_ENTERED].top, rsp,
+			      walk.other_rsp);
+	/*
+	 * An empty slot ends at its head, which is the program's. One that only runs before this
+	 * were on may be anybody's by now.
+	 */
+	if (!error && state->crossing.adoptions != state->adoptions)
+		error = scrub(&stacks[LP_STACK_SLOT], state->crossing.slot, rsp, walk.other_rsp);
 	if (error)
 		return error;
 	registers->flags &= FLAGS_OF_USERS | X86_EFLAGS_DF;
@@ -400,6 +442,38 @@ int lp_run_end(struct lp_run_state *state, struct lp_run *run)
 	return 0;
 }
 
+/* E has stopped. 0, and U goes on as `run` says; -EFAULT: nothing was run; -EUCLEAN: it can't. */
+int lp_run_end(struct lp_run_state *state, struct lp_run *run)
+{
+	int error;
+
+	if (state->stop.unbegun) {
+		lp_run_undo(state);
+		return -EFAULT;
+	}
+	error = give_back(state, run);
+	if (error == -EUCLEAN)
+		clear_all(state);
+	if (error != -EFAULT)
+		return error;
+	/* The stack that it is on has gone: what it would see at its next push. */
+	force_sig(SIGSEGV);
+	return -EUCLEAN;
+}
+
+/* Add a session's to a sum; it may be running. */
+void lp_run_count(struct lp_run_counters *sum, const struct lp_run_state *state)
+{
+	const struct lp_run_counters *more = &state->counters;
+	unsigned int i;
+
+	sum->runs += READ_ONCE(more->runs);
+	for (i = 0; i < LP_RUN_REASONS; i++)
+		sum->stops[i] += READ_ONCE(more->stops[i]);
+	sum->requests += READ_ONCE(state->crossing.adoptions);
+	sum->system_calls += READ_ONCE(more->system_calls);
+}
+
 /* -- E ----------------------------------------------------------------------------------------- */
 
 static int enter(struct lp_run_state *state)
@@ -413,24 +487,18 @@ static int enter(struct lp_run_state *state)
 	return error;
 }
 
-/* Around a system call, which all vector registers are lost in anyway. */
+/*
+ * Around a system call, which leaves no vector register what it was: only how to calculate. They
+ * are loaded again all the same, with what they were some time before, since what the processor has
+ * in them after it is somebody else's.
+ */
 static void leave_for_call(struct lp_run_state *state)
 {
-	if (state->elite->flags & LP_ELITE_FP)
+	if (state->elite->flags & LP_ELITE_FP) {
+		asm volatile("stmxcsr %0" : "=m"(*(u32 *)(state->fx + LP_FX_MXCSR)));
 		kernel_fpu_end();
-	lp_crossing_leave(&state->crossing);
-}
-
-static int enter_after_call(struct lp_run_state *state)
-{
-	u32 mxcsr = *(u32 *)(state->fx + 24);
-	int error = lp_crossing_enter(&state->crossing);
-
-	if (!error && state->elite->flags & LP_ELITE_FP) {
-		kernel_fpu_begin_mask(0);
-		asm volatile("ldmxcsr %0" : : "m"(mxcsr));
 	}
-	return error;
+	lp_crossing_leave(&state->crossing);
 }
 
 static void leave(struct lp_run_state *state)
@@ -445,6 +513,7 @@ static void leave(struct lp_run_state *state)
 /* The run is over; the section has been left. Does not return. */
 static void end(struct lp_run_state *state)
 {
+	state->counters.stops[state->stop.reason]++;
 	lp_crossing_abort(&state->crossing);
 }
 
@@ -485,7 +554,6 @@ static void fault(struct lp_run_state *state, u64 site, u64 address)
 	state->fault_page = page;
 	state->crossing.excursions++;
 	if (state->fault_repeats++ == REPEATS_MAX || lp_mirror_populate(address, write)) {
-		state->counters.faults++;
 		stop_at(state, LP_RUN_FAULT, site);
 	}
 	go_on(state, LP_RUN_FAULT, site);
@@ -495,14 +563,10 @@ static void spend(struct lp_run_state *state, u64 site)
 {
 	leave(state);
 	cond_resched();
-	if (READ_ONCE(state->nudged)) {
-		state->counters.signals++;
+	if (READ_ONCE(state->nudged))
 		stop_at(state, LP_RUN_SIGNAL, site);
-	}
-	if (++state->slices == SLICES_MAX || put_user((s64)BUDGET, (s64 __user *)state->budget)) {
-		state->counters.budgets++;
+	if (++state->slices == SLICES_MAX || put_user((s64)BUDGET, (s64 __user *)state->budget))
 		stop_at(state, LP_RUN_BUDGET, site);
-	}
 	go_on(state, LP_RUN_BUDGET, site);
 }
 
@@ -556,16 +620,10 @@ static void force(struct lp_run_state *state, u64 offset)
 	go_on(state, LP_RUN_DEOPT, offset);
 }
 
-/* Calls that fail so have sent the caller a signal (SIGPIPE, SIGXFSZ), which is to be U's. They
- * have done nothing else, and will fail again. */
-static bool has_sent_signal(long result)
-{
-	return result == -EPIPE || result == -EFBIG;
-}
-
 static bool is_interrupted(long result)
 {
-	return result == -ERESTARTSYS || result == -ERESTARTNOINTR;
+	return result == -ERESTARTSYS || result == -ERESTARTNOINTR || result == -ERESTARTNOHAND ||
+	       result == -ERESTART_RESTARTBLOCK;
 }
 
 static void make_system_call(struct lp_run_state *state, u64 behind, u64 site)
@@ -580,25 +638,21 @@ static void make_system_call(struct lp_run_state *state, u64 behind, u64 site)
 	leave_for_call(state);
 	state->counters.system_calls++;
 	state->slices = 0;
-	if (READ_ONCE(state->nudged)) {
-		state->counters.signals++;
+	if (READ_ONCE(state->nudged))
 		stop_at(state, LP_RUN_SIGNAL, site);
-	}
+	lp_syscall_spin(registers->rax, arguments, state->busy_poll);
 	result = lp_syscall(registers->rax, arguments);
-	if (result == -ENOSYS || has_sent_signal(result))
+	if (result == -ENOSYS)
 		stop_at(state, LP_RUN_SYSCALL, site);
 	if (is_interrupted(result)) {
-		state->counters.signals++;
-		state->stop.interrupted = true;
+		state->stop.interrupted = result;
 		state->stop.address = behind;
 		stop_at(state, LP_RUN_SIGNAL, site);
 	}
-	registers->rax = lp_syscall_result(result);
-	if (READ_ONCE(state->nudged)) {
-		state->counters.signals++;
+	registers->rax = result;
+	if (lp_syscall_signals(state->user) || READ_ONCE(state->nudged))
 		stop_behind(state, LP_RUN_SIGNAL, behind);
-	}
-	if (!is_text(state->elite, behind) || enter_after_call(state))
+	if (!is_text(state->elite, behind) || enter(state))
 		stop_behind(state, LP_RUN_FAULT, behind);
 	registers->target = behind;
 }
@@ -612,6 +666,7 @@ static void adopt(struct lp_run_state *state, u64 behind, u64 site)
 	if (!is_text(state->elite, behind) ||
 	    lp_crossing_adopt(&state->crossing, slot, state->slot_stack) || enter(state))
 		stop_at(state, LP_RUN_DEOPT, site);
+	state->crossing.adoptions++;
 	state->registers.target = behind;
 }
 
@@ -642,13 +697,11 @@ struct lp_elite_registers *lp_elite_came(struct lp_crossing *crossing, const u64
 	switch (how) {
 	case LP_CAME_EXIT:
 		leave(state);
-		state->counters.exits++;
 		state->stop.reason = LP_RUN_EXIT;
 		end(state);
 		break;
 	case LP_CAME_DEOPT:
 		leave(state);
-		state->counters.deopts++;
 		stop_at(state, LP_RUN_DEOPT, first);
 		break;
 	case LP_CAME_FAULT:
@@ -673,8 +726,17 @@ struct lp_elite_registers *lp_elite_came(struct lp_crossing *crossing, const u64
 /* Run what lp_run_begin() prepared, until it stops. */
 void lp_run_elite(struct lp_run_state *state)
 {
-	/* Else U's stack is not there: U will see. It goes on as if nothing had been. */
-	state->stop.unbegun = enter(state);
-	if (!state->stop.unbegun)
-		lp_elite_start(&state->crossing, &state->registers);
+	task_lock(current->group_leader);
+	current->signal->rlim[RLIMIT_NOFILE] = state->open_files;
+	current->signal->rlim[RLIMIT_FSIZE] = state->file_size;
+	task_unlock(current->group_leader);
+	/*
+	 * Else U's stack is not there: U will see. It goes on as if nothing had been. A slot of a
+	 * run before that has gone is forgotten when that is noticed.
+	 */
+	state->stop.unbegun = enter(state) && enter(state);
+	if (state->stop.unbegun)
+		return;
+	WRITE_ONCE(state->begun, true);
+	lp_elite_start(&state->crossing, &state->registers);
 }

@@ -18,12 +18,18 @@
 
 #ifndef __ASSEMBLY__
 
+#include <linux/resource.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 
 #include "crossing.h"
 #include "lakeplacid.h"
 
+/* FXSAVE's area, and what in it says how to calculate. */
 #define LP_FX_SIZE 512
+#define LP_FX_MXCSR 24
+#define LP_FX_MXCSR_MASK 28
+#define LP_FX_MXCSR_MASKS 0x1f80 /* no exception of the arithmetic is a trap */
 
 /* U's registers, as E has them; the first sixteen as in struct lp_registers of c_runtime/. */
 struct lp_elite_registers {
@@ -39,7 +45,7 @@ struct lp_stop {
 	u32 reason;   /* enum lp_run_reason */
 	bool unbegun; /* nothing was run */
 	bool behind;
-	bool interrupted; /* the system call there: U decides whether it is made again */
+	long interrupted; /* a call's -ERESTART…: U decides whether it is made again; else 0 */
 	u64 site;	  /* offset of the site */
 	u64 address;	  /* the return address, when it stopped behind the call */
 };
@@ -48,14 +54,20 @@ struct lp_stop {
 struct lp_run_state {
 	struct lp_crossing crossing;
 	const struct lp_elite *elite;
+	struct task_struct *user;
 	struct lp_elite_registers registers;
 	struct lp_stop stop;
+	bool begun;	/* E has taken U's state; what became of it is E's to say */
 	u64 kept;	/* the return address that the exit stub stands for */
 	u64 kept_at;	/* and where it lies */
 	u64 budget;	/* in U's memory */
 	u64 force;	/* the same; 0: none */
 	u64 slot_stack; /* bytes of a slot that E may use */
+	u64 adoptions;	/* crossing.adoptions when it began */
+	u32 busy_poll;	/* microseconds */
 	u32 slices;	/* budgets that this run has used up */
+	/* What a call may do goes by E's own. */
+	struct rlimit open_files, file_size;
 	u64 fault_page; /* of the last fault */
 	u32 fault_repeats;
 	bool nudged; /* U has a signal */
@@ -64,6 +76,7 @@ struct lp_run_state {
 };
 
 bool lp_elite_is_sound(const struct lp_elite *elite);
+void lp_run_count(struct lp_run_counters *sum, const struct lp_run_state *state);
 
 /* In U. */
 int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const struct lp_run *run,

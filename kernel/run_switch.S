@@ -59,7 +59,10 @@ SYM_FUNC_START_LOCAL(lp_elite_load)
 	mov	112(%rsi), %rax
 	mov	88(%rsi), %rsi
 	popfq					/* with AC */
-	RET
+	/* No return thunk: some change flags. */
+	ANNOTATE_UNRET_SAFE
+	ret
+	int3
 SYM_FUNC_END(lp_elite_load)
 
 .macro CAME name how
@@ -111,11 +114,14 @@ CAME lp_elite_adopt_new LP_CAME_ADOPT
 /* The slot in %r11 is the one that is held already, for all requests but a thread's first. */
 STACK_FRAME_NON_STANDARD lp_elite_adopt
 SYM_FUNC_START(lp_elite_adopt)
+	test	%r11, %r11			/* no slot is one as well: none */
+	jz	lp_elite_adopt_new
 	push	%rax
 	mov	PER_CPU_VAR(lp_crossing_here), %rax
 	cmp	%r11, LP_CROSSING_SLOT(%rax)
-	mov	8(%rsp), %rax			/* the return address goes where the site was */
 	jne	1f
+	incq	LP_CROSSING_ADOPTIONS(%rax)
+	mov	8(%rsp), %rax			/* the return address goes where the site was */
 	mov	%rax, 16(%rsp)
 	pop	%rax
 	lea	8(%rsp), %rsp

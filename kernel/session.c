@@ -47,6 +47,7 @@ struct lp_session {
 	wait_queue_head_t to_user;
 	wait_queue_head_t to_body;
 	enum task work;
+	bool closed; /* to end once a RUN is over */
 	struct lp_call call;
 	int error;
 	u64 calls;
@@ -112,22 +113,38 @@ static void user_memory_gone(struct lp_mirror *mirror)
 	end(container_of(mirror, struct lp_session, mirror));
 }
 
-/* A descriptor was closed. U's process closes it for good; a child's copy does not count. */
-void lp_session_flush(struct lp_session *session)
+static bool has_work(const struct lp_session *session)
 {
-	if (session->user && current->mm == session->mirror.mm)
-		end(session);
+	return session->stage == QUEUED || session->stage == RUNNING;
 }
 
-static void add_counters(struct lp_run_counters *sum, const struct lp_run_counters *more)
+/* Have E stop where U can go on, soon. */
+static void nudge(struct lp_session *session)
 {
-	sum->runs += READ_ONCE(more->runs);
-	sum->exits += READ_ONCE(more->exits);
-	sum->deopts += READ_ONCE(more->deopts);
-	sum->faults += READ_ONCE(more->faults);
-	sum->signals += READ_ONCE(more->signals);
-	sum->budgets += READ_ONCE(more->budgets);
-	sum->system_calls += READ_ONCE(more->system_calls);
+	lockdep_assert_held(&session->lock);
+	WRITE_ONCE(session->state.run.nudged, true);
+	send_sig(NUDGE, session->body, 1);
+}
+
+/*
+ * A descriptor was closed. U's process closes it for good; a child's copy does not count. A RUN has
+ * U's state, and gives it back first.
+ */
+void lp_session_flush(struct lp_session *session)
+{
+	bool runs;
+
+	if (!session->user || current->mm != session->mirror.mm)
+		return;
+	spin_lock(&session->lock);
+	runs = session->work == RUN && (has_work(session) || session->stage == DONE);
+	if (runs)
+		session->closed = true;
+	if (runs && has_work(session))
+		nudge(session);
+	spin_unlock(&session->lock);
+	if (!runs)
+		end(session);
 }
 
 /* What an application's sessions have counted, those that are over too, and how many there are. */
@@ -144,7 +161,7 @@ void lp_session_sum(struct lp_application *application, struct lp_run_counters *
 	{
 		if (session->application != application)
 			continue;
-		add_counters(sum, &session->state.run.counters);
+		lp_run_count(sum, &session->state.run);
 		++*count;
 	}
 	spin_unlock(&sessions_lock);
@@ -157,7 +174,7 @@ void lp_session_release(struct lp_session *session)
 		spin_lock(&sessions_lock);
 		hash_del(&session->link);
 		if (session->application)
-			add_counters(&session->application->ended, &session->state.run.counters);
+			lp_run_count(&session->application->ended, &session->state.run);
 		spin_unlock(&sessions_lock);
 	}
 	lp_mirror_release(&session->mirror);
@@ -471,8 +488,7 @@ static bool take_back(struct lp_session *session)
 		set_stage(session, IDLE);
 		back = true;
 	} else if (session->stage == RUNNING) {
-		WRITE_ONCE(session->state.run.nudged, true);
-		send_sig(NUDGE, session->body, 1);
+		nudge(session);
 	}
 	spin_unlock(&session->lock);
 	return back;
@@ -538,9 +554,14 @@ int lp_session_run(struct lp_session *session, struct lp_run *run)
 		return error;
 	error = have_done(session, RUN);
 	if (!error)
-		return lp_run_end(state, run);
-	if (error != -EINTR)
+		error = lp_run_end(state, run);
+	else if (READ_ONCE(state->begun))
+		/* U ends, or E did: what U had is lost. */
+		force_sig(SIGKILL);
+	else
 		lp_run_undo(state);
+	if (READ_ONCE(session->closed))
+		end(session);
 	return error;
 }
 

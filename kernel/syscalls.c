@@ -2,14 +2,22 @@
 /*
  * System calls as function calls: the kernel's own implementations, found by kprobes when the
  * module is loaded. What is not in the table, or was not found, is ENOSYS: the caller goes over to
- * user space and calls there. Nothing here changes U's address space or process state: E would
- * change its own.
+ * user space and calls there. Nothing here changes U's address space or process state, or asks for
+ * it: E would change its own. That is why futexes are not here, whose waiters are found by their
+ * address space.
  */
 #include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/file.h>
 #include <linux/kprobes.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/nospec.h>
+#include <linux/poll.h>
 #include <linux/resume_user_mode.h>
 #include <linux/sched/signal.h>
+#include <linux/socket.h>
+#include <linux/tcp.h>
 #include <linux/task_work.h>
 #include <asm/cpufeature.h>
 #include <asm/ioctls.h>
@@ -28,7 +36,8 @@ static const char *const names[] = {
 	CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev), CALL(fcntl),
 	CALL(sendto), CALL(recvfrom), CALL(sendmsg), CALL(recvmsg), CALL(sendmmsg), CALL(recvmmsg),
 	CALL(accept4), CALL(setsockopt), CALL(getsockopt),
-	CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl), CALL(clock_gettime),
+	CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl),
+	CALL(clock_gettime), CALL(gettimeofday), CALL(time),
 	/* Not what their names would be. */
 	[__NR_fstat] = "__x64_sys_newfstat", [__NR_sendfile] = "__x64_sys_sendfile64",
 };
@@ -98,6 +107,66 @@ void lp_run_task_work(void)
 		run_task_work();
 }
 
+/* Whether E can make a call that is in the table, with these arguments. */
+static bool is_for_e(unsigned long number, const unsigned long *arguments)
+{
+	switch (number) {
+	case __NR_ioctl:
+		/* Others may take their caller for one that has an address space of its own. */
+		return arguments[1] == FIONBIO || arguments[1] == FIONREAD;
+	case __NR_fcntl:
+		/* Others ask who their caller is: owners of locks, of leases, of signals. */
+		switch (arguments[1]) {
+		case F_DUPFD:
+		case F_DUPFD_CLOEXEC:
+		case F_GETFD:
+		case F_SETFD:
+		case F_GETFL:
+		case F_SETFL:
+			return true;
+		}
+		return false;
+	case __NR_epoll_pwait:
+		/* A mask is for U's signals. */
+		return !arguments[4];
+	case __NR_sendto:
+		/* Pages of U's that the kernel is to keep: the mirror's can't be held. */
+		return !(arguments[3] & MSG_ZEROCOPY);
+	case __NR_sendmsg:
+		return !(arguments[2] & MSG_ZEROCOPY);
+	case __NR_sendmmsg:
+		return !(arguments[3] & MSG_ZEROCOPY);
+	case __NR_getsockopt:
+		return arguments[1] != SOL_TCP || arguments[2] != TCP_ZEROCOPY_RECEIVE;
+	}
+	return true;
+}
+
+/*
+ * What goes between a file and pages of the caller's without a copy (O_DIRECT) can't have the
+ * mirror's. Nothing was moved then, so U can make the call again, and sees what it would see.
+ */
+static bool is_us_to_repeat(unsigned long number, const unsigned long *arguments)
+{
+	struct file *file;
+	bool direct;
+
+	switch (number) {
+	case __NR_read:
+	case __NR_write:
+	case __NR_readv:
+	case __NR_writev:
+	case __NR_pread64:
+	case __NR_pwrite64:
+		file = fget(arguments[0]);
+		direct = file && file->f_flags & O_DIRECT;
+		if (file)
+			fput(file);
+		return direct;
+	}
+	return false;
+}
+
 /* In E, outside of the section. A negative errno; those that ask for a restart too. */
 long lp_syscall(unsigned long number, const unsigned long *arguments)
 {
@@ -118,12 +187,95 @@ long lp_syscall(unsigned long number, const unsigned long *arguments)
 	number = array_index_nospec(number, ARRAY_SIZE(implementations));
 	if (!implementations[number])
 		return -ENOSYS;
-	/* Others may take their caller for one that has an address space of its own. */
-	if (number == __NR_ioctl && arguments[1] != FIONBIO && arguments[1] != FIONREAD)
+	if (!is_for_e(number, arguments))
 		return -ENOSYS;
 	result = implementations[number](&registers);
+	if (result == -EFAULT && is_us_to_repeat(number, arguments))
+		result = -ENOSYS;
 	lp_run_task_work();
 	return result;
+}
+
+/* Whether a call is one that may wait for a descriptor to have something to read. */
+static bool may_wait(unsigned long number, const unsigned long *arguments)
+{
+	switch (number) {
+	case __NR_read:
+	case __NR_readv:
+	case __NR_accept4:
+		return true;
+	case __NR_recvfrom:
+	case __NR_recvmmsg:
+		return !(arguments[3] & MSG_DONTWAIT);
+	case __NR_recvmsg:
+		return !(arguments[2] & MSG_DONTWAIT);
+	case __NR_epoll_wait:
+	case __NR_epoll_pwait:
+		return arguments[3] != 0;
+	}
+	return false;
+}
+
+static bool is_epoll(unsigned long number)
+{
+	return number == __NR_epoll_wait || number == __NR_epoll_pwait;
+}
+
+/*
+ * Before a call that may wait: give it this long to have no need to, which saves the wake-up. Not
+ * for those whose caller would not wait; and what it takes is not waited for again.
+ */
+void lp_syscall_spin(unsigned long number, unsigned long *arguments, u32 microseconds)
+{
+	u64 most = (u64)microseconds * NSEC_PER_USEC, from, spent;
+	struct file *file;
+	int limit;
+
+	if (!microseconds || !may_wait(number, arguments))
+		return;
+	file = fget(arguments[0]);
+	if (!file)
+		return;
+	limit = is_epoll(number) ? (int)arguments[3] : -1;
+	if (limit > 0)
+		most = min_t(u64, most, (u64)limit * NSEC_PER_MSEC);
+	if (!is_epoll(number) && file->f_flags & O_NONBLOCK)
+		most = 0;
+	from = ktime_get_ns();
+	for (spent = 0; spent < most; spent = ktime_get_ns() - from) {
+		if (vfs_poll(file, NULL) & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP) ||
+		    signal_pending(current))
+			break;
+		cpu_relax();
+		cond_resched();
+	}
+	if (limit > 0)
+		arguments[3] = limit - min_t(u64, limit, div_u64(spent, NSEC_PER_MSEC));
+	fput(file);
+	lp_run_task_work();
+}
+
+/*
+ * Signals that a call has sent to its caller are U's: E blocks them. False: U has none to handle.
+ */
+bool lp_syscall_signals(struct task_struct *user)
+{
+	sigset_t others, blocked = current->blocked;
+	int number;
+
+	if (!sigismember(&current->pending.signal, SIGPIPE) &&
+	    !sigismember(&current->pending.signal, SIGXFSZ))
+		return false;
+	siginitsetinv(&others, sigmask(SIGPIPE) | sigmask(SIGXFSZ) | sigmask(SIGKILL));
+	sigprocmask(SIG_SETMASK, &others, NULL);
+	while (!fatal_signal_pending(current)) {
+		number = kernel_dequeue_signal();
+		if (!number)
+			break;
+		send_sig(number, user, 0);
+	}
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	return signal_pending(user);
 }
 
 /* What the caller sees of a call that a signal interrupted: U's handler is to run in between. */

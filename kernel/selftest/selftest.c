@@ -3,6 +3,7 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 
+#include "elite.h"
 #include "lakeplacid.h"
 #include "selftest.h"
 
@@ -52,20 +53,57 @@ static int serve(struct lp_body *body, u32 operation, const u64 *arguments, u64 
 	return -EINVAL;
 }
 
+/* In elite.S. */
+extern const char lp_selftest_text[], lp_selftest_text_end[];
+extern const struct lp_elite_site lp_selftest_sites[], lp_selftest_sites_end[];
+extern const struct lp_elite_return lp_selftest_returns[], lp_selftest_returns_end[];
+extern const struct lp_elite_entry lp_selftest_entries[], lp_selftest_entries_end[];
+
+static struct lp_elite elite, elite_fp;
+
 static struct lp_application application = {
     .owner = THIS_MODULE,
     .name = LP_SELFTEST_NAME,
     .build_id = LP_SELFTEST_BUILD_ID,
+    .elite = &elite,
     .serve = serve,
+};
+
+static struct lp_application application_fp = {
+    .owner = THIS_MODULE,
+    .name = LP_SELFTEST_FP_NAME,
+    .build_id = LP_SELFTEST_BUILD_ID,
+    .elite = &elite_fp,
 };
 
 static int __init selftest_init(void)
 {
-	return lp_application_register(&application);
+	int error;
+
+	elite = (struct lp_elite){
+	    .text = lp_selftest_text,
+	    .text_size = lp_selftest_text_end - lp_selftest_text,
+	    .sites = lp_selftest_sites,
+	    .site_count = lp_selftest_sites_end - lp_selftest_sites,
+	    .returns = lp_selftest_returns,
+	    .return_count = lp_selftest_returns_end - lp_selftest_returns,
+	    .entries = lp_selftest_entries,
+	    .entry_count = lp_selftest_entries_end - lp_selftest_entries,
+	};
+	elite_fp = elite;
+	elite_fp.flags = LP_ELITE_FP;
+	error = lp_application_register(&application);
+	if (error)
+		return error;
+	error = lp_application_register(&application_fp);
+	if (error)
+		lp_application_unregister(&application);
+	return error;
 }
 
 static void __exit selftest_exit(void)
 {
+	lp_application_unregister(&application_fp);
 	lp_application_unregister(&application);
 }
 

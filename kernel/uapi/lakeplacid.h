@@ -11,8 +11,8 @@
  *   ioctl(fd, LP_IOC_ATTACH)
  *   clone(CLONE_FILES | CLONE_FS)     ->     ioctl(fd, LP_IOC_ENTER), does not return
  *   ioctl(fd, LP_IOC_AWAIT)
- *   ioctl(fd, LP_IOC_CALL)            ->     runs
- *   ...                               <-     result
+ *   ioctl(fd, LP_IOC_RUN)             ->     runs
+ *   ...                               <-     registers
  *   ioctl(fd, LP_IOC_DETACH), waitpid(E, __WCLONE)
  *
  * ATTACH finds the application's module by name. It must be of the same build: else ESTALE, and
@@ -30,11 +30,18 @@
  * answers is in `result`; EFAULT: it met an address that U has no page for. A signal for U
  * interrupts what E waits for, then CALL ends. EPIPE: E is gone.
  *
+ * RUN has E go on for U in Elite code: see struct lp_run. EOPNOTSUPP: the module has none, or uses
+ * vector registers whose arithmetic U wants traps of. EINTR and errors that say what was wrong with
+ * the arguments: nothing was run. EUCLEAN: E has run, and the stack that it left is not what the
+ * tables say; U can't go on. Else U goes on by the registers that `registers` names now, at their
+ * target; that may be right before where it came from.
+ *
  * OPEN gives a file as open() does, to whoever has one: a server that gives up its rights, or forks
  * after it has, keeps a file for the threads that are still to come. It is close-on-exec.
  *
- * DETACH ends E and waits for that. So does closing the file in U's process, or U's death. When E
- * dies otherwise, U is killed: its state may have been E's.
+ * DETACH ends E and waits for that. So does closing the file in U's process, or U's death; a RUN
+ * that another thread closes the file under stops first, as by a signal. When E dies otherwise, U
+ * is killed: its state may have been E's.
  *
  * All but ENTER and OPEN are U's own calls: EPERM for any other task. Flags and padding must be
  * zero, else EINVAL; so are ranges that make no sense. No kernel address is ever written to user
@@ -53,7 +60,9 @@
 
 /* Bounds of a stack: what interrupts may take of it, and what can be held in memory at once. */
 #define LP_STACK_MIN 16384
+#define LP_STACK_RESERVE 8192
 #define LP_STACK_MAX 1048576
+#define LP_BUSY_POLL_MAX 1000000
 
 struct lp_attach {
 	__u32 protocol; /* LP_PROTOCOL */
@@ -90,6 +99,7 @@ enum lp_run_reason {
 	LP_RUN_SIGNAL,	/* U has a signal */
 	LP_RUN_BUDGET,	/* it looped too long */
 	LP_RUN_SYSCALL, /* a system call that E does not make */
+	LP_RUN_REASONS,
 };
 
 /*
@@ -100,14 +110,16 @@ enum lp_run_reason {
 struct lp_run {
 	__u64 entry;	  /* in the module's table of entries, in bytes */
 	__u64 registers;  /* in and out */
-	__u64 stack_low;  /* E may use the stack from here up; on a page boundary */
+	__u64 stack_low;  /* E may use the stack from here up, %rsp being LP_STACK_RESERVE above */
 	__u64 fp;	  /* 512 bytes for FXSAVE, on 64, in and out */
 	__u64 budget;	  /* where the budget of loops is counted, which the driver fills again */
 	__u64 force;	  /* stress builds: struct lp_kernel_force of c_runtime/lp_kernel.h, or 0 */
-	__u64 slot_stack; /* how much of a slot's stack E may use; whole pages */
+	__u64 slot_stack; /* how much of a slot's stack E may use; pages, over LP_STACK_RESERVE */
 	__u32 flags;	  /* none yet */
 	__u32 reason;	  /* out: enum lp_run_reason */
 	__u64 site;	  /* out: of the program's sites, the one where Elite was left, or 0 */
+	__u32 busy_poll;  /* microseconds to look for input before a call waits for it */
+	__u32 pad;
 };
 
 /* Since ATTACH. */

@@ -1,4 +1,4 @@
-"""The driver in guests: what driver/tests.c tries from user space, on each kernel.
+"""The driver in guests: what driver/*.c tries from user space, on each kernel.
 
 One guest a configuration runs all of them; each is a test here, with what it said.
 """
@@ -25,7 +25,8 @@ from lp_build.vm.kernels import SERIES, cache_folder, find_kernel
 pytestmark = pytest.mark.needs_qemu
 
 HERE = Path(__file__).parent
-TESTS = tuple(re.findall(r"TEST\((\w+)\),", (HERE / "driver" / "tests.c").read_text()))
+SOURCES = sorted((HERE / "driver").glob("*.c"))
+TESTS = tuple(name for file in SOURCES for name in re.findall(r"TEST\((\w+)\),", file.read_text()))
 # Kernel arguments besides `lp vm`'s own. The second kernel has what makes races and leaks likelier.
 STRICT = "slab_nomerge slub_debug=FZPU page_poison=1"
 CONFIGURATIONS = {"6.1": "slab_nomerge", "6.12": "slab_nomerge preempt=full pti=on"}
@@ -67,8 +68,8 @@ def program(workshop: Path) -> Path:
     subprocess.run(
         [
             *("gcc", "-O1", "-g", "-no-pie", "-Wall", "-Wextra", "-Werror", "-pthread"),
-            *(f"-I{kernel}/uapi", f"-I{kernel}/selftest"),
-            *map(str, sorted((HERE / "driver").glob("*.c"))),
+            *(f"-I{kernel}/uapi", f"-I{kernel}/selftest", f"-I{resource_dir('c_runtime')}"),
+            *map(str, SOURCES),
             *("-o", str(made)),
         ],
         check=True,
@@ -88,7 +89,7 @@ def trial(workshop: Path, series: str, append: str) -> Trial:
         ],
         kernel=series,
         append=append,
-        timeout=400,
+        timeout=600,
         cwd=workshop,
     )
     failure = ""

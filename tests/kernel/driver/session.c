@@ -8,15 +8,66 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "session.h"
+
+uint64_t amount_asked;
+
+uint64_t amount(uint64_t usual)
+{
+	return amount_asked ? amount_asked : usual;
+}
 
 void check_failed(const char *file, int line, const char *condition)
 {
 	printf("%s:%d: %s (errno: %s)\n", file, line, condition, strerror(errno));
 	fflush(stdout);
 	_exit(1);
+}
+
+double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec * 1e-9;
+}
+
+char *map_pages(size_t count)
+{
+	char *at =
+	    mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(at != MAP_FAILED);
+	return at;
+}
+
+int ended(pid_t pid, int options)
+{
+	int status;
+
+	CHECK(waitpid(pid, &status, options) == pid);
+	return status;
+}
+
+void until_gone(pid_t pid)
+{
+	double deadline = now() + 20;
+	int status;
+
+	while (kill(pid, 0) == 0) {
+		waitpid(pid, &status, __WALL | WNOHANG);
+		CHECK(now() < deadline);
+		sched_yield();
+	}
+}
+
+int ioctl_error(int fd, unsigned long command, void *argument)
+{
+	errno = 0;
+	return ioctl(fd, command, argument) ? errno : 0;
 }
 
 struct lp_attach attach_request(void)
@@ -42,11 +93,12 @@ pid_t start_body(int fd)
 	return pid;
 }
 
-void begin(struct session *session)
+void begin_as(struct session *session, const char *name)
 {
 	struct lp_attach attach = attach_request();
 	struct lp_await await = {0};
 
+	strcpy(attach.name, name);
 	session->fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 	CHECK(session->fd >= 0);
 	session->stack =
@@ -57,6 +109,11 @@ void begin(struct session *session)
 	CHECK(session->body > 0);
 	await.pid = session->body;
 	CHECK(ioctl(session->fd, LP_IOC_AWAIT, &await) == 0);
+}
+
+void begin(struct session *session)
+{
+	begin_as(session, LP_SELFTEST_NAME);
 }
 
 void finish(struct session *session)

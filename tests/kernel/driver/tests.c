@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests of the driver from user space, run in a guest: `driver NAME`, or `driver --list`. Silent
- * with status 0 when the test holds, else the reason and status 1.
+ * Tests of the driver from user space, run in a guest: `driver NAME [AMOUNT]`, or `driver --list`.
+ * Silent with status 0 when the test holds, else the reason and status 1.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,30 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "session.h"
+#include "run.h"
 
-#define PAGE 4096
-#define KERNEL_HALF 0xffff800000000000ULL
-
-static uint64_t word; /* in .bss */
 static __thread uint64_t local = 42;
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec * 1e-9;
-}
-
-static char *map_pages(size_t count)
-{
-	char *at =
-	    mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	CHECK(at != MAP_FAILED);
-	return at;
-}
 
 static uint64_t load(struct session *s, const void *at)
 {
@@ -60,15 +39,6 @@ static int error_of(struct session *s, uint32_t operation, uint64_t a, uint64_t 
 	uint64_t result;
 
 	return ask(s, operation, a, b, 0, 0, &result) ? errno : 0;
-}
-
-/* Wait for a process to end; its status. */
-static int ended(pid_t pid, int options)
-{
-	int status;
-
-	CHECK(waitpid(pid, &status, options) == pid);
-	return status;
 }
 
 static void attach_and_detach(void)
@@ -379,19 +349,6 @@ static pid_t waiting_process(pid_t *body, uint32_t operation)
 	return child;
 }
 
-/* Wait until no process has this id; it is not our child, but our subreaper's business. */
-static void until_gone(pid_t pid)
-{
-	double deadline = now() + 20;
-	int status;
-
-	while (kill(pid, 0) == 0) {
-		waitpid(pid, &status, __WALL | WNOHANG);
-		CHECK(now() < deadline);
-		sched_yield();
-	}
-}
-
 static void killing_u_ends_e(void)
 {
 	static const uint32_t doing[] = {LP_SELFTEST_LOAD, LP_SELFTEST_SYSCALL, LP_SELFTEST_COUNT};
@@ -525,12 +482,6 @@ static void a_module_of_another_build_is_refused_with_its_id(void)
 	CHECK(ioctl(fd, LP_IOC_ATTACH, &expected) == 0);
 	CHECK(ioctl(fd, LP_IOC_ATTACH, &expected) == -1 && errno == EBUSY);
 	close(fd);
-}
-
-static int ioctl_error(int fd, unsigned long command, void *argument)
-{
-	errno = 0;
-	return ioctl(fd, command, argument) ? errno : 0;
 }
 
 static void arguments_are_checked(void)
@@ -781,113 +732,6 @@ static void a_storm_of_changes_under_e(void)
 	finish(&storm.session);
 }
 
-static uint64_t random_state = 88172645463325252ULL;
-
-static uint64_t random_word(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
-static uint64_t odd_word(void)
-{
-	static const uint64_t odd[] = {0,	    1,
-				       7,	    4096,
-				       65536,	    0x7fffffff,
-				       0xffffffff,  0x7ffffffff000,
-				       1 << 20,	    0x800000000000,
-				       KERNEL_HALF, UINT64_MAX};
-
-	switch (random_word() % 4) {
-	case 0:
-		return odd[random_word() % (sizeof(odd) / sizeof(*odd))];
-	case 1:
-		return random_word();
-	case 2:
-		return random_word() % 64;
-	default:
-		return (uintptr_t)&word;
-	}
-}
-
-/* A child with a session, or half of one, that calls at random; errors are what it wants. */
-static void fuzz_child(void)
-{
-	static const unsigned long commands[] = {LP_IOC_ATTACH, LP_IOC_AWAIT,	 LP_IOC_CALL,
-						 LP_IOC_CALL,	LP_IOC_COUNTERS, LP_IOC_ENTER};
-	union {
-		struct lp_attach attach;
-		struct lp_await await;
-		struct lp_call call;
-		struct lp_enter enter;
-		uint64_t words[16];
-	} argument;
-	struct session s;
-
-	if (random_word() % 2)
-		begin(&s);
-	else
-		s = (struct session){.fd = open(DEVICE, O_RDWR), .stack = map_pages(16)};
-	/* Calls that wait for what does not come are interrupted. */
-	alarm(2);
-	for (int i = 0; i < 2000; i++) {
-		unsigned long command = commands[random_word() % 6];
-		void *at = random_word() % 8 ? (void *)&argument : (void *)odd_word();
-
-		memset(&argument, 0, sizeof(argument));
-		if (command == LP_IOC_ATTACH && random_word() % 2) {
-			argument.attach = attach_request();
-		} else if (command == LP_IOC_CALL && random_word() % 4) {
-			argument.call.operation = random_word() % LP_SELFTEST_SYSCALL;
-			argument.call.stack_low = (uintptr_t)s.stack;
-			argument.call.stack_top = (uintptr_t)s.stack + STACK_SIZE;
-			argument.call.arguments[0] = odd_word();
-			argument.call.arguments[1] = odd_word();
-			argument.call.arguments[2] = odd_word() % 4096;
-			if (argument.call.operation == LP_SELFTEST_COUNT)
-				argument.call.arguments[1] %= 10000;
-		}
-		if (random_word() % 4 == 0)
-			argument.words[random_word() % 16] ^= odd_word();
-		/* This one takes the caller for E and would end the test; not without U, though. */
-		if (command == LP_IOC_ENTER && random_word() % 2)
-			at = NULL;
-		if (random_word() % 16 == 0)
-			ioctl(s.fd, (uint32_t)random_word(), at);
-		else
-			ioctl(s.fd, command, at);
-		if (random_word() % 64 == 0)
-			mmap((void *)(odd_word() & ~4095ULL), PAGE, PROT_READ, MAP_SHARED, s.fd,
-			     odd_word() & ~4095ULL);
-	}
-	_exit(0);
-}
-
-static void random_calls_get_errors_and_nothing_else(void)
-{
-	double end = now() + 5;
-	uint64_t seed = 1;
-
-	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
-	while (now() < end) {
-		pid_t child = fork();
-
-		if (child == 0) {
-			random_state ^= seed * 0x9e3779b97f4a7c15ULL;
-			/* Where it spoils itself, it says so. */
-			close(STDERR_FILENO);
-			fuzz_child();
-		}
-		seed++;
-		/* Stores at random may spoil the child itself; the kernel is what must not mind. */
-		ended(child, 0);
-		while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
-			;
-	}
-}
-
 static int unload(const char *module)
 {
 	return syscall(SYS_delete_module, module, O_NONBLOCK) ? errno : 0;
@@ -954,20 +798,19 @@ static void many_cycles(void)
 {
 	struct session s;
 
-	for (int i = 0; i < 150; i++) {
+	for (uint64_t i = 0; i < amount(150); i++) {
+		const struct lp_registers given = some_registers();
+
 		begin(&s);
 		word = i;
-		CHECK(load(&s, &word) == (uint64_t)i);
+		CHECK(load(&s, &word) == i);
+		CHECK(run(&s, LP_ENTRY_INVERT, &given).error == 0);
 		finish(&s);
 	}
 }
 
 /* clang-format off */
-#define TEST(name) {#name, name}
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
+static const struct test tests[] = {
 	TEST(attach_and_detach),
 	TEST(memory_means_the_same_on_both_sides),
 	TEST(a_loop_runs_on_the_applications_stack_with_interrupts),
@@ -997,28 +840,33 @@ static const struct {
 	TEST(e_follows_a_change_of_user),
 	TEST(no_kernel_address_stays_on_the_stack),
 	TEST(a_storm_of_changes_under_e),
-	TEST(random_calls_get_errors_and_nothing_else),
 	TEST(modules_in_use_are_not_unloaded),
 	TEST(memory_shared_with_others_is_not_taken),
 	TEST(many_cycles),
+	{NULL, NULL},
 };
 /* clang-format on */
 
+static const struct test *const lists[] = {tests, run_tests, fuzz_tests};
+
 int main(int argc, char **argv)
 {
-	size_t count = sizeof(tests) / sizeof(*tests);
+	bool list = argc == 2 && !strcmp(argv[1], "--list");
 
-	if (argc == 2 && !strcmp(argv[1], "--list")) {
-		for (size_t i = 0; i < count; i++)
-			puts(tests[i].name);
-		return 0;
-	}
-	for (size_t i = 0; argc == 2 && i < count; i++) {
-		if (!strcmp(argv[1], tests[i].name)) {
-			tests[i].run();
-			return 0;
+	if (argc == 3)
+		amount_asked = strtoull(argv[2], NULL, 10);
+	for (size_t i = 0; argc > 1 && i < sizeof(lists) / sizeof(*lists); i++) {
+		for (const struct test *test = lists[i]; test->name; test++) {
+			if (list) {
+				puts(test->name);
+			} else if (!strcmp(argv[1], test->name)) {
+				test->run();
+				return 0;
+			}
 		}
 	}
-	fprintf(stderr, "usage: %s --list | NAME\n", argv[0]);
+	if (list)
+		return 0;
+	fprintf(stderr, "usage: %s --list | NAME [AMOUNT]\n", argv[0]);
 	return 2;
 }
