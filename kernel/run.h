@@ -2,7 +2,8 @@
 #ifndef _LP_RUN_H
 #define _LP_RUN_H
 
-/* Offsets for run_switch.S, checked in run.c. */
+/* Offsets for run_switch.S, checked in run.c; the first from struct lp_crossing. */
+#define LP_RUN_REGISTERS (-144)
 #define LP_RUN_REG_FLAGS 120
 #define LP_RUN_REG_RSP 128
 #define LP_RUN_REG_TARGET 136
@@ -46,9 +47,9 @@ struct lp_stop {
 
 /* A session's runs. U writes it while E is idle, E while it runs. */
 struct lp_run_state {
+	struct lp_elite_registers registers;
 	struct lp_crossing crossing;
 	const struct lp_elite *elite;
-	struct lp_elite_registers registers;
 	struct lp_stop stop;
 	u64 kept;	/* the return address that the exit stub stands for */
 	u64 kept_at;	/* and where it lies */
