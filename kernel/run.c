@@ -671,29 +671,30 @@ static void adopt(struct lp_run_state *state, u64 behind, u64 site)
 }
 
 /*
- * From the text, on E's stack, in the section. frame: what run_switch.S pushed on U's stack. What
- * is to go on with; or it does not return, and lp_run_elite() goes on.
+ * From the text, on E's stack, in the section. The registers are there but %rsp; frame: the words
+ * on U's stack. What is to go on with; or it does not return, and lp_run_elite() goes on.
  */
 struct lp_elite_registers *lp_elite_came(struct lp_crossing *crossing, const u64 *frame,
 					 unsigned int how, unsigned long fault_address)
 {
 	struct lp_run_state *state = container_of(crossing, struct lp_run_state, crossing);
 	struct lp_elite_registers *registers = &state->registers;
-	u64 first = frame[16], second = 0;
+	u64 first = how == LP_CAME_EXIT ? 0 : frame[0], second = 0;
+	unsigned int words = how == LP_CAME_EXIT ? 0 : 1;
 
+	BUILD_BUG_ON((long)offsetof(struct lp_run_state, registers) -
+			 (long)offsetof(struct lp_run_state, crossing) !=
+		     LP_RUN_REGISTERS);
 	BUILD_BUG_ON(offsetof(struct lp_elite_registers, flags) != LP_RUN_REG_FLAGS);
 	BUILD_BUG_ON(offsetof(struct lp_elite_registers, rsp) != LP_RUN_REG_RSP);
 	BUILD_BUG_ON(offsetof(struct lp_elite_registers, target) != LP_RUN_REG_TARGET);
 
-	memcpy(registers, frame, offsetof(struct lp_elite_registers, rsp));
 	/* They come back into supervisor mode: U must not have a say in them. */
 	registers->flags = (registers->flags & (FLAGS_OF_USERS | X86_EFLAGS_DF)) |
 			   X86_EFLAGS_FIXED | X86_EFLAGS_IF | X86_EFLAGS_AC;
-	registers->rsp = (u64)(frame + 17);
-	if (how == LP_CAME_SYSCALL || how == LP_CAME_ADOPT) {
-		second = frame[17];
-		registers->rsp += 8;
-	}
+	if (how == LP_CAME_SYSCALL || how == LP_CAME_ADOPT)
+		second = frame[words++];
+	registers->rsp = (u64)(frame + words);
 	switch (how) {
 	case LP_CAME_EXIT:
 		leave(state);

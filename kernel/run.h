@@ -2,7 +2,8 @@
 #ifndef _LP_RUN_H
 #define _LP_RUN_H
 
-/* Offsets for run_switch.S, checked in run.c. */
+/* Offsets for run_switch.S, checked in run.c; the first from struct lp_crossing. */
+#define LP_RUN_REGISTERS (-144)
 #define LP_RUN_REG_FLAGS 120
 #define LP_RUN_REG_RSP 128
 #define LP_RUN_REG_TARGET 136
@@ -52,10 +53,10 @@ struct lp_stop {
 
 /* A session's runs. U writes it while E is idle, E while it runs. */
 struct lp_run_state {
+	struct lp_elite_registers registers;
 	struct lp_crossing crossing;
 	const struct lp_elite *elite;
 	struct task_struct *user;
-	struct lp_elite_registers registers;
 	struct lp_stop stop;
 	bool begun;	/* E has taken U's state; what became of it is E's to say */
 	u64 kept;	/* the return address that the exit stub stands for */

@@ -7,7 +7,7 @@
  *
  *	deopt, fault, budget, force	site
  *	syscall, adopt			return address, site
- *	exit				(a zero, pushed here)
+ *	exit				none
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
@@ -65,35 +65,39 @@ SYM_FUNC_START_LOCAL(lp_elite_load)
 	int3
 SYM_FUNC_END(lp_elite_load)
 
+.macro SAVE register at
+	mov	%\register, LP_RUN_REGISTERS + \at(%rdi)
+.endm
+
+/* The registers go where lp_elite_came() finds them: each system call comes by here. */
 .macro CAME name how
 STACK_FRAME_NON_STANDARD \name
 SYM_FUNC_START(\name)
-	.if \how == LP_CAME_EXIT
-	push	$0
-	.endif
-	pushfq
-	push	%rax
-	push	%rcx
-	push	%rdx
-	push	%rsi
 	push	%rdi
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
-	/* Before anything else can fault. */
-	mov	%cr2, %rcx
-	mov	%rsp, %rsi
 	pushfq
+	mov	PER_CPU_VAR(lp_crossing_here), %rdi
+	SAVE	r15, 0
+	SAVE	r14, 8
+	SAVE	r13, 16
+	SAVE	r12, 24
+	SAVE	rbp, 32
+	SAVE	rbx, 40
+	SAVE	r11, 48
+	SAVE	r10, 56
+	SAVE	r9, 64
+	SAVE	r8, 72
+	SAVE	rsi, 88
+	SAVE	rdx, 96
+	SAVE	rcx, 104
+	SAVE	rax, 112
+	mov	%cr2, %rcx			/* before anything can fault */
+	mov	(%rsp), %rax
+	SAVE	rax, LP_RUN_REG_FLAGS
 	andq	$~(X86_EFLAGS_AC | X86_EFLAGS_DF), (%rsp)
 	popfq
-	mov	PER_CPU_VAR(lp_crossing_here), %rdi
+	pop	%rax
+	SAVE	rax, 80				/* %rdi */
+	mov	%rsp, %rsi
 	mov	$\how, %edx
 	mov	LP_CROSSING_KERNEL_SP(%rdi), %rsp
 	and	$~15, %rsp
