@@ -42,11 +42,10 @@ static uint64_t forced(void)
 }
 #endif
 
-/* E runs requests on the slot that its thread keeps, and takes none itself. */
+/* E runs a loop's requests on the slot that its thread keeps, and takes none itself. */
 static void keep_slot(void)
 {
-	struct lp_slot *slot =
-	    lp_own_slot ? NULL : lp_slot_take((uint64_t)__builtin_frame_address(0));
+	struct lp_slot *slot = lp_slot_take((uint64_t)__builtin_frame_address(0));
 
 	if (slot && slot == lp_own_slot)
 		lp_own_idle = 1;
@@ -67,8 +66,6 @@ static __attribute__((noinline)) bool attach_undisturbed(void)
 	lp_fp_save(area);
 	attached = lp_kernel_attach();
 	lp_fp_restore(area);
-	if (attached)
-		keep_slot();
 	return attached;
 }
 
@@ -112,7 +109,8 @@ static _Noreturn void give_up(const char *what)
 	lp_die(&text);
 }
 
-static struct lp_registers *failed(struct lp_registers *registers, long error)
+/* E did not run: the Fallback goes on. */
+static void failed(long error)
 {
 	switch (-error) {
 	case EINTR:
@@ -129,13 +127,46 @@ static struct lp_registers *failed(struct lp_registers *registers, long error)
 		lp_kernel_detach(&lp_body, false);
 		break;
 	default:
-		/* Not this time: the Fallback goes on. */
+		/* Not this time. */
 		break;
 	}
-	return registers;
 }
 
-struct lp_registers *lp_kernel_run(struct lp_registers *registers, void *fp)
+#if LP_QUEUE
+/* Whether another thread may finish what left Elite. A signal is for this one, and so is a fault,
+ * which will be a signal. */
+static bool may_be_queued(uint32_t reason)
+{
+	return reason == LP_RUN_DEOPT || reason == LP_RUN_BUDGET || reason == LP_RUN_SYSCALL;
+}
+
+/* A whole request is queued, as in one process (crossing.c): its slot, or NULL. Its stack has the
+ * Fallback's return addresses, and its head the caller's registers since it was entered. */
+static struct lp_slot *queued(struct lp_registers *registers, uint32_t reason)
+{
+	struct lp_slot *slot = lp_slot_at((uint64_t)registers);
+	uint64_t *outermost = (uint64_t *)slot - 1;
+
+	if (!slot || !may_be_queued(reason) || (uint64_t *)(registers + 1) > outermost)
+		return NULL;
+	if (*outermost != (uint64_t)lp_request_return &&
+	    *outermost != (uint64_t)lp_request_kernel_return)
+		return NULL;
+	*outermost = (uint64_t)lp_fallback_exit;
+	slot->parked = (uint64_t)registers;
+	lp_slot_disown(slot);
+	return slot;
+}
+#else
+static struct lp_slot *queued(struct lp_registers *registers, uint32_t reason)
+{
+	(void)registers;
+	(void)reason;
+	return NULL;
+}
+#endif
+
+struct lp_kernel_way lp_kernel_run(struct lp_registers *registers, void *fp)
 {
 	uint64_t rsp = (uint64_t)(registers + 1);
 	struct lp_run run = {
@@ -146,25 +177,31 @@ struct lp_registers *lp_kernel_run(struct lp_registers *registers, void *fp)
 	    .force = forced(),
 	    .slot_stack = LP_KERNEL_SLOT_STACK,
 	};
+	struct lp_kernel_way way = {.registers = registers};
 	long error;
 
 	if (lp_body.state == LP_BODY_PLAIN ||
 	    (lp_body.state == LP_BODY_FRESH && !attach_undisturbed()))
-		return registers;
+		return way;
 	run.stack_low = stack_low_at(rsp);
 	if (!run.stack_low)
-		return registers;
+		return way;
+	if (!lp_own_slot && !lp_slot_at(rsp))
+		keep_slot();
 	lp_kernel_budget = LP_KERNEL_BUDGET;
 	lp_kernel_limit = run.stack_low + LP_KERNEL_RESERVE;
 	lp_kernel_loop_limit = lp_kernel_limit;
 	error = run_ioctl(&run);
-	if (error)
-		return failed(registers, error);
-	registers = (struct lp_registers *)run.registers;
+	if (error) {
+		failed(error);
+		return way;
+	}
+	way.registers = (struct lp_registers *)run.registers;
 	if (run.reason != LP_RUN_EXIT) {
-		struct lp_slot *slot = lp_slot_at((uint64_t)(registers + 1));
+		struct lp_slot *slot = lp_slot_at((uint64_t)(way.registers + 1));
 
 		lp_count_deopt((struct lp_site *)run.site, slot);
+		way.queued = queued(way.registers, run.reason);
 	}
-	return registers;
+	return way;
 }

@@ -49,6 +49,7 @@ extern LP_KERNEL_TLS uint64_t lp_kernel_entry LP_HIDDEN; /* where the thread is 
 extern const char lp_loop_enters[] __attribute__((weak, visibility("hidden")));
 
 extern void lp_enter_request_kernel(void) LP_HIDDEN;
+extern const char lp_request_kernel_return[] LP_HIDDEN; /* as lp_request_return, of that one */
 
 /* Whether the driver is there, with a module for this program. What is missing goes to *why, with
  * a remedy. */
@@ -65,9 +66,16 @@ LP_HIDDEN bool lp_kernel_attach(void);
 LP_HIDDEN void lp_kernel_detach(struct lp_body *body, bool close_it);
 /* In a forked child: what belonged to the parent's threads is none of its. */
 LP_HIDDEN void lp_kernel_forked(void);
-/* Run Elite in the kernel from lp_kernel_entry on; what to go on with. registers->target says
- * where to go on if nothing was run. GP. */
-LP_HIDDEN struct lp_registers *lp_kernel_run(struct lp_registers *registers, void *fp);
+
+/* How it goes on after a run: with these registers; or, if a request is to be queued that lies on
+ * the slot, where its caller does. */
+struct lp_kernel_way {
+	struct lp_registers *registers;
+	struct lp_slot *queued; /* NULL in wait mode */
+};
+/* Run Elite in the kernel from lp_kernel_entry on. registers->target says where to go on if
+ * nothing was run. GP. */
+LP_HIDDEN struct lp_kernel_way lp_kernel_run(struct lp_registers *registers, void *fp);
 #endif
 
 #endif
