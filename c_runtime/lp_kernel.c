@@ -176,6 +176,7 @@ struct lp_kernel_way lp_kernel_run(struct lp_registers *registers, void *fp)
 	    .budget = (uint64_t)&lp_kernel_budget,
 	    .force = forced(),
 	    .slot_stack = LP_KERNEL_SLOT_STACK,
+	    .busy_poll = LP_KERNEL_BUSY_POLL,
 	};
 	struct lp_kernel_way way = {.registers = registers};
 	long error;

@@ -32,6 +32,7 @@ class Config:
     ring_size: entries of the ring buffer, a power of two.
     workers: Fallback threads that take queued requests.
     allocator: "lakeplacid" (one heap that both sides can run) or "system".
+    busy_poll: microseconds that Elite in the kernel looks for input before it sleeps for it.
     """
 
     request: str
@@ -44,6 +45,7 @@ class Config:
     ring_size: int = 256
     workers: int = 2
     allocator: str = "lakeplacid"
+    busy_poll: int = 0
 
     @property
     def request_name(self) -> str:
@@ -80,6 +82,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "ring_size": int,
     "workers": int,
     "allocator": str,
+    "busy_poll": int,
 }
 
 
@@ -136,6 +139,7 @@ def _checked(data: dict[str, Any], text: str, path: Path) -> Config:
         ),
         ("workers", 1 <= config.workers <= 256, "give 1 to 256 threads"),
         ("queue_value", -(2**31) <= config.queue_value < 2**31, "give a 32-bit integer"),
+        ("busy_poll", 0 <= config.busy_poll <= 1000000, "give 0 to 1000000 microseconds"),
         ("allocator", config.allocator in ALLOCATORS, f"one of: {', '.join(ALLOCATORS)}"),
     )
     for key, ok, remedy in checks:

@@ -129,6 +129,7 @@ def _values(config: Config, stress: bool) -> dict[str, object]:
         "queue_value": config.queue_value,
         "ring_size": config.ring_size,
         "workers": config.workers,
+        "busy_poll": config.busy_poll,
         "stress": stress,
     }
 
@@ -149,7 +150,8 @@ def _header(name: str, config: Config, stress: bool) -> str:
         f"request {config.request}, mode {config.mode}, {config.stack_count} slots of "
         f"{config.stack_size} bytes",
         f"queue_value {config.queue_value}, ring_size {config.ring_size}, "
-        f"workers {config.workers}, stress {'yes' if stress else 'no'}",
+        f"workers {config.workers}, busy_poll {config.busy_poll}, "
+        f"stress {'yes' if stress else 'no'}",
     )
     lines = [f"Rendered from templates/{name}.j2: change that, not this.", *parameters]
     # A comment's end within a name would end this one.

@@ -32,12 +32,14 @@ queue_value = -1
 ring_size = 16
 workers = 3
 allocator = "system"
+busy_poll = 50
 """
     config = load_config(write(tmp_path, text))
     assert config.request_name == "handle"
     assert config.loop_name == "serve"
     assert (config.stack_size, config.stack_count, config.mode) == (65536, 8, "queue")
     assert (config.queue_value, config.ring_size, config.workers) == (-1, 16, 3)
+    assert config.busy_poll == 50
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,7 @@ allocator = "system"
         ('request = "f"\nring_size = 100\n', 2, "out of range"),
         ('request = "f"\nworkers = 0\n', 2, "out of range"),
         ('request = "f"\nqueue_value = 4294967296\n', 2, "out of range"),
+        ('request = "f"\nbusy_poll = 1000001\n', 2, "out of range"),
         ('request = "f"\nallocator = "mine"\n', 2, "out of range"),
     ],
 )

@@ -61,9 +61,7 @@ class Programs:
     archives: tuple[Path, ...]
     kernel: bool = False
 
-    def run(
-        self, name: str, *arguments: str, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def run(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         """Run a program; it must find nothing."""
         program = self.folder / name
         if not program.exists():

@@ -34,6 +34,8 @@ STRICT = "slab_nomerge slub_debug=FZPU page_poison=1"
 CONFIGURATIONS = {"6.1": f"{STRICT} preempt=full", "6.12": f"{STRICT} preempt=full pti=on"}
 AMOUNTS = {"udp_kv": 1500, "udp_kv get": 1500, "http_events": 40, "http_events get": 40}
 FORCED = ("all", "nth:3", "random:1:0.05")
+SELDOM = "random:1:0.0005"  # of the sites that a request passes, so that some requests leave
+FORCED_IN_QUEUE = (*FORCED, SELDOM)
 # What the faulty program is scouted with, and what then goes wrong.
 USUAL = "r cell\nw cell\nd 2\nj function\nl 1000\ns 100\nc cell\nt 0\np file\n"
 # A hundred of each kind of library call.
@@ -49,7 +51,16 @@ BODIES = {
     "signals": "ticking 1 200\n",
     "memory that comes and goes": "disturbed 1 1000\n",
 }
-SCRIPTS = {"faulty": USUAL, "calls": CALLS, "bodies": "here 1 100\nchildren 2 10\n"}
+# Numbers of four characters, and of each seventh, that are rare.
+NUMBERS = [f"{number:04}" for number in range(1000, 1400)]
+RARE = [n for n in NUMBERS if int.from_bytes(n.encode(), "little") % 10007 % 7 == 0]
+QUEUED = "".join(NUMBERS)
+SCRIPTS = {
+    "queued": "".join(n for n in NUMBERS if n not in RARE),
+    "faulty": USUAL,
+    "calls": CALLS,
+    "bodies": "here 1 100\nchildren 2 10\n",
+}
 FAULTS = {
     "null pointers": "r 0\nw 0\nc 0\n",
     "pointers to memory that is gone": "r gone\nw gone\n",
@@ -171,6 +182,18 @@ def jobs(workshop: Path, series: str) -> list[dict[str, Any]]:
                 "script": USUAL + script + ("" if "die" in script else USUAL),
                 "program": str(scripted(workshop, "faulty").elite),
                 "module": str(modules(workshop, "faulty", series, False).application),
+            }
+        )
+    for force in ("", *FORCED_IN_QUEUE):
+        built = scripted(workshop, "queued")
+        rows.append(
+            {
+                "name": f"queued {force}",
+                "kind": "script",
+                "script": QUEUED,
+                "program": str(built.stress if force else built.elite),
+                "module": str(modules(workshop, "queued", series, bool(force)).application),
+                "environment": {"LP_FORCE_DEOPT": force} if force else {},
             }
         )
     for name, script in BODIES.items():
@@ -319,6 +342,24 @@ def test_library_calls_do_in_the_kernel_what_the_library_does(
         assert told.stats["deopts"]["total"] > 0
     else:
         assert application["exits"] > 0.9 * application["runs"]
+
+
+@pytest.mark.parametrize("force", ["", *FORCED_IN_QUEUE])
+@pytest.mark.parametrize("series", SERIES)
+def test_requests_that_leave_the_kernel_are_queued_in_queue_mode(
+    workshop: Path, series: str, force: str
+) -> None:
+    """Each is answered once, by a worker, while the loop goes on in the kernel."""
+    told = outcome(workshop, series, f"queued {force}")
+    plain = run_script(scripted(workshop, "queued").plain, QUEUED, demo.clean_environment())
+    assert sorted(told.answers["said"].splitlines()) == sorted(plain["said"].splitlines())
+    assert (told.answers["status"], told.answers["complains"]) == (0, "")
+    queued = told.stats["ring"]["queued"]
+    assert queued + told.stats["finished_in_elite"] == told.stats["requests"] == len(NUMBERS)
+    if force in ("", SELDOM):
+        assert 0 < told.stats["finished_in_elite"] < len(NUMBERS)
+    if not force:
+        assert len(RARE) <= queued <= len(RARE) + 5
 
 
 @pytest.mark.parametrize("force", ["", "random:1:0.05"])

@@ -14,6 +14,4 @@ def project(tmp_path: Path) -> Project:
     """Two sources and an lp.toml."""
     folder = tmp_path / "project"
     folder.mkdir()
-    return Project(folder).write(
-        lp__toml='request = "handle"\n', handler__c=HANDLER, main__c=MAIN
-    )
+    return Project(folder).write(lp__toml='request = "handle"\n', handler__c=HANDLER, main__c=MAIN)

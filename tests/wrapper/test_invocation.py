@@ -145,10 +145,13 @@ def test_flags_for_preprocessing() -> None:
         "-std=gnu99 -O2 -D_FORTIFY_SOURCE=2 -Iinc -isystem sys -include pre.h -MMD -MF x.d -MT x "
         "-Wp,-MD,y.d -Wp,-DX -static -pthread -Wl,-z,now -lm -L lib -pipe -c x.c -o x.o"
     )
-    assert parse_invocation(command.split()).preprocess_flags() == (
-        "-std=gnu99 -O2 -D_FORTIFY_SOURCE=2 -Iinc -isystem sys -include pre.h -Wp,-DX -static "
-        "-pthread"
-    ).split()
+    assert (
+        parse_invocation(command.split()).preprocess_flags()
+        == (
+            "-std=gnu99 -O2 -D_FORTIFY_SOURCE=2 -Iinc -isystem sys -include pre.h -Wp,-DX -static "
+            "-pthread"
+        ).split()
+    )
 
 
 def test_flags_for_edited_text() -> None:
@@ -158,9 +161,10 @@ def test_flags_for_edited_text() -> None:
         "-Wa,--noexecstack -Wl,-z,now -Wno-unused -pedantic-errors -fno-strict-aliasing -march=x "
         "-B tools --coverage -finput-charset=latin1 -nostdinc -fdump-tree-all -x c -c x.c -o x.o"
     )
-    assert parse_invocation(command.split()).edited_flags() == (
-        "-std=gnu99 -O2 -g -Wa,--noexecstack -fno-strict-aliasing -march=x -B tools -w"
-    ).split()
+    assert (
+        parse_invocation(command.split()).edited_flags()
+        == ("-std=gnu99 -O2 -g -Wa,--noexecstack -fno-strict-aliasing -march=x -B tools -w").split()
+    )
 
 
 UNUSUAL = ["-save-temps", "-save-temps=obj", "-fplugin=x.so", "-wrapper", "-"]
@@ -176,7 +180,7 @@ def test_response_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """Read where they stand, nested ones too; one that is not there is a word."""
     monkeypatch.chdir(tmp_path)
     Path("outer").write_text("-O2\n@inner 'a b.c' @missing", encoding="utf-8")
-    Path("inner").write_text("-DTEXT=\\\"x\\\\\\\"\t\"\"", encoding="utf-8")
+    Path("inner").write_text('-DTEXT=\\"x\\\\\\"\t""', encoding="utf-8")
     words = parse_invocation(["-c", "@outer"]).words
     assert words == ["-c", "-O2", '-DTEXT="x\\"', "", "a b.c", "@missing"]
 

@@ -50,7 +50,7 @@ def test_users_compiler_is_kept(made: Project) -> None:
 def test_build_that_extends_path(made: Project) -> None:
     """The real tools are found, and no shim calls itself."""
     (made.root / "tools").mkdir()
-    result = made.wrap_ok("sh", "-c", 'PATH=$PWD/tools:$PATH; make -s && gcc --version')
+    result = made.wrap_ok("sh", "-c", "PATH=$PWD/tools:$PATH; make -s && gcc --version")
     assert made.is_scouted("program")
     assert "gcc" in result.out.lower()
 
@@ -268,7 +268,7 @@ def test_libtools_way(project: Project) -> None:
 
 def test_shims_are_not_left_on_path_of_the_compiler(project: Project) -> None:
     """The real compiler finds the real assembler and linker."""
-    show = "#!/bin/sh\necho \"$PATH\" >path\nexec gcc \"$@\"\n"
+    show = '#!/bin/sh\necho "$PATH" >path\nexec gcc "$@"\n'
     project.write(show=show)
     (project.root / "show").chmod(0o755)
     project.wrap_ok("cc", "-c", "handler.c", LP_CC=str(project.root / "show"))

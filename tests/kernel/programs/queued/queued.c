@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads numbers, four bytes each, and answers each by a line, in any order: a request that leaves
- * Elite finishes in another thread. What a request needs it has by value, or on its own stack.
+ * Reads numbers, four characters each, and answers each by a line, in any order: a request that
+ * leaves Elite finishes in another thread. What a request needs it has by value, or on its own stack.
  */
 #include <stdint.h>
-#include <stdio.h>
 #include <unistd.h>
 
-enum { RARE = 7, NUMBERS = 64 };
+enum { RARE = 7, NUMBERS = 16, LINE = 32 };
 
 /* One write is one line, whoever else writes. */
-static __attribute__((noinline)) void answer(const char *what, uint32_t number, uint32_t result)
+static __attribute__((noinline)) void answer(char what, uint32_t number, uint32_t result)
 {
-	char line[64];
-	int length = snprintf(line, sizeof(line), "%s %u: %u\n", what, number, result);
+	char line[LINE], *at = line + sizeof(line);
 
-	if (write(1, line, (size_t)length) != length)
+	*--at = '\n';
+	do
+		*--at = (char)('0' + result % 10);
+	while (result /= 10);
+	*--at = ' ';
+	do
+		*--at = (char)('0' + number % 10);
+	while (number /= 10);
+	*--at = what;
+	if (write(1, at, (size_t)(line + sizeof(line) - at)) < 0)
 		_exit(3);
 }
 
@@ -39,9 +46,9 @@ __attribute__((noinline)) long handle(uint32_t number)
 	for (uint32_t i = 0; i < NUMBERS; i++)
 		sum = sum * 31 + numbers[i];
 	if (number % RARE == 0)
-		answer("rare", number, sum ^ numbers[number % NUMBERS]);
+		answer('r', number, sum ^ numbers[number % NUMBERS]);
 	else
-		answer("usual", number, sum);
+		answer('u', number, sum);
 	return 0;
 }
 
@@ -51,7 +58,7 @@ __attribute__((noinline)) long serve(void)
 	long later = 0;
 
 	while (read(0, &number, sizeof(number)) == (ssize_t)sizeof(number))
-		later += handle(number);
+		later += handle(number % 10007);
 	return later;
 }
 
