@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -224,6 +226,82 @@ static void modules_are_not_unloaded_under_a_run(void)
 		ended(user, 0);
 		until_gone(body);
 	}
+}
+
+/* -- who else has a say in U's system calls ------------------------------------------------------
+ */
+
+static struct lp_registers writing_nowhere(void)
+{
+	return calling(SYS_write, open("/dev/null", O_WRONLY), (uintptr_t)&word, 8, 0);
+}
+
+/* No writing. */
+static void install_filter(void)
+{
+	struct sock_filter filter[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = COUNT(filter), .filter = filter};
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void a_sandbox_holds_in_elite(void)
+{
+	struct lp_registers given = writing_nowhere();
+	struct session s;
+
+	begin(&s);
+	CHECK_EXIT(run(&s, LP_ENTRY_CALL, &given));
+	install_filter();
+	CHECK_LEFT(run(&s, LP_ENTRY_CALL, &given), LP_RUN_SYSCALL, CALL_BEFORE, given);
+	finish(&s);
+}
+
+static void a_tracer_sees_all_system_calls(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct lp_registers given = writing_nowhere();
+		struct session s;
+
+		begin(&s);
+		CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
+		CHECK_EXIT(run(&s, LP_ENTRY_CALL, &given));
+		raise(SIGSTOP);
+		CHECK_LEFT(run(&s, LP_ENTRY_CALL, &given), LP_RUN_SYSCALL, CALL_BEFORE, given);
+		finish(&s);
+		_exit(0);
+	}
+	status = ended(pid, 0);
+	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+	do {
+		CHECK(ptrace(PTRACE_SYSCALL, pid, NULL, NULL) == 0);
+		status = ended(pid, 0);
+	} while (is_trap(status));
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void a_thread_with_files_of_its_own_needs_another_e(void)
+{
+	struct lp_registers given = some_registers();
+	struct session s;
+
+	begin(&s);
+	CHECK_EXIT(run(&s, LP_ENTRY_INVERT, &given));
+	CHECK(unshare(CLONE_FILES) == 0);
+	CHECK(run(&s, LP_ENTRY_INVERT, &given).error == EPIPE);
+	finish(&s);
+	begin(&s);
+	CHECK_EXIT(run(&s, LP_ENTRY_INVERT, &given));
+	finish(&s);
 }
 
 /* -- memory ------------------------------------------------------------------------------------ */
@@ -611,6 +689,9 @@ const struct test fault_tests[] = {
 	TEST(stopping_u_in_a_loop_loses_nothing),
 	TEST(the_end_of_the_process_ends_a_run_of_its_threads),
 	TEST(modules_are_not_unloaded_under_a_run),
+	TEST(a_sandbox_holds_in_elite),
+	TEST(a_tracer_sees_all_system_calls),
+	TEST(a_thread_with_files_of_its_own_needs_another_e),
 	TEST(a_storm_of_changes_under_runs),
 	TEST(memory_that_is_swapped_or_moved_is_none_the_worse),
 	TEST(no_kernel_address_is_in_sight),
