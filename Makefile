@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 
 export PYTHON
 
-.PHONY: help demo test lint test-long alloc-bench bench csmith memcached nginx programs manual \
+.PHONY: help demo test lint test-long alloc-bench bench csmith memcached nginx programs driver manual \
 	set-up-demo set-up-test clean
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make memcached    fetch memcached, specialise it, and run its own tests"
 	@echo "make nginx        the same for nginx, with a suite over the protocol"
 	@echo "make programs     zlib and Lua with deopts forced at every site"
+	@echo "make driver       the driver in guests, for an hour: a million random calls, storms, cycles"
 	@echo "make manual       manual pages, completion and reference, from the commands' definitions"
 	@echo "make clean        remove what these left, but not .venv"
 
@@ -55,6 +56,9 @@ nginx: set-up-test
 
 programs: set-up-test
 	@$(BIN)/python sample_projects/programs/programs.py
+
+driver: set-up-test
+	@$(PYTEST) -q -s -m campaign tests/kernel/test_driver.py
 
 manual: set-up-test
 	@$(BIN)/python scripts/manual.py

@@ -626,6 +626,14 @@ static bool is_interrupted(long result)
 	       result == -ERESTART_RESTARTBLOCK;
 }
 
+/* Whether somebody else sees U's system calls, and may judge them: E's would go past him. */
+static bool is_watched(struct task_struct *user)
+{
+	return READ_ONCE(task_thread_info(user)->syscall_work) &
+	       (SYSCALL_WORK_SECCOMP | SYSCALL_WORK_SYSCALL_TRACE | SYSCALL_WORK_SYSCALL_EMU |
+		SYSCALL_WORK_SYSCALL_USER_DISPATCH);
+}
+
 static void make_system_call(struct lp_run_state *state, u64 behind, u64 site)
 {
 	struct lp_elite_registers *registers = &state->registers;
@@ -640,6 +648,8 @@ static void make_system_call(struct lp_run_state *state, u64 behind, u64 site)
 	state->slices = 0;
 	if (READ_ONCE(state->nudged))
 		stop_at(state, LP_RUN_SIGNAL, site);
+	if (is_watched(state->user))
+		stop_at(state, LP_RUN_SYSCALL, site);
 	lp_syscall_spin(registers->rax, arguments, state->busy_poll);
 	result = lp_syscall(registers->rax, arguments);
 	if (result == -ENOSYS)

@@ -549,6 +549,9 @@ int lp_session_run(struct lp_session *session, struct lp_run *run)
 		return -EPIPE;
 	if (stage_of(session) != IDLE)
 		return -EBUSY;
+	/* U has unshared its own: this E is of no use any more. */
+	if (READ_ONCE(session->body->files) != current->files)
+		return -EPIPE;
 	error = lp_run_begin(state, session->application->elite, run, &session->mirror);
 	if (error)
 		return error;

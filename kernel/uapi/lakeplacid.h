@@ -31,10 +31,11 @@
  * interrupts what E waits for, then CALL ends. EPIPE: E is gone.
  *
  * RUN has E go on for U in Elite code: see struct lp_run. EOPNOTSUPP: the module has none, or uses
- * vector registers whose arithmetic U wants traps of. EINTR and errors that say what was wrong with
- * the arguments: nothing was run. EUCLEAN: E has run, and the stack that it left is not what the
- * tables say; U can't go on. Else U goes on by the registers that `registers` names now, at their
- * target; that may be right before where it came from.
+ * vector registers whose arithmetic U wants traps of. EPIPE: E is gone, or has another table of
+ * files than U by now. With these, EINTR, and what says that the arguments were wrong, nothing was
+ * run. EUCLEAN: E has run, and the stack that it left is not what the tables say; U can't go on.
+ * Else U goes on by the registers that `registers` names now, at their target; that may be right
+ * before where it came from.
  *
  * OPEN gives a file as open() does, to whoever has one: a server that gives up its rights, or forks
  * after it has, keeps a file for the threads that are still to come. It is close-on-exec.

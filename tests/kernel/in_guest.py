@@ -1,5 +1,6 @@
-"""Run in the guest: `in_guest.py DRIVER MODULES… -- TEST…`. Loads the modules, runs each test of
-program DRIVER, prints a JSON object a line with its outcome, then one with what was left behind.
+"""Run in the guest: `in_guest.py DRIVER MODULES… -- TEST[=AMOUNT]…`. Loads the modules, runs each
+test of program DRIVER, prints a JSON object a line with its outcome, then one with what was left
+behind. An AMOUNT, in the test's own unit, is for tests that last.
 
 It must do without the package: any Python runs it.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 TOOLS = Path("/run/lakeplacid/bin")
 SLABS = Path("/sys/kernel/slab")
 SECONDS = 60
+LONG_SECONDS = 3600
 CYCLES = "many_cycles"
 # What a session has, or makes the kernel have: each cycle that lost one would show.
 WATCHED = (
@@ -26,18 +28,20 @@ WATCHED = (
 
 def run(driver: str, test: str) -> dict[str, object]:
     """One test's outcome."""
+    test, _, amount = test.partition("=")
+    seconds_at_most = LONG_SECONDS if amount else SECONDS
     began = time.monotonic()
     try:
         process = subprocess.run(
-            [driver, test],
+            [driver, test, *([amount] if amount else [])],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=SECONDS,
+            timeout=seconds_at_most,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return {"test": test, "status": -1, "said": f"no end after {SECONDS} s"}
+        return {"test": test, "status": -1, "said": f"no end after {seconds_at_most} s"}
     said = process.stdout.decode(errors="replace")
     seconds = round(time.monotonic() - began, 1)
     return {"test": test, "status": process.returncode, "said": said, "seconds": seconds}
@@ -73,9 +77,11 @@ def outcomes(driver: str, modules: list[str], tests: list[str]) -> Iterator[dict
         subprocess.run([TOOLS / "insmod", module], check=True)
     for test in tests:
         yield run(driver, test)
-    if CYCLES in tests:
+    for cycles in tests:
+        if cycles.partition("=")[0] != CYCLES:
+            continue
         before = objects()
-        again = [run(driver, CYCLES)["status"] for _ in range(2)]
+        again = [run(driver, cycles)["status"] for _ in range(2)]
         yield {"before": before, "after": objects(), "again": again}
     for module in reversed(modules):
         subprocess.run([TOOLS / "rmmod", Path(module).stem], check=True)

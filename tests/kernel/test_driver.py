@@ -34,7 +34,18 @@ MORE_CONFIGURATIONS = {
     "6.1": f"{STRICT} preempt=full pti=on",
     "6.12": STRICT,
 }
-# Of three hundred cycles. A slab that is some processor's own counts as full: 32 objects or so.
+# What takes minutes each, and how much of it: calls, seconds, cycles (three times).
+CAMPAIGN = {
+    "random_calls_get_errors_and_nothing_else": 1_000_000,
+    "a_storm_of_changes_under_e": 120,
+    "a_storm_of_changes_under_runs": 240,
+    "memory_that_is_swapped_or_moved_is_none_the_worse": 120,
+    "many_cycles": 5000,
+}
+# Where memory is swapped to.
+MODULES = ("brd",)
+# Of hundreds or thousands of cycles. A slab that is some processor's own counts as full: 32 objects
+# or so.
 SLACK = 100
 
 
@@ -78,18 +89,21 @@ def program(workshop: Path) -> Path:
 
 
 @cache
-def trial(workshop: Path, series: str, append: str) -> Trial:
-    """Boot a guest and run everything in it."""
+def trial(
+    workshop: Path, series: str, append: str, tests: tuple[str, ...] = TESTS, timeout: float = 600
+) -> Trial:
+    """Boot a guest and run tests in it, everything if none are named."""
     built = modules(workshop, series)
     command = GuestCommand(
         argv=[
             *(sys.executable, str(HERE / "in_guest.py"), str(program(workshop))),
             *(str(built.module(name)) for name in ("lakeplacid", "lp_selftest")),
-            *("--", *TESTS),
+            *("--", *tests),
         ],
         kernel=series,
         append=append,
-        timeout=600,
+        timeout=timeout,
+        modules=MODULES,
         cwd=workshop,
     )
     failure = ""
@@ -150,3 +164,16 @@ def test_all_of_it_holds_in_other_configurations(workshop: Path, series: str) ->
     for test in TESTS:
         check(tried, test)
     check_nothing_left(tried)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("series", SERIES)
+def test_a_long_run_of_what_lasts_holds(workshop: Path, series: str) -> None:
+    """A million calls, minutes of storm, ten thousand cycles with nothing left behind."""
+    tests = tuple(f"{name}={amount}" for name, amount in CAMPAIGN.items())
+    tried = trial(workshop, series, MORE_CONFIGURATIONS[series], tests, timeout=7200)
+    for test in CAMPAIGN:
+        check(tried, test)
+        print(series, test, tried.tests[test])
+    check_nothing_left(tried)
+    print(series, tried.rest)

@@ -43,7 +43,7 @@ struct test {
 	}
 
 /* The tests of other files; the last has no name. */
-extern const struct test run_tests[], fuzz_tests[];
+extern const struct test run_tests[], fault_tests[], fuzz_tests[];
 
 /* How much of a test that can last: what the command line says, else as much as is usual. */
 extern uint64_t amount_asked;

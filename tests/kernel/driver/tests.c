@@ -705,7 +705,7 @@ static void a_storm_of_changes_under_e(void)
 {
 	size_t half = STORM_PAGES / 2 * PAGE, words = half / 8;
 	struct storm storm = {.over = false};
-	double end = now() + 3;
+	double end = now() + amount(3);
 	uint64_t result, *first;
 	unsigned int rounds = 0;
 	pthread_t thread;
@@ -847,7 +847,7 @@ static const struct test tests[] = {
 };
 /* clang-format on */
 
-static const struct test *const lists[] = {tests, run_tests, fuzz_tests};
+static const struct test *const lists[] = {tests, run_tests, fault_tests, fuzz_tests};
 
 int main(int argc, char **argv)
 {

@@ -357,11 +357,13 @@ static uint64_t do_clocks(int64_t *last)
 	struct timespec now;
 	struct timeval also;
 	int64_t before = *last;
+	time_t seconds;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	*last = nanoseconds(&now);
+	seconds = time(NULL);
 	gettimeofday(&also, NULL);
-	return (uint64_t)(before <= *last) + 2 * (uint64_t)(time(NULL) <= also.tv_sec);
+	return (uint64_t)(before <= *last) + 2 * (uint64_t)(seconds <= also.tv_sec);
 }
 
 __attribute__((noinline)) uint64_t handle(char what, uint64_t seed)
