@@ -168,6 +168,8 @@ def _edit(
         for loop in function.loops:
             if loop.outermost and loop.head >= 0:
                 edits.insert(loop.head, flag.format("__lp_scout_iterated", iteration))
+            elif loop.outermost:
+                _edit_condition(edits, loop.condition, f"({iteration},1)")
     for site, index in zip(function.sites, first, strict=True):
         if site.kind == "switch":
             _edit_switch(edits, site, index)
@@ -181,6 +183,15 @@ def _edit(
             )
         elif site.kind != "switch":
             edits.wrap(*site.span, "((", f")?{_hit(index, ',1')}:{_hit(index + 1, ',0')})")
+
+
+def _edit_condition(edits: Edits, condition: tuple[int, int], iteration: str) -> None:
+    """An iteration of a loop whose body has no braces begins when its condition holds."""
+    start, end = condition
+    if start == end:  # `for (;;)`
+        edits.insert(start, iteration)
+    else:
+        edits.wrap(start, end, "((", f")&&{iteration})")
 
 
 def _edit_switch(edits: Edits, site: SiteNode, index: int) -> None:

@@ -94,18 +94,19 @@ class _Pass:
         entered: bool,
         waiting: dict[tuple[int, int], str],
     ) -> None:
-        """ENTRY and LOOP at a loop's head. A body without braces has its LOOP in the condition."""
+        """ENTRY and LOOP at a loop's head. A body without braces has them in the condition."""
         markers: list[str] = []
-        if entered and loop.outermost and loop.head >= 0:
+        if entered and loop.outermost:
             name = f"entry@{loop.line}"
             markers.append(self._mark(ENTRY, function, name, loop.file, loop.line))
         if self.stress:
             name = f"loop@{loop.line}"
             markers.append(self._mark(LOOP, function, name, loop.file, loop.line))
+        if markers and loop.head < 0:
+            waiting[loop.condition] = ";".join(markers)
+            return
         for marker in markers:
-            if loop.head < 0:
-                waiting[loop.condition] = marker
-            elif loop.declares:
+            if loop.declares:
                 # A declaration, because ISO C90 wants no statement before the next one.
                 flag = f"__lp_head_{len(self.markers)}_{len(marker)}"
                 self.edits.insert(

@@ -285,3 +285,14 @@ def test_in_parallel(scouted: Server) -> None:
     result = scouted.project.run("sh", "-c", f"{lp} build -j4 & {lp} build -j1; wait $!")
     assert result.status == 0, result.err
     scouted.check()
+
+
+def test_loop_whose_body_has_no_braces(server: Server) -> None:
+    """Elite has it too: it is entered once, and again after each request that left."""
+    with (server.root / "lp.toml").open("a") as out:
+        out.write('loop = "main"\n')
+    server.scout()
+    server.build()
+    server.check()
+    left = server.run().statistics["deopts"]["total"]
+    assert 0 < server.run().statistics["entries"] <= 1 + left

@@ -105,6 +105,6 @@ def test_without_functions_the_text_stays() -> None:
     assert unit.text == text
 
 
-def test_iterations_begin_at_outermost_loops_with_braces_only() -> None:
-    assert scouted("gcc", loop="main").count(b"__lp_scout_iteration(&__lp_scout_loop)") == 3
+def test_iterations_begin_at_outermost_loops_with_braces_or_without() -> None:
+    assert scouted("gcc", loop="main").count(b"__lp_scout_iteration(&__lp_scout_loop)") == 5
     assert b"&__lp_scout_loop)" not in scouted("gcc")

@@ -190,7 +190,10 @@ int serve(int n)
 
 def test_entries_stand_at_the_outermost_loops_of_the_loop_function() -> None:
     unit = mark(LOOPS, elite(LOOPS, "serve"))
-    assert names(unit) == [("LP_ENTRY", "a.c:serve:entry@4")]
+    assert names(unit) == [
+        ("LP_ENTRY", "a.c:serve:entry@4"),
+        ("LP_ENTRY", "a.c:serve:entry@11"),  # its body has no braces
+    ]
     other = mark(LOOPS, elite(LOOPS, "serve"), config=Config(request="handle"))
     assert other.markers == ()
 

@@ -215,6 +215,12 @@ static void call_once(struct session *s)
 		ioctl(s->fd, (uint32_t)random_word(), at);
 	else if (ioctl(s->fd, command, at) == 0)
 		counted->runs += command == LP_IOC_RUN;
+	if (one_in(32)) {
+		int another = ioctl(s->fd, LP_IOC_OPEN, one_in(4) ? odd_word() : 0);
+
+		ioctl(another, LP_IOC_ATTACH, at);
+		close(another);
+	}
 	if (one_in(64))
 		mmap((void *)(odd_word() & ~4095ULL), PAGE * (1 + random_word() % 4),
 		     random_word() % 8, one_in(2) ? MAP_SHARED : MAP_PRIVATE, s->fd,

@@ -93,13 +93,13 @@ pid_t start_body(int fd)
 	return pid;
 }
 
-void begin_as(struct session *session, const char *name)
+void begin_with(struct session *session, int fd, const char *name)
 {
 	struct lp_attach attach = attach_request();
 	struct lp_await await = {0};
 
 	strcpy(attach.name, name);
-	session->fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	session->fd = fd;
 	CHECK(session->fd >= 0);
 	session->stack =
 	    mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -109,6 +109,11 @@ void begin_as(struct session *session, const char *name)
 	CHECK(session->body > 0);
 	await.pid = session->body;
 	CHECK(ioctl(session->fd, LP_IOC_AWAIT, &await) == 0);
+}
+
+void begin_as(struct session *session, const char *name)
+{
+	begin_with(session, open(DEVICE, O_RDWR | O_CLOEXEC), name);
 }
 
 void begin(struct session *session)

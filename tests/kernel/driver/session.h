@@ -63,7 +63,9 @@ int ioctl_error(int fd, unsigned long command, void *argument);
 struct lp_attach attach_request(void);
 /* Start E as a child; the caller awaits it. */
 pid_t start_body(int fd);
-/* Open, attach to the application of that name, start E, await it. */
+/* On a file of the driver's: attach to the application of that name, start E, await it. */
+void begin_with(struct session *session, int fd, const char *name);
+/* The same, on a file that it opens. */
 void begin_as(struct session *session, const char *name);
 void begin(struct session *session);
 /* Detach, close, reap E. */

@@ -618,6 +618,22 @@ static void others_than_root_may_not_open_it(void)
 	CHECK(open(DEVICE, O_RDWR) == -1 && (errno == EACCES || errno == EPERM));
 }
 
+static void who_has_a_file_gets_more_of_them(void)
+{
+	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	struct session first, second;
+
+	CHECK(setuid(65534) == 0);
+	begin_with(&first, ioctl(fd, LP_IOC_OPEN, 0), LP_SELFTEST_NAME);
+	CHECK(fcntl(first.fd, F_GETFD) == FD_CLOEXEC);
+	begin_with(&second, ioctl(first.fd, LP_IOC_OPEN, 0), LP_SELFTEST_NAME);
+	word = 3;
+	CHECK(load(&first, &word) == 3 && load(&second, &word) == 3);
+	CHECK(ioctl_error(fd, LP_IOC_OPEN, &word) == EINVAL);
+	finish(&first);
+	finish(&second);
+}
+
 static void e_follows_a_change_of_user(void)
 {
 	struct session s;
@@ -837,6 +853,7 @@ static const struct test tests[] = {
 	TEST(only_us_own_child_becomes_e),
 	TEST(others_may_not_use_the_session),
 	TEST(others_than_root_may_not_open_it),
+	TEST(who_has_a_file_gets_more_of_them),
 	TEST(e_follows_a_change_of_user),
 	TEST(no_kernel_address_stays_on_the_stack),
 	TEST(a_storm_of_changes_under_e),
