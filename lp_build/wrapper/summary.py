@@ -51,12 +51,17 @@ def finish(session: Session, before: Mark) -> list[str]:
     now = _times(build)
     compiled = [u for u in units if now.get(u.id) != before.units.get(u.id)]
     check_foreign(compiled)
-    # A library that is built first, for a program to come, has no request function yet.
-    if session.phase == "scout" and any(step.kind == "link" for step in load_steps(build)):
+    if session.phase == "scout" and _has_program(build):
         check_functions(session)
     if not compiled and units:
         return [_nothing_compiled(session, units)]
     return [_line(session, compiled), *_left_plain(build, before)]
+
+
+def _has_program(build: BuildDir) -> bool:
+    """Whether a program was linked that is still there. A library that is built first, for a
+    program to come, has no request function yet; nor has what configure tries and removes."""
+    return any(step.kind == "link" and os.path.exists(step.output) for step in load_steps(build))
 
 
 def _line(session: Session, compiled: Sequence[Unit]) -> str:

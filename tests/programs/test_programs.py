@@ -33,7 +33,6 @@ def check(runs: programs.Runs) -> None:
         assert runs.variants[f"{request}: forced all"].finished == 0
 
 
-@pytest.mark.slow
 def test_zlib_packs_and_its_own_tests_pass_in_all_variants(tmp_path: Path) -> None:
     request = {"deflate": programs.ZLIB.requests["deflate"]}
     runs = run_all(replace(programs.ZLIB, requests=request), tmp_path)

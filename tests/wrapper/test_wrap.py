@@ -191,6 +191,12 @@ def test_library_before_the_program(made: Project) -> None:
     made.wrap_ok("make", "util.o")
 
 
+def test_programs_that_are_tried_and_removed(made: Project) -> None:
+    """As a configure script of its own kind does: no request function is looked for in them."""
+    made.write(ztest__c="int main(void) { return 0; }\n")
+    made.wrap_ok("sh", "-c", "gcc -c ztest.c && gcc -o ztest ztest.o && ./ztest && rm ztest*")
+
+
 def test_request_by_its_file(made: Project) -> None:
     """file.c:name, by trailing components."""
     made.write(lp__toml='request = "handler.c:handle"\n')
