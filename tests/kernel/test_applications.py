@@ -355,10 +355,12 @@ def test_requests_that_leave_the_kernel_are_queued_in_queue_mode(
     assert sorted(told.answers["said"].splitlines()) == sorted(plain["said"].splitlines())
     assert (told.answers["status"], told.answers["complains"]) == (0, "")
     queued = told.stats["ring"]["queued"]
-    assert queued + told.stats["finished_in_elite"] == told.stats["requests"] == len(NUMBERS)
+    # What comes while the loop itself is in the Fallback never was Elite's.
+    assert queued + told.stats["finished_in_elite"] == told.stats["requests"] <= len(NUMBERS)
     if force in ("", SELDOM):
         assert 0 < told.stats["finished_in_elite"] < len(NUMBERS)
     if not force:
+        assert told.stats["requests"] == len(NUMBERS)
         assert len(RARE) <= queued <= len(RARE) + 5
 
 
