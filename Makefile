@@ -22,7 +22,7 @@ help:
 	@echo "make memcached    fetch memcached, specialise it, and run its own tests"
 	@echo "make nginx        the same for nginx, with a suite over the protocol"
 	@echo "make programs     zlib and Lua with deopts forced at every site"
-	@echo "make driver       the driver in guests, for an hour: a million random calls, storms, cycles"
+	@echo "make driver       the driver in guests, for half an hour: a million random calls, storms, cycles"
 	@echo "make manual       manual pages, completion and reference, from the commands' definitions"
 	@echo "make clean        remove what these left, but not .venv"
 

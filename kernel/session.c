@@ -281,7 +281,7 @@ static int become_body(struct lp_session *session)
 		error = session->stage == ENDED ? -EPIPE : -EBUSY;
 	else if (rcu_access_pointer(current->real_parent) != session->user ||
 		 current->mm == session->mirror.mm || shares_memory() ||
-		 !shares_files(session->user))
+		 !shares_files(session->user) || current->ptrace)
 		error = -EPERM;
 	if (!error) {
 		session->body = get_task_struct(current);

@@ -9,7 +9,7 @@
  *   U                                        E
  *   fd = open("/dev/lakeplacid", O_RDWR)
  *   ioctl(fd, LP_IOC_ATTACH)
- *   clone(CLONE_FILES | CLONE_FS)     ->     ioctl(fd, LP_IOC_ENTER), does not return
+ *   clone(CLONE_FILES | CLONE_FS ...) ->     ioctl(fd, LP_IOC_ENTER), does not return
  *   ioctl(fd, LP_IOC_AWAIT)
  *   ioctl(fd, LP_IOC_RUN)             ->     runs
  *   ...                               <-     registers
@@ -19,9 +19,10 @@
  * the module's build id is written back. ENOENT: no such module. EBUSY: this thread or this file
  * has a session already. EOPNOTSUPP: the processor's LASS is on (boot with lass=off).
  *
- * ENTER turns the caller into E. It must be U's child, share U's table of files, and not share U's
- * memory: a raw clone() with no signal at its end, so that U's wait() does not see it. What the
- * caller had mapped is gone when it succeeds, and it ends only by dying.
+ * ENTER turns the caller into E. It must be U's child, share U's table of files, not share U's
+ * memory, and have no tracer, which would wait in vain for it to stop (CLONE_UNTRACED): a raw
+ * clone() with no signal at its end, so that U's wait() does not see it. What the caller had mapped
+ * is gone when it succeeds, and it ends only by dying.
  *
  * AWAIT waits until E is there. ECHILD: the process with that id is no child of U's, or it died.
  *

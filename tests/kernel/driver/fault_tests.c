@@ -61,10 +61,10 @@ static void debugged(void)
 	struct session s;
 	int ends[2];
 
-	begin(&s);
-	CHECK(pipe(ends) == 0);
 	CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
 	raise(SIGSTOP);
+	begin(&s);
+	CHECK(pipe(ends) == 0);
 	for (int i = 0; i < ROUNDS; i++) {
 		breakpoint_here();
 		word = 0;
@@ -106,6 +106,9 @@ static void a_debugger_of_u_disturbs_no_run(void)
 		debugged();
 	status = ended(pid, 0);
 	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+	/* As debuggers do that follow threads and children. E is not to be one of them. */
+	CHECK(ptrace(PTRACE_SETOPTIONS, pid, NULL,
+		     PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK) == 0);
 	text = ptrace(PTRACE_PEEKTEXT, pid, address, NULL);
 	trap = (text & ~0xffL) | 0xcc;
 	CHECK(ptrace(PTRACE_POKETEXT, pid, address, trap) == 0);
@@ -125,6 +128,37 @@ static void a_debugger_of_u_disturbs_no_run(void)
 	}
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	CHECK(hits >= ROUNDS / 2 && steps > 1000);
+}
+
+static void a_tracer_of_e_waits_in_vain_and_does_no_harm(void)
+{
+	struct lp_registers some = some_registers(), reading;
+	int told[2], ends[2];
+	struct session s;
+	pid_t child;
+	char byte;
+
+	begin(&s);
+	CHECK(pipe(told) == 0 && pipe(ends) == 0);
+	reading = calling(SYS_read, ends[0], (uintptr_t)&word, 8, 0);
+	child = fork();
+	if (child == 0) {
+		CHECK(ptrace(PTRACE_SEIZE, s.body, NULL, NULL) == 0);
+		CHECK(ptrace(PTRACE_INTERRUPT, s.body, NULL, NULL) == 0);
+		CHECK(write(told[1], "x", 1) == 1);
+		pause();
+	}
+	CHECK(read(told[0], &byte, 1) == 1);
+	for (int i = 0; i < 10; i++) {
+		CHECK_EXIT(run(&s, LP_ENTRY_INVERT, &some));
+		/* It can't wait any more. */
+		CHECK_LEFT(run(&s, LP_ENTRY_CALL, &reading), LP_RUN_SIGNAL, CALL_BEFORE, reading);
+	}
+	CHECK(kill(child, SIGKILL) == 0);
+	ended(child, 0);
+	CHECK(write(ends[1], &word, 8) == 8);
+	CHECK_EXIT(run(&s, LP_ENTRY_CALL, &reading));
+	finish(&s);
 }
 
 /* A child that stops and continues its parent; the parent's memory says when it is done. */
@@ -686,6 +720,7 @@ static void no_kernel_address_is_in_sight(void)
 /* clang-format off */
 const struct test fault_tests[] = {
 	TEST(a_debugger_of_u_disturbs_no_run),
+	TEST(a_tracer_of_e_waits_in_vain_and_does_no_harm),
 	TEST(stopping_u_in_a_loop_loses_nothing),
 	TEST(the_end_of_the_process_ends_a_run_of_its_threads),
 	TEST(modules_are_not_unloaded_under_a_run),

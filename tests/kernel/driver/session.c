@@ -84,7 +84,7 @@ struct lp_attach attach_request(void)
 pid_t start_body(int fd)
 {
 	struct lp_enter enter = {0};
-	pid_t pid = syscall(SYS_clone, CLONE_FILES | CLONE_FS, 0, 0, 0, 0);
+	pid_t pid = syscall(SYS_clone, CLONE_FILES | CLONE_FS | CLONE_UNTRACED, 0, 0, 0, 0);
 
 	if (pid == 0) {
 		ioctl(fd, LP_IOC_ENTER, &enter);

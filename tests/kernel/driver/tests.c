@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -579,6 +580,13 @@ static void only_us_own_child_becomes_e(void)
 		if (grandchild == 0)
 			_exit(ioctl_error(fd, LP_IOC_ENTER, &enter));
 		_exit(WEXITSTATUS(ended(grandchild, __WCLONE)));
+	}
+	CHECK(WEXITSTATUS(ended(child, __WCLONE)) == EPERM);
+	/* One that a debugger would wait for. */
+	child = syscall(SYS_clone, CLONE_FILES | CLONE_FS, 0, 0, 0, 0);
+	if (child == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		_exit(ioctl_error(fd, LP_IOC_ENTER, &enter));
 	}
 	CHECK(WEXITSTATUS(ended(child, __WCLONE)) == EPERM);
 	/* A child that dies instead is not awaited for ever. */
