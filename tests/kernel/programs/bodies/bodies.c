@@ -50,8 +50,8 @@ __attribute__((noinline)) long handle(struct place *place, long value)
 static void set_up(struct place *place)
 {
 	memset(place, 0, sizeof(*place));
-	place->pages = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	place->pages =
+	    mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (place->pages == MAP_FAILED || pipe(place->pipe)) {
 		perror("bodies");
 		exit(1);
@@ -173,8 +173,8 @@ static void disturb(char *pages, long how)
 		     -1, 0);
 		break;
 	case 3:
-		elsewhere = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				 -1, 0);
+		elsewhere =
+		    mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (elsewhere != MAP_FAILED)
 			mremap(elsewhere, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, page);
 		break;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Reads numbers, four characters each, and answers each by a line, in any order: a request that
- * leaves Elite finishes in another thread. What a request needs it has by value, or on its own stack.
+ * leaves Elite finishes in another thread. What a request needs it has by value, or on its own
+ * stack.
  */
 #include <stdint.h>
 #include <unistd.h>
