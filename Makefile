@@ -8,7 +8,8 @@ PYTEST := $(BIN)/python -m pytest
 
 export PYTHON
 
-.PHONY: help demo test lint test-long alloc-bench bench csmith memcached nginx programs driver manual \
+.PHONY: help demo test lint test-long alloc-bench bench csmith memcached memcached-kernel \
+	nginx programs driver manual \
 	set-up-demo set-up-test clean
 
 help:
@@ -20,6 +21,7 @@ help:
 	@echo "make alloc-bench  the heap against libc's"
 	@echo "make csmith N=$(N)  differential tests with N random programs"
 	@echo "make memcached    fetch memcached, specialise it, and run its own tests"
+	@echo "make memcached-kernel  its own tests again, with Elite in the kernel of a guest"
 	@echo "make nginx        the same for nginx, with a suite over the protocol"
 	@echo "make programs     zlib and Lua with deopts forced at every site"
 	@echo "make driver       the driver in guests, for half an hour: a million random calls, storms, cycles"
@@ -50,6 +52,9 @@ csmith: set-up-test
 
 memcached: set-up-test
 	@$(BIN)/python sample_projects/memcached/recipe.py
+
+memcached-kernel: set-up-test
+	@$(PYTEST) -q -s -m campaign tests/memcached/test_memcached.py
 
 nginx: set-up-test
 	@$(BIN)/python sample_projects/nginx/recipe.py

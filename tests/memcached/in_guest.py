@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,30 @@ def measure_gets(program: Path, count: int, environment: dict[str, str]) -> dict
     return {"sent": count, **{name: after[name] - before[name] for name in COUNTS}}
 
 
+def run_suite(row: dict[str, Any], files: list[str]) -> dict[str, Any]:
+    """memcached's own tests with one server: each file's outcome."""
+    with loaded(row["module"]) if row["module"] else nullcontext():
+        results = suite.run_suite(
+            Path(row["folder"]),
+            files,
+            recipe.clean_environment(**row["environment"]),
+            jobs=2,
+            progress=lambda result: print(
+                f"{row['name']}: {result.name}: {result} ({result.seconds:.0f} s)",
+                file=sys.stderr,
+                flush=True,
+            ),
+        )
+    return {name: result.outcome for name, result in results.items()}
+
+
 def main(plan: dict[str, Any]) -> dict[str, Any]:
     """All loads and tests."""
     kernel = {"LP_ELITE": "kernel"}
     told: dict[str, Any] = {}
+    if "suites" in plan:
+        with loaded(plan["driver"]):
+            return {row["name"]: run_suite(row, plan["files"]) for row in plan["suites"]}
     with loaded(plan["driver"]):
         with loaded(plan["module"]):
             program = Path(plan["program"])
