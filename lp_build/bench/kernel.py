@@ -12,8 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from lp_build import demo
 from lp_build.bench.builds import Programs
+from lp_build.bench.instructions import instructions_per_request
 from lp_build.bench.report import Part, new_table
 from lp_build.errors import LakePlacidError
 from lp_build.module.build import Headers, build_modules, find_headers
@@ -23,8 +26,10 @@ from lp_build.vm import kernels
 from lp_build.vm.guest import GuestCommand, run_guest
 
 SERIES = "6.1"
-_SCOUTING = ["empty", "100", "direct", "100", "switched", "2000", "calls", "100", "touch", "10"]
+_SCOUTING = "empty 100 direct 100 switched 2000 calls 100 touch 10 own 10".split()
 GUEST_SECONDS = 900.0
+POLLS = (50, 200)  # microseconds
+_ELITE = {"LP_ELITE": "inprocess"}
 
 
 def measure(
@@ -48,8 +53,43 @@ def measure(
         "client": str(client),
     }
     plan["driver"] = plan["bench"]["driver"]
+    udp_kv = next(one for one in programs if one.server.name == "udp_kv")
+    timed = {
+        **{key: plan[key] for key in ("bench", "client", "driver")},
+        "trips": {
+            "plain": {"program": str(udp_kv.plain), "module": ""},
+            "Elite": plan["servers"]["udp_kv"],
+            **{
+                f"Elite, busy_poll {microseconds}": _module(
+                    _polling(udp_kv, microseconds), headers, folder / f"poll-{microseconds}"
+                )
+                for microseconds in POLLS
+            },
+        },
+    }
+    say("udp_kv: counting instructions of its own")
+    own = {
+        "plain": instructions_per_request(udp_kv.server, udp_kv.plain).all,
+        "elite": instructions_per_request(udp_kv.server, udp_kv.elite, _ELITE).all,
+    }
     say("kernel: measuring in a guest, which takes a while")
-    return _report(_run(plan, folder))
+    counted = _run(plan, folder, cpus=1)
+    say("kernel: measuring in a guest with two processors")
+    return _report({**counted, "own": own, "timed": _run(timed, folder, cpus=2)})
+
+
+def _polling(programs: Programs, microseconds: int) -> Path:
+    """The specialised server again, with `busy_poll`."""
+    root = programs.scouted.parent
+    config = root / "lp.toml"
+    text = config.read_text(encoding="utf-8")
+    output = f"poll-{microseconds}"
+    config.write_text(f"{text.rstrip()}\nbusy_poll = {microseconds}\n", encoding="utf-8")
+    try:
+        run_step([tool("lp"), "build", "--output", output], root, demo.clean_environment())
+    finally:
+        config.write_text(text, encoding="utf-8")
+    return root / output / programs.elite.name
 
 
 def _bench_program(folder: Path, compiler: str) -> Path:
@@ -77,15 +117,16 @@ def _module(program: Path, headers: Headers, folder: Path) -> dict[str, str]:
     }
 
 
-def _run(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _run(plan: Mapping[str, Any], folder: Path, cpus: int) -> dict[str, Any]:
+    """In a guest; with one processor it counts instructions."""
     package = Path(__file__).resolve().parent.parent.parent
     command = GuestCommand(
         argv=[sys.executable, "-m", "lp_build.bench.kernel_guest", json.dumps(plan)],
         kernel=SERIES,
         timeout=GUEST_SECONDS,
-        cpus=1,
+        cpus=cpus,
         cwd=folder,
-        icount=True,
+        icount=cpus == 1,
     )
     environment = {**os.environ, "PYTHONPATH": str(package)}
     result = run_guest(command, kernels.cache_folder(os.environ), environment)
@@ -103,6 +144,7 @@ def _report(told: Mapping[str, Any]) -> Part:
         "kernel_dispatch_instructions_direct": kernel["direct"] - empty,
         "kernel_dispatch_instructions_switched": kernel["switched"] - empty,
         "kernel_deopt_instructions": kernel["leaves"] - kernel["switched"],
+        "kernel_deopt_ns_two_cpus": told["timed"]["deopt"],
     }
     for name, one in told["requests"].items():
         key = {"udp_kv": "udp_kv", "memcached": "memcached_get"}[name]
@@ -121,8 +163,42 @@ def _report(told: Mapping[str, Any]) -> Part:
     )
     for name, one in told["requests"].items():
         trips.add_row(name, f"{one['plain']:.0f}", f"{one['elite']:.0f}")
-    notes = (f"counted by QEMU's -icount in a guest with Debian's kernel {SERIES}, one processor",)
-    return Part("kernel", figures, dict(told), (table, trips), notes)
+    times = new_table(
+        "A request's round trip, both ends, two processors", "udp_kv", "µs", "of plain"
+    )
+    for name, took in told["timed"]["trips"].items():
+        times.add_row(name, f"{took / 1000:.1f}", f"{took / told['timed']['trips']['plain']:.2f}")
+    tables = (table, trips, _split(told), times)
+    notes = (
+        f"counted by QEMU's -icount in a guest with Debian's kernel {SERIES}, one processor; each "
+        "round of a `rep` counts as one",
+        "times are medians of five runs in a guest with two processors; without KVM they say "
+        "little more than which is longer",
+        f"a deopt and back with two processors: {told['timed']['deopt'] / 1000:.1f} µs",
+        "of the round trip: calls as a null system call, twice on each end; the socket layer as a "
+        "socket that sends to itself, less its calls; the server's own code as callgrind counts it "
+        "in one process; the rest is what nothing else explains: wake-ups, switches, the client's "
+        "own",
+    )
+    return Part("kernel", figures, dict(told), tables, notes)
+
+
+def _split(told: Mapping[str, Any]) -> Table:
+    """Where a round trip's instructions go."""
+    kernel, off, whole = told["kernel"], told["off"], told["requests"]["udp_kv"]
+    call = {"plain": off["calls"] - off["empty"], "elite": kernel["calls"] - kernel["empty"]}
+    sockets = 2 * (off["own"] - off["empty"] - 2 * call["plain"])
+    table = new_table("Of udp_kv's round trip, instructions", "what", "plain", "Elite")
+    rows: dict[str, dict[str, float]] = {"the server's own code": told["own"]}
+    # The client's two calls are plain ones.
+    rows["system calls"] = {name: 2 * call["plain"] + 2 * cost for name, cost in call.items()}
+    rows["socket layer"] = dict.fromkeys(call, sockets)
+    rows["wake-ups and the rest"] = {
+        name: whole[name] - sum(row[name] for row in rows.values()) for name in call
+    }
+    for what, cost in rows.items():
+        table.add_row(what, f"{cost['plain']:.0f}", f"{cost['elite']:.0f}")
+    return table
 
 
 def _cost(kernel: Mapping[str, float], what: str) -> str:

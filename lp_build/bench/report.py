@@ -33,6 +33,7 @@ REACH: Mapping[str, float | None] = {
     "kernel_request_instructions_ratio_udp_kv": None,
     "kernel_request_instructions_ratio_memcached_get": None,
     "kernel_deopt_instructions": None,
+    "kernel_deopt_ns_two_cpus": None,
 }
 
 

@@ -266,4 +266,3 @@ def _tool_digest() -> str:
     for kind in ("c_runtime", "templates"):
         files += [path for path in resource_dir(kind).rglob("*") if path.is_file()]
     return digest_of("".join(file_digest(path) for path in sorted(files)).encode())
-

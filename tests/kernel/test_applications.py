@@ -55,6 +55,7 @@ BODIES = {
 NUMBERS = [f"{number:04}" for number in range(1000, 1400)]
 RARE = [n for n in NUMBERS if int.from_bytes(n.encode(), "little") % 10007 % 7 == 0]
 QUEUED = "".join(NUMBERS)
+MANY_RARE = "".join(RARE) * 2
 SCRIPTS = {
     "queued": "".join(n for n in NUMBERS if n not in RARE),
     "faulty": USUAL,
@@ -196,6 +197,15 @@ def jobs(workshop: Path, series: str) -> list[dict[str, Any]]:
                 "environment": {"LP_FORCE_DEOPT": force} if force else {},
             }
         )
+    rows.append(
+        {
+            "name": "queued rare",
+            "kind": "script",
+            "script": MANY_RARE,
+            "program": str(scripted(workshop, "queued").elite),
+            "module": str(modules(workshop, "queued", series, False).application),
+        }
+    )
     for name, script in BODIES.items():
         built = scripted(workshop, "bodies")
         for force in ("", "random:1:0.05"):
@@ -362,6 +372,19 @@ def test_requests_that_leave_the_kernel_are_queued_in_queue_mode(
     if not force:
         assert told.stats["requests"] == len(NUMBERS)
         assert len(RARE) <= queued <= len(RARE) + 5
+
+
+@pytest.mark.parametrize("series", SERIES)
+def test_with_the_ring_full_and_no_slot_left_requests_wait_and_none_is_lost(
+    workshop: Path, series: str
+) -> None:
+    """Rare ones alone, which come faster than the one worker answers them."""
+    told = outcome(workshop, series, "queued rare")
+    plain = run_script(scripted(workshop, "queued").plain, MANY_RARE, demo.clean_environment())
+    assert sorted(told.answers["said"].splitlines()) == sorted(plain["said"].splitlines())
+    assert told.stats["ring"]["queued"] > 0.9 * len(MANY_RARE) / 4
+    assert told.stats["ring"]["waits"] + told.stats["slots"]["waits"] > 0
+    assert told.stats["ring"]["depth_max"] <= 2
 
 
 @pytest.mark.parametrize("force", ["", "random:1:0.05"])

@@ -46,10 +46,13 @@ __attribute__((noinline)) long handle(uint32_t number)
 		numbers[i] = steps(number + i);
 	for (uint32_t i = 0; i < NUMBERS; i++)
 		sum = sum * 31 + numbers[i];
-	if (number % RARE == 0)
+	if (number % RARE == 0) {
+		/* So long that the ring fills behind it. */
+		usleep(2000);
 		answer('r', number, sum ^ numbers[number % NUMBERS]);
-	else
+	} else {
 		answer('u', number, sum);
+	}
 	return 0;
 }
 
