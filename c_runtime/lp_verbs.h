@@ -77,9 +77,11 @@
 .endm
 
 /* All general registers and the flags, as struct lp_registers at %rsp. Changes nothing but %rsp;
- * the site lies on the stack already. The flags come first: nothing has touched them yet. */
+ * the site lies on the stack already. The flags come first: nothing has touched them yet. A
+ * debugger's trap flag (bit 8), if it steps here, is not to come back when it has gone. */
 .macro save_registers
 	pushfq
+	andb $0xfe, 1(%rsp)
 	.irp register, rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
 	push %\register
 	.endr
