@@ -22,6 +22,8 @@ DRIVER = "lakeplacid"
 _TEXT_SECTION = ".lp_elite"
 # Of one length, so that one can take the other's place.
 _TABLE_SECTION, _EXCEPTION_TABLE = b"lp_extable\0", b"__ex_table\0"
+# What the module looks at before it registers: templates/module_glue.c.j2.
+_UNFINISHED, _FINISHED = b"lakeplacid: finished: 0\0", b"lakeplacid: finished: 1\0"
 # Elf64_Shdr: sh_name and sh_type come before sh_flags.
 _FLAGS_OFFSET = 8
 
@@ -106,6 +108,9 @@ def _make_executable(module: Path, target: Path) -> None:
         begin, end = names["sh_offset"], names["sh_offset"] + names["sh_size"]
     data[at : at + 8] = struct.pack("<Q", flags)
     data[begin:end] = data[begin:end].replace(_TABLE_SECTION, _EXCEPTION_TABLE)
+    if data.count(_UNFINISHED) != 1:
+        raise LakePlacidError("the module does not say whether it is finished", file=str(module))
+    data = data.replace(_UNFINISHED, _FINISHED)
     fresh = target.with_suffix(".new")
     fresh.write_bytes(data)
     fresh.replace(target)

@@ -238,8 +238,15 @@ def jobs(workshop: Path, series: str) -> list[dict[str, Any]]:
 def outcomes(workshop: Path, series: str) -> tuple[dict[str, dict[str, Any]], str]:
     """By name, what each job told; and why the guest did not live to the end."""
     plan = workshop / f"{series}.json"
-    driver = str(modules(workshop, "udp_kv", series, False).driver)
-    plan.write_text(json.dumps({"driver": driver, "jobs": jobs(workshop, series)}), "utf-8")
+    built = modules(workshop, "udp_kv", series, False)
+    name = built.application.name
+    unfinished = built.application.parent / f"{built.application.stem}.build" / name
+    content = {
+        "driver": str(built.driver),
+        "unfinished": str(unfinished),
+        "jobs": jobs(workshop, series),
+    }
+    plan.write_text(json.dumps(content), "utf-8")
     command = GuestCommand(
         argv=[sys.executable, "-m", "tests.kernel.applications_in_guest", str(plan)],
         kernel=series,
@@ -398,6 +405,13 @@ def test_threads_processes_and_users_have_their_requests_in_the_kernel(
     assert told.answers == plain
     (application,) = told.status["applications"]
     assert application["runs"] >= 0.9 * requests_of(BODIES[name])
+
+
+@pytest.mark.parametrize("series", SERIES)
+def test_what_kbuild_left_is_no_module_yet(workshop: Path, series: str) -> None:
+    """Its text is no code there: it is refused, before anything runs in it."""
+    rows, failure = outcomes(workshop, series)
+    assert rows["unfinished"]["status"] != 0, failure
 
 
 @pytest.mark.parametrize("series", SERIES)
