@@ -251,7 +251,7 @@ def outcomes(workshop: Path, series: str) -> tuple[dict[str, dict[str, Any]], st
         argv=[sys.executable, "-m", "tests.kernel.applications_in_guest", str(plan)],
         kernel=series,
         append=CONFIGURATIONS[series],
-        timeout=600,
+        timeout=1500,
         cwd=workshop,
     )
     failure = ""
