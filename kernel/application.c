@@ -15,8 +15,9 @@ static struct lp_application *find(const char *name)
 	struct lp_application *application;
 
 	lockdep_assert_held(&lock);
-	list_for_each_entry(application, &applications,
-			    link) if (!strcmp(application->name, name)) return application;
+	list_for_each_entry(application, &applications, link)
+		if (!strcmp(application->name, name))
+			return application;
 	return NULL;
 }
 
@@ -81,8 +82,7 @@ ssize_t lp_applications_show(char *to, size_t size)
 	size_t used = 0;
 
 	mutex_lock(&lock);
-	list_for_each_entry(application, &applications, link)
-	{
+	list_for_each_entry(application, &applications, link) {
 		lp_session_sum(application, &sum, &sessions);
 		used += scnprintf(to + used, size - used,
 				  "{\"name\": \"%s\", \"build_id\": \"%*phN\", \"sessions\": %u, "

@@ -65,8 +65,10 @@ static struct lp_session *find(const struct task_struct *user)
 	struct lp_session *session;
 
 	lockdep_assert_held(&sessions_lock);
-	hash_for_each_possible(sessions, session, link,
-			       (unsigned long)user) if (session->user == user) return session;
+	hash_for_each_possible(sessions, session, link, (unsigned long)user) {
+		if (session->user == user)
+			return session;
+	}
 	return NULL;
 }
 
@@ -157,8 +159,7 @@ void lp_session_sum(struct lp_application *application, struct lp_run_counters *
 	*count = 0;
 	spin_lock(&sessions_lock);
 	*sum = application->ended;
-	hash_for_each(sessions, bucket, session, link)
-	{
+	hash_for_each(sessions, bucket, session, link) {
 		if (session->application != application)
 			continue;
 		lp_run_count(sum, &session->state.run);
@@ -265,9 +266,10 @@ static bool shares_memory(void)
 	bool shares = false;
 
 	rcu_read_lock();
-	for_each_process_thread(process, thread) if (thread != current &&
-						     READ_ONCE(thread->mm) == current->mm) shares =
-	    true;
+	for_each_process_thread(process, thread) {
+		if (thread != current && READ_ONCE(thread->mm) == current->mm)
+			shares = true;
+	}
 	rcu_read_unlock();
 	return shares;
 }
