@@ -15,6 +15,7 @@ from lp_build.wrapper.environment import Session
 from lp_build.wrapper.files import write_whole
 from lp_build.wrapper.journal import load_steps
 from lp_build.wrapper.named import check_named, shown
+from lp_build.wrapper.problems import load_report
 from lp_build.wrapper.shims import LAUNCHERS
 from lp_build.wrapper.target import foreign_reason
 
@@ -93,10 +94,10 @@ def _left_plain(build: BuildDir, before: Mark) -> list[str]:
     """How many things were left alone in this build, and the programs that lack our runtime."""
     if _size(build.report) <= before.report:
         return []
-    with build.report.open("rb") as handle:
-        handle.seek(before.report)
-        rows = [json.loads(line) for line in handle.read().splitlines()]
+    rows = load_report(build, before.report)
     reasons = {(row["file"], row["line"], row["reason"]) for row in rows}
+    if not reasons:
+        return []
     lines = [f"{len(reasons)} things were left as they are: see {shown(build.report)}"]
     programs = sorted({r for r in reasons if "can't be linked with our runtime" in r[2]})
     lines += [f"{shown(Path(file))}: {reason}" for file, _, reason in programs]
