@@ -15,9 +15,10 @@ from lp_build.layout import find_build_dir
 from lp_build.profile.manifest import load_manifest
 from lp_build.profile.verdicts import Manifest
 from lp_build.source.model import Function, Problem
-from lp_build.wrapper.capture import Unit, load_sites, load_unit, load_units, problem_of, report
+from lp_build.wrapper.capture import Unit, load_sites, load_unit, load_units
 from lp_build.wrapper.environment import Session
 from lp_build.wrapper.files import file_digest
+from lp_build.wrapper.problems import problem_of, renew
 from lp_build.wrapper.process import run_beside
 from lp_build.wrapper.treat import Treated, defined_functions, describe_plain, specialize
 
@@ -53,7 +54,7 @@ class _Failure:
 
 
 def _specialize(session: Session, unit: Unit) -> Treated:
-    build = session.build
+    build, phase = session.build, "stress" if session.stress else "build"
     text = unit.preprocessed(build)
     if file_digest(text) != unit.text:
         raise LakePlacidError(
@@ -81,9 +82,9 @@ def _specialize(session: Session, unit: Unit) -> Treated:
             raise LakePlacidError(
                 problem.reason, file=problem.file, line=problem.line, remedy=treated.remedy
             )
-        report(build, "build", unit.id, [problem])
+        renew(build, phase, unit.id, [problem], unit.text)
         return Treated(None)
-    report(build, "build", unit.id, treated.problems)
+    renew(build, phase, unit.id, treated.problems, unit.text)
     return treated
 
 

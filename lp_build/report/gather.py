@@ -34,7 +34,7 @@ from lp_build.report.source import Source, lay_out
 from lp_build.report.statistics import OFF, Run, sum_runs
 from lp_build.source.model import Function, Site
 from lp_build.wrapper.capture import Unit, load_sites, load_units
-from lp_build.wrapper.files import read_json_lines
+from lp_build.wrapper.problems import load_report
 from lp_build.wrapper.treat import description
 
 SHOWN = 60  # classes; the rest is summed up
@@ -81,7 +81,7 @@ def gather(build: BuildDir, traces: Sequence[Path], runs: Sequence[Run]) -> Repo
     hot = _hot_arms(material)
     source = Source(build, extents, arms, material.counts, hot)
     files, placed = lay_out(source, functions, runs)
-    rows = read_json_lines(build.report)
+    rows = load_report(build)
     plain = _plain_units(material, rows)
     notes = (*problems, *_notes(material, rows, plain), *_warnings(material, runs))
     return Report(

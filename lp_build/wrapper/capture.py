@@ -1,20 +1,18 @@
-"""What a wrapped build leaves in `.lp/` of each translation unit, and the report of problems."""
+"""What a wrapped build leaves in `.lp/` of each translation unit."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
-from lp_build.source.model import Problem, UnitSites
-from lp_build.wrapper.files import append_json, digest_of, write_whole
+from lp_build.source.model import UnitSites
+from lp_build.wrapper.files import digest_of, write_whole
 
-_LONGEST = 1000  # characters of a reason in the report
 _DEFINED = "defined"
 
 
@@ -137,19 +135,3 @@ def defined_names(build: BuildDir) -> set[str]:
 
 def _external(sites: UnitSites) -> list[str]:
     return sorted(f.name for f in sites.functions if not f.static)
-
-
-def report(build: BuildDir, phase: str, unit: str, problems: Sequence[Problem]) -> None:
-    """Note what our passes left alone in a unit, and why."""
-    for problem in problems:
-        append_json(build.report, {"phase": phase, "unit": unit, **asdict(problem)})
-
-
-def problem_of(error: Exception, source: str) -> Problem:
-    """An exception of our passes as a problem of `source`."""
-    if isinstance(error, LakePlacidError):
-        return Problem(error.file or source, error.line or 1, error.message[:_LONGEST])
-    if isinstance(error, OSError):
-        return Problem(error.filename or source, 1, error.strerror or repr(error))
-    # A defect of ours: what kind is all that a report can tell.
-    return Problem(source, 1, f"internal error: {error!r}")

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from lp_build.errors import LakePlacidError
 from lp_build.source.model import Problem, UnitSites
-from lp_build.wrapper.capture import Unit, problem_of, report, save_unit, unit_id
+from lp_build.wrapper.capture import Unit, save_unit, unit_id
 from lp_build.wrapper.environment import Session, current_session, real_compiler
 from lp_build.wrapper.files import digest_of, file_digest
 from lp_build.wrapper.invocation import Invocation, parse_invocation
+from lp_build.wrapper.problems import problem_of, renew, report
 from lp_build.wrapper.process import (
     Visible,
     exit_status,
@@ -182,8 +183,7 @@ def _finish(session: Session, job: _Job) -> None:
     target = Path(unit.object)
     if not target.is_file():
         return
-    if job.problems:
-        report(build, session.phase, unit.id, job.problems)
+    renew(build, session.phase, unit.id, job.problems, unit.text)
     data = target.read_bytes()
     shutil.copyfile(target, unit.plain_object(build))
     store = Store(build)
@@ -200,7 +200,7 @@ def _note(session: Session, unit: Unit, problem: Problem) -> None:
     from lp_build.wrapper.link import print_unwritable
 
     try:
-        report(session.build, session.phase, unit.id, [problem])
+        report(session.build, session.phase, unit.id, [problem], unit.text)
     except OSError as error:
         print_unwritable(session.build, error)
 

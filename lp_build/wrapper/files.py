@@ -33,11 +33,11 @@ def append_json(path: Path, record: Mapping[str, Any]) -> None:
         out.write(line)
 
 
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """All lines of a journal; none if there is no journal. Raises LakePlacidError for a line that
-    isn't JSON."""
+def read_json_lines(path: Path, start: int = 0) -> list[dict[str, Any]]:
+    """All lines of a journal from byte `start` on; none if there is no journal. Raises
+    LakePlacidError for a line that isn't JSON."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes()[start:].decode()
     except FileNotFoundError:
         return []
     out: list[dict[str, Any]] = []

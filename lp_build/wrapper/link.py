@@ -18,7 +18,6 @@ from lp_build.config import Config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.source.model import Problem
-from lp_build.wrapper.capture import problem_of, report
 from lp_build.wrapper.environment import SCOUT, SURVEY, Session
 from lp_build.wrapper.files import file_digest
 from lp_build.wrapper.inputs import LinkInput, find_inputs
@@ -33,6 +32,7 @@ from lp_build.wrapper.journal import (
     without_dependencies,
 )
 from lp_build.wrapper.plain import plain_file
+from lp_build.wrapper.problems import problem_of, renew, report
 from lp_build.wrapper.process import Quiet, run, run_quietly
 from lp_build.wrapper.provenance import Origin, Store
 from lp_build.wrapper.response import quote_words
@@ -100,6 +100,7 @@ def link(session: Session, command: LinkCommand) -> int:
     """Run a link with what the phase adds to it; its status, as the real tool's would be. Nothing
     of ours makes a link fail that would succeed without."""
     try:
+        renew(session.build, session.phase, command.id, [])
         linking = _Linking(session, command)
     except (OSError, LakePlacidError, subprocess.CalledProcessError) as error:
         _note(session, command, problem_of(error, command.output))

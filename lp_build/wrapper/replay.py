@@ -15,8 +15,8 @@ from lp_build.layout import BuildDir
 from lp_build.source.model import Problem
 from lp_build.wrapper.archives import read_archive
 from lp_build.wrapper.buildlog import BuildLog, LoggedCommand, read_log
-from lp_build.wrapper.capture import report
 from lp_build.wrapper.environment import Session, without_shims
+from lp_build.wrapper.problems import renew
 from lp_build.wrapper.process import run_passing, run_quietly
 from lp_build.wrapper.shims import shim_for
 
@@ -75,7 +75,7 @@ def replay(session: Session, log: BuildLog, environment: Mapping[str, str]) -> R
         for batch in _batches(log.commands):
             done = pool.map(lambda c: _run(session, c, environment), batch)
             problems += [problem for problem in done if problem is not None]
-    report(session.build, session.phase, "", problems)
+    renew(session.build, session.phase, "", problems)
     return Replay(len(log.commands), tuple(problems))
 
 

@@ -14,14 +14,15 @@ from lp_build.wrapper.capture import Unit, load_sites, load_units
 from lp_build.wrapper.environment import Session
 from lp_build.wrapper.files import write_whole
 from lp_build.wrapper.journal import load_steps
+from lp_build.wrapper.named import check_named, shown
+from lp_build.wrapper.problems import load_report
 from lp_build.wrapper.shims import LAUNCHERS
 from lp_build.wrapper.target import foreign_reason
-from lp_build.wrapper.treat import missing_functions
 
 
 @dataclass(frozen=True)
 class Mark:
-    """How far journals had come before the build: bytes of the report and of the steps, and when
+    """How far journals had come before the build: bytes of the report, lines of the steps, and when
     each unit was last captured."""
 
     report: int
@@ -31,11 +32,15 @@ class Mark:
 
 def mark(build: BuildDir) -> Mark:
     """Look before the build."""
-    return Mark(_size(build.report), _size(build.steps), _times(build))
+    return Mark(_size(build.report), _lines(build.steps), _times(build))
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def _times(build: BuildDir) -> dict[str, int]:
@@ -44,24 +49,29 @@ def _times(build: BuildDir) -> dict[str, int]:
 
 def finish(session: Session, before: Mark) -> list[str]:
     """What to tell the user after a build that succeeded. Raises LakePlacidError when lp.toml names
-    a function that no captured unit defines."""
+    a function that the program has not, as `check_named` does."""
     build = session.build
     units = load_units(build)
     write_compile_commands(build, units)
     now = _times(build)
     compiled = [u for u in units if now.get(u.id) != before.units.get(u.id)]
     check_foreign(compiled)
-    if session.phase == "scout" and _has_program(build):
-        check_functions(session)
+    named: list[str] = []
+    if session.phase == "scout" and units:
+        named = check_named(session, units, linked=_has_program(build, before))
     if not compiled and units:
-        return [_nothing_compiled(session, units)]
-    return [_line(session, compiled), *_left_plain(build, before)]
+        return [_nothing_compiled(session, units), *named]
+    return [_line(session, compiled), *_left_plain(build, before), *named]
 
 
-def _has_program(build: BuildDir) -> bool:
-    """Whether a program was linked that is still there. A library that is built first, for a
-    program to come, has no request function yet; nor has what configure tries and removes."""
-    return any(step.kind == "link" and os.path.exists(step.output) for step in load_steps(build))
+def _has_program(build: BuildDir, before: Mark) -> bool:
+    """Whether a program with scouting code was linked that is still there. A library that is built
+    first, for a program to come, has no request function yet; nor has what configure tries and
+    removes."""
+    return any(
+        step.kind == "link" and step.treated and os.path.exists(step.output)
+        for step in load_steps(build)[before.steps :]
+    )
 
 
 def _line(session: Session, compiled: Sequence[Unit]) -> str:
@@ -84,20 +94,14 @@ def _left_plain(build: BuildDir, before: Mark) -> list[str]:
     """How many things were left alone in this build, and the programs that lack our runtime."""
     if _size(build.report) <= before.report:
         return []
-    with build.report.open("rb") as handle:
-        handle.seek(before.report)
-        rows = [json.loads(line) for line in handle.read().splitlines()]
+    rows = load_report(build, before.report)
     reasons = {(row["file"], row["line"], row["reason"]) for row in rows}
-    lines = [f"{len(reasons)} things were left as they are: see {_shown(build.report)}"]
+    if not reasons:
+        return []
+    lines = [f"{len(reasons)} things were left as they are: see {shown(build.report)}"]
     programs = sorted({r for r in reasons if "can't be linked with our runtime" in r[2]})
-    lines += [f"{_shown(Path(file))}: {reason}" for file, _, reason in programs]
+    lines += [f"{shown(Path(file))}: {reason}" for file, _, reason in programs]
     return lines
-
-
-def _shown(path: Path) -> str:
-    """A path as short as it can be."""
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
 
 
 def _nothing_compiled(session: Session, units: Sequence[Unit]) -> str:
@@ -121,25 +125,6 @@ def check_foreign(compiled: Sequence[Unit]) -> None:
             file=compiled[0].object,
             remedy="build for this machine, or without lp-wrap; what was built is as it should be",
         )
-
-
-def check_functions(session: Session) -> None:
-    """Raise LakePlacidError unless the functions that lp.toml names are in a captured unit."""
-    config = session.build.config
-    for missing in missing_functions(session.build, session.config):
-        key = "request" if missing == session.config.request else "loop"
-        raise LakePlacidError(
-            f"no unit of this build defines `{missing}`",
-            file=str(config),
-            line=_line_of(config, key),
-            remedy=f"let `{key}` name a function of the program's own C sources, as `name` or "
-            f"`file.c:name`; the report says what was left plain: {_shown(session.build.report)}",
-        )
-
-
-def _line_of(path: Path, key: str) -> int:
-    rows = path.read_text(encoding="utf-8").splitlines()
-    return next((n for n, row in enumerate(rows, 1) if row.lstrip().startswith(key)), 1)
 
 
 def _without_launcher(compiler: str) -> list[str]:

@@ -12,12 +12,12 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lp_build.config import Config, is_function
+from lp_build.config import Config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.profile.verdicts import Manifest
 from lp_build.source.model import Problem, UnitSites
-from lp_build.wrapper.capture import Unit, defined_names, load_sites, load_units
+from lp_build.wrapper.capture import Unit, defined_names
 from lp_build.wrapper.environment import Session, launched
 from lp_build.wrapper.files import write_whole
 from lp_build.wrapper.process import run_quietly
@@ -262,16 +262,3 @@ def defined_functions(build: BuildDir) -> frozenset[str]:
     from lp_build.projection.libcalls import direct_calls
 
     return direct_calls() & defined_names(build)
-
-
-def missing_functions(build: BuildDir, config: Config) -> list[str]:
-    """The functions that lp.toml names and no captured unit defines."""
-    functions = [
-        function
-        for unit in load_units(build)
-        for sites in [load_sites(build, unit)]
-        if sites is not None
-        for function in sites.functions
-    ]
-    wanted = [name for name in (config.request, config.loop) if name]
-    return [w for w in wanted if not any(is_function(w, f.file, f.name) for f in functions)]

@@ -11,8 +11,8 @@ from pathlib import Path
 from lp_build.layout import BuildDir
 from lp_build.steps import tool
 from lp_build.wrapper.capture import Unit, load_sites, load_units
-from lp_build.wrapper.files import read_json_lines
 from lp_build.wrapper.journal import Step, load_steps
+from lp_build.wrapper.problems import load_report
 
 TIMEOUT = 60.0  # seconds, for any one command
 
@@ -136,7 +136,7 @@ class Project:
 
     def reasons(self) -> list[str]:
         """The report, without its places."""
-        return [row["reason"] for row in read_json_lines(self.build.report)]
+        return [row["reason"] for row in load_report(self.build)]
 
     def has(self, file: str, text: str) -> bool:
         """Whether a file holds this text, as names of symbols and sections are held."""

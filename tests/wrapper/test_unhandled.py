@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.wrapper.problems import load_report, renew
 from tests.wrapper.support import HANDLER, Project
 
 NESTED = "int f(int x) { int g(int y) { return x + y; } return g(1); }\n"
@@ -150,15 +151,59 @@ def test_archive_that_we_cannot_read(project: Project) -> None:
 
 def test_unit_is_in_the_report_once(project: Project, tmp_path: Path) -> None:
     """With file, line, phase, unit and reason, as `lp report` reads them."""
-    from lp_build.wrapper.files import read_json_lines
-
     project.write(nested__c=NESTED, handler__c=HANDLER)
     project.wrap_ok("sh", "-c", "gcc -c nested.c; gcc -c handler.c")
-    (row,) = read_json_lines(project.build.report)
+    (row,) = load_report(project.build)
     assert row["file"] == "nested.c"
     assert row["line"] == 1
     assert row["phase"] == "scout"
     assert (project.build.units / row["unit"] / "unit.json").exists()
+
+
+# A first build whose problem a second one mends: the phases, and what happens in between.
+MENDED = {
+    "the_source_was_changed": ("scout", "scout", HANDLER),
+    "it_was_surveyed_and_then_scouted": ("survey", "scout", NESTED),
+    "the_source_was_changed_for_another_phase": ("survey", "capture", HANDLER),
+}
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_problem_that_a_later_build_has_mended(project: Project, name: str) -> None:
+    """It is no longer in the report; what still holds is there once."""
+    first, second, text = MENDED[name]
+    project.write(nested__c=NESTED, other__c=NESTED)
+    assert project.cc("-c", "nested.c", "other.c", phase=first).status == 0
+    assert [row["file"] for row in load_report(project.build)] == ["nested.c", "other.c"]
+    project.write(nested__c=text)
+    assert project.cc("-c", "nested.c", phase=second).status == 0
+    assert project.cc("-c", "other.c", phase=first).status == 0
+    files = [row["file"] for row in load_report(project.build)]
+    assert files == (["other.c"] if text == HANDLER else ["nested.c", "other.c"])
+
+
+def test_problem_of_another_phase_holds(project: Project) -> None:
+    """What was not scouted stays so while the text is the same, whoever compiles it next."""
+    project.write(nested__c=NESTED)
+    assert project.cc("-c", "nested.c").status == 0
+    unit = next(iter(project.units().values()))
+    renew(project.build, "build", unit.id, [], unit.text)
+    assert len(project.reasons()) == 1
+    renew(project.build, "build", unit.id, [], "another text")
+    assert project.reasons() == []
+
+
+def test_link_that_a_later_one_has_mended(project: Project) -> None:
+    """Ours, that is: the build's own was done both times."""
+    script = '#!/bin/sh\ncase "$*" in *-ldl*) [ -e fine ] || exit 1 ;; esac\nexec gcc "$@"\n'
+    project.write(compiler=script)
+    (project.root / "compiler").chmod(0o755)
+    words, settings = ("handler.c", "main.c", "-o", "p"), {"LP_CC": str(project.root / "compiler")}
+    assert project.cc(*words, **settings).status == 0
+    assert ["can't be linked" in reason for reason in project.reasons()] == [True]
+    project.write(fine="")
+    assert project.cc(*words, **settings).status == 0
+    assert project.reasons() == []
 
 
 def test_unit_that_ends_libclang_in_lp_build(project: Project) -> None:

@@ -185,16 +185,44 @@ def test_function_that_does_not_exist(made: Project, toml: str, line: int, messa
     assert (made.root / "program").exists()
 
 
-def test_library_before_the_program(made: Project) -> None:
-    """It needs no request function of its own."""
-    made.write(util__c="int util(void) { return 1; }\n")
+# What a build of several commands has made before the program, and what is said of the function.
+BEFORE = {
+    "a_library": ("make util.o", "no unit defines `handle` so far (lp.toml:1); handler.c:"),
+    "another_program": ("make util", "handler.c:4 seems to, and has not been compiled"),
+    # As a configure script of its own kind does.
+    "tried_and_removed": (
+        "cp util.c try.c && gcc -c try.c && gcc -o try try.o && ./try && rm try*",
+        "handler.c:4 seems to, and has not been compiled",
+    ),
+    "nothing": ("true", ""),
+}
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_request_function_is_still_to_come(made: Project, name: str) -> None:
+    """Then it is no error: a step of a build never ends worse than without us."""
+    command, said = BEFORE[name]
+    made.write(util__c="int main(void) { return 0; }\n")
+    result = made.wrap_ok("sh", "-c", command)
+    assert said in result.err
+    assert ("so far" in result.err) == bool(said)
+    assert "so far" not in made.wrap_ok("make").err
+
+
+def test_function_that_does_not_exist_is_no_error_of_other_commands(made: Project) -> None:
+    """Only what links the program fails by it; up to date, it is said again."""
+    made.write(lp__toml='request = "nowhere"\n', util__c="int util(void) { return 1; }\n")
+    assert made.wrap("make").status == 1
+    assert "no unit defines `nowhere` so far (lp.toml:1)\n" in made.wrap_ok("make").err
     made.wrap_ok("make", "util.o")
+    made.wrap_ok("make", "clean")
+    assert made.wrap("make").status == 1
 
 
-def test_programs_that_are_tried_and_removed(made: Project) -> None:
-    """As a configure script of its own kind does: no request function is looked for in them."""
-    made.write(ztest__c="int main(void) { return 0; }\n")
-    made.wrap_ok("sh", "-c", "gcc -c ztest.c && gcc -o ztest ztest.o && ./ztest && rm ztest*")
+def test_request_function_in_a_unit_that_is_left_plain(made: Project) -> None:
+    """The build has what it would have without us, and the reason is named."""
+    result = made.wrap_ok("sh", "-c", "gcc -pg -c handler.c && make")
+    assert "handler.c:4 seems to, and was left plain: " in result.err
 
 
 def test_request_by_its_file(made: Project) -> None:

@@ -1,0 +1,102 @@
+"""The functions that lp.toml names, looked for in what a build has compiled."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lp_build.config import is_function
+from lp_build.errors import LakePlacidError
+from lp_build.layout import BuildDir
+from lp_build.wrapper.capture import Unit, load_sites
+from lp_build.wrapper.environment import Session
+
+_SOURCES = (".c", ".y", ".l")
+# A definition begins at the margin; a declaration ends with its parentheses.
+_DEFINITION = r"^(?![ \t#/*])[^\n;]*\b(%s)\s*\((?:[^;{}()]|\([^;{}()]*\))*\)(?!\s*[;,)=])"
+
+
+def check_named(session: Session, units: Sequence[Unit], *, linked: bool) -> list[str]:
+    """What there is to say of functions that lp.toml names and no unit defines.
+
+    units: all that have been captured. linked: whether the build's command made a program of them.
+    Raises LakePlacidError for a function that this program lacks and no other source seems to
+    define: a build may make other programs first, and a unit that was left plain may have it.
+    """
+    build, config = session.build, session.config
+    said: list[str] = []
+    for key, wanted in (("request", config.request), ("loop", config.loop)):
+        if not wanted or _is_defined(build, units, wanted):
+            continue
+        line = _line_of(build.config, key)
+        elsewhere = _elsewhere(build, units, wanted)
+        if linked and not elsewhere:
+            raise LakePlacidError(
+                f"no unit of this build defines `{wanted}`",
+                file=str(build.config),
+                line=line,
+                remedy=f"let `{key}` name a function of the program's own C sources, as `name` or "
+                f"`file.c:name`; the report says what was left plain: {shown(build.report)}",
+            )
+        where = f"; {elsewhere}" if elsewhere else ""
+        said.append(f"no unit defines `{wanted}` so far ({shown(build.config)}:{line}){where}")
+    return said
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def _is_defined(build: BuildDir, units: Sequence[Unit], wanted: str) -> bool:
+    return any(
+        is_function(wanted, function.file, function.name)
+        for unit in units
+        for sites in [load_sites(build, unit)]
+        if sites is not None
+        for function in sites.functions
+    )
+
+
+def _elsewhere(build: BuildDir, units: Sequence[Unit], wanted: str) -> str:
+    """Which source that our passes have not seen seems to define it, as a part of a sentence."""
+    seen: set[str] = set()
+    for unit in units:
+        source = os.path.normpath(os.path.join(unit.cwd, unit.source))
+        if load_sites(build, unit) is not None:
+            seen.add(source)
+        elif line := _definition(build, Path(source), wanted):
+            reason = unit.plain or "see the report"
+            return f"{shown(Path(source))}:{line} seems to, and was left plain: {reason}"
+    for path in _sources(build.root):
+        if str(path) not in seen and (line := _definition(build, path, wanted)):
+            return f"{shown(path)}:{line} seems to, and has not been compiled"
+    return ""
+
+
+def _sources(root: Path) -> Iterator[Path]:
+    """C sources of the project, and what C is made from; in hidden folders there are none."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(files) if name.endswith(_SOURCES))
+
+
+def _definition(build: BuildDir, path: Path, wanted: str) -> int:
+    """The line at which a source seems to define the function; 0: it does not, or can't be read."""
+    name = wanted.rpartition(":")[2]
+    if not is_function(wanted, build.relative(str(path), str(build.root)), name):
+        return 0
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0
+    found = re.search(_DEFINITION % re.escape(name), text, re.MULTILINE) if name in text else None
+    return text.count("\n", 0, found.start(1)) + 1 if found else 0
+
+
+def _line_of(path: Path, key: str) -> int:
+    rows = path.read_text(encoding="utf-8").splitlines()
+    return next((n for n, row in enumerate(rows, 1) if row.lstrip().startswith(key)), 1)
