@@ -95,7 +95,7 @@ def load_config(path: Path) -> Config:
         raise LakePlacidError(
             f"cannot read the configuration: {error.strerror}",
             file=str(path),
-            remedy="let `lp init` propose one, from a survey (`lp-wrap make`, and a run under load); "
+            remedy="let `lp init` propose one, after a survey (`lp-wrap make`, a run under load); "
             'or write it, at least: request = "function_that_handles_one_request"',
         ) from error
     try:

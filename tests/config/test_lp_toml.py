@@ -79,7 +79,7 @@ def test_broken_toml_is_named(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_says_what_to_write(tmp_path: Path) -> None:
-    with pytest.raises(LakePlacidError, match="remedy: let `lp init` propose one.*request = "):
+    with pytest.raises(LakePlacidError, match=r"remedy: let `lp init` propose one.*request = "):
         load_config(tmp_path / "lp.toml")
 
 
