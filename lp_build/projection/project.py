@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lp_build.source.specialize import SpecializedUnit
 
 _CLONE = re.compile(r"^(.+?)((?:\.(?:part|constprop|isra|lto_priv)(?:\.\d+)?)+)$")
+_SYMBOL = re.compile(r"[A-Za-z_.$][\w.$]*")
 _PREFIX = "lp"
 
 
@@ -174,6 +175,7 @@ class _Unit:
         self.edits = Edits()
         self.outside: set[str] = set()
         self.known: set[str] = set()
+        self.guessed: set[str] = set()
         self.projected: dict[str, EliteFunction] = {}
         self.projectors: list[Projector] = []
         self.rejected: dict[str, str] = {}
@@ -215,6 +217,7 @@ class _Unit:
             self.edits = Edits()
             self.outside = set()
             self.known = set()
+            self.guessed = set()
             self.projected = {}
             self.projectors = []
             context = self._context()
@@ -335,6 +338,7 @@ class _Unit:
             callee = (resolve or self.resolve)(name)
             if callee.how in ("elite", "stub"):
                 found.append((name, callee))
+                self.guessed.add(name)
         return found
 
     # -- text ---------------------------------------------------------------------------------
@@ -362,8 +366,22 @@ class _Unit:
         out += self._elite()
         out += self._kernel()
         out += self.tables.emit()
+        out += [f"\t.weak {name}" for name in sorted(self._only_guessed())]
         out.append('\t.section .note.GNU-stack,"",@progbits')
         return "\n".join(out) + "\n"
+
+    def _only_guessed(self) -> set[str]:
+        """Observed targets in other units that the compiler's text doesn't name. Weak: another
+        program may have this unit and not those, and then no pointer equals an address of zero."""
+        own = self.file.functions.keys() | self.file.aliases.keys()
+        guessed = self.guessed - own - self.known
+        if not guessed:
+            return set()
+        named: set[str] = set()
+        for line in self.file.lines:
+            if not line.lstrip().startswith((".string", ".ascii")):
+                named |= guessed.intersection(_SYMBOL.findall(line))
+        return guessed - named
 
     def _request_lines(self) -> dict[int, list[str]]:
         """The Fallback's request function under its other name; callers meet the stub."""
