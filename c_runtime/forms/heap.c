@@ -5,6 +5,7 @@
  * core can't do without a system call or a wait, and bad pointers, are left to the library's names,
  * which are our allocator's then. With another allocator all is left to it.
  */
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "forms.h"
@@ -89,6 +90,15 @@ int lp_form_posix_memalign(void **to, size_t align, size_t size)
 	return 0;
 }
 
+size_t lp_form_malloc_usable_size(void *block)
+{
+	size_t size;
+
+	if (!block)
+		return 0;
+	return lp_heap_usable(block, &size) == LP_HEAP_OK ? size : malloc_usable_size(block);
+}
+
 #else
 
 void *lp_form_malloc(size_t size)
@@ -114,6 +124,11 @@ void lp_form_free(void *block)
 int lp_form_posix_memalign(void **to, size_t align, size_t size)
 {
 	return posix_memalign(to, align, size);
+}
+
+size_t lp_form_malloc_usable_size(void *block)
+{
+	return malloc_usable_size(block);
 }
 
 #endif

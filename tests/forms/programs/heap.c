@@ -14,6 +14,7 @@ extern __typeof__(calloc) lp_form_calloc;
 extern __typeof__(realloc) lp_form_realloc;
 extern __typeof__(free) lp_form_free;
 extern __typeof__(posix_memalign) lp_form_posix_memalign;
+extern __typeof__(malloc_usable_size) lp_form_malloc_usable_size;
 
 static uint64_t next(uint64_t *state)
 {
@@ -69,6 +70,7 @@ static void take(struct block *block, size_t size, uint64_t random)
 	CHECK(made != NULL);
 	CHECK((uintptr_t)made % 16 == 0);
 	CHECK(malloc_usable_size(made) >= size);
+	CHECK(lp_form_malloc_usable_size(made) == malloc_usable_size(made));
 	block->at = made;
 	block->size = size;
 	mark(block, (unsigned char)(random >> 16));
