@@ -23,6 +23,7 @@ help:
 	@echo "make memcached    fetch memcached, specialise it, and run its own tests"
 	@echo "make memcached-kernel  its own tests again, with Elite in the kernel of a guest"
 	@echo "make nginx        the same for nginx, with a suite over the protocol"
+	@echo "make redis        the same for redis, with its own tests"
 	@echo "make programs     zlib and Lua with deopts forced at every site"
 	@echo "make driver       the driver in guests, for half an hour: a million random calls, storms, cycles"
 	@echo "make manual       manual pages, completion and reference, from the commands' definitions"
@@ -58,6 +59,9 @@ memcached-kernel: set-up-test
 
 nginx: set-up-test
 	@$(BIN)/python sample_projects/nginx/recipe.py
+
+redis: set-up-test
+	@$(BIN)/python sample_projects/redis/recipe.py
 
 programs: set-up-test
 	@$(BIN)/python sample_projects/programs/programs.py

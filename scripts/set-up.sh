@@ -19,7 +19,7 @@ case $kind in
 demo) packages="$packages qemu-system-x86 gcc-12 libelf1" ;;
 test)
 	packages="$packages clang shellcheck csmith libcsmith-dev valgrind perl xz-utils"
-	packages="$packages qemu-system-x86 gcc-12 libelf1 libpcre2-dev"
+	packages="$packages qemu-system-x86 gcc-12 libelf1 libpcre2-dev tcl"
 	packages="$packages libtool-bin ccache distcc cmake meson ninja-build autoconf automake libtool"
 	packages="$packages chromium chromium-driver"
 	extras="[test]"

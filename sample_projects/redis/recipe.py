@@ -1,0 +1,193 @@
+"""redis 7.0.15: fetch, build, scout, specialise, run, compare.
+
+`python recipe.py --help` lists the steps. Everything lies below one folder (`.cache/redis` unless
+`--dir` names another), in trees that README.md describes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import redis_build as build
+from redis_load import run_load, transcript
+from redis_server import serve
+from redis_suite import UNITS, UnitResult, bench_folder, differences, run_suite
+from rich.console import Console
+
+from lp_build.compatibility import Findings, Variant, write_findings
+from lp_build.demo import Statistics, clean_environment, read_statistics
+from lp_build.errors import LakePlacidError
+from lp_build.sources import cache_folder
+
+ELITE = {"LP_ELITE": "inprocess"}
+SHARE = 0.99  # of GETs and SETs, what must finish in Elite
+SCOUTING_REQUESTS = 24000
+SCOUTING_CONNECTIONS = (1, 3, 8)
+FORCED = ("all", "random:1:0.01", "random:2:0.01", "random:3:0.01")
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Ours, without LakePlacid's settings, and these."""
+    return {**clean_environment(), **settings}
+
+
+def scout(tree: build.Tree, requests: int = SCOUTING_REQUESTS) -> None:
+    """Run the scouting server under GETs and SETs; its traces land below `.lp/`."""
+    shutil.rmtree(tree.traces, ignore_errors=True)
+    with serve(tree.server, environment()) as server:
+        for connections in SCOUTING_CONNECTIONS:
+            run_load(server.port, requests // len(SCOUTING_CONNECTIONS), connections=connections)
+
+
+def measure(program: Path, requests: int, **settings: str) -> Statistics:
+    """What the specialised server counted in-process under GETs and SETs, every answer verified."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stats.json"
+        with serve(program, environment(**{**ELITE, "LP_STATS": str(path), **settings})) as server:
+            run_load(server.port, requests, seed=2)
+        return read_statistics(path)
+
+
+def course(program: Path, **settings: str) -> str:
+    """What a server answers to a fixed course of commands, with dumps amid them."""
+    with tempfile.TemporaryDirectory() as folder:
+        return transcript(program, environment(**settings), Path(folder))
+
+
+def prepared(options: argparse.Namespace, cache: Path, show: Console) -> tuple[Path, build.Tree]:
+    """The plain server, and a tree that is scouted and has its manifest."""
+    show.print("building redis plainly")
+    plain = build.prepare(options.dir / "plain", cache)
+    build.build_plain(plain, options.jobs)
+    show.print("building it for scouting")
+    tree = build.prepare(options.dir / "server", cache)
+    build.build_scouted(tree, options.jobs)
+    show.print("scouting it under GETs and SETs")
+    scout(tree)
+    build.manifest(tree)
+    show.print("specialising it")
+    return plain.server, tree
+
+
+def run_all(options: argparse.Namespace, cache: Path, show: Console) -> bool:
+    """Build, measure, and compare all variants. Return whether all is as it must be."""
+    plain, tree = prepared(options, cache, show)
+    elite, stress = build.specialize(tree), build.specialize(tree, stress=True)
+    found = measure(elite, options.requests)
+    share = found.finished / max(1, found.requests)
+    console = Console(highlight=False)
+    console.print(
+        f"{found.finished:,} of {found.requests:,} requests finished in Elite: {share:.2%}"
+    )
+    for deopt in found.deopts[:15]:
+        console.print(f"  {deopt.count:8,}  {deopt.where} {deopt.site}", markup=False)
+
+    traces = options.dir / "suite-traces"
+    shutil.rmtree(traces, ignore_errors=True)
+    traces.mkdir()
+    variants: list[tuple[str, Path, dict[str, str]]] = [
+        ("plain", plain, {}),
+        ("scouted", tree.server, {"LP_TRACE_DIR": str(traces)}),
+        ("specialised, Elite off", elite, {}),
+        ("specialised", elite, ELITE),
+        *((f"forced {force}", stress, {**ELITE, "LP_FORCE_DEOPT": force}) for force in FORCED),
+    ]
+    expected = course(plain)
+    good = share >= SHARE
+    results: dict[str, dict[str, UnitResult]] = {}
+    rows: dict[str, Variant] = {}
+    for name, program, settings in variants:
+        if course(program, **settings) != expected:
+            good = False
+            show.print(f"  {name}: the course of commands is answered otherwise")
+        units = options.units or UNITS
+        sources = options.dir / "plain" / "redis"
+        results[name], totals = run_variant(
+            options.dir / "bench", sources, program, units, settings
+        )
+        different = differences(results["plain"], results[name])
+        rows[name] = Variant(
+            sum(len(unit.tests) for unit in results[name].values()),
+            tuple(test for test, _, _ in different),
+            totals["requests"],
+            totals["finished_in_elite"],
+        )
+        show.print(f"  {name}: {rows[name].tests} tests, {len(different)} other than plain")
+        for test, was, now in different:
+            show.print(f"    {test}: {was}; here {now}", markup=False, highlight=False)
+        good = good and not different
+    if options.docs and not options.units:
+        write_findings(findings(rows), options.docs / "compatibility")
+    return good and all(unit.good for unit in results["plain"].values())
+
+
+def run_variant(
+    bench: Path,
+    sources: Path,
+    program: Path,
+    units: Sequence[str],
+    settings: Mapping[str, str],
+) -> tuple[dict[str, UnitResult], Counter[str]]:
+    """redis's own tests with one server; results by unit, and what its processes counted."""
+    folder = bench_folder(bench, sources, program)
+    statistics = folder / "stats"
+    statistics.mkdir()
+    told = {"LP_STATS": str(statistics / "%p.json")} if settings.get("LP_ELITE") else {}
+    results = run_suite(folder, units, environment(**settings, **told))
+    totals: Counter[str] = Counter()
+    for path in statistics.glob("*.json"):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        totals.update({key: data[key] for key in ("requests", "finished_in_elite")})
+    return results, totals
+
+
+def findings(variants: Mapping[str, Variant]) -> Findings:
+    """What docs/compatibility.md says of it."""
+    return Findings(
+        server="redis",
+        version=build.REDIS.version,
+        build="lp-wrap make MALLOC=libc",
+        suite="redis's own: 17 units of tests/unit, without what is tagged slow",
+        variants=variants,
+        notes=(
+            "Units: " + ", ".join(unit.removeprefix("unit/") for unit in UNITS) + ". Each test's "
+            "outcome is compared; a unit that fails is run a second time.",
+            "Scouting sees GETs and SETs. Most of the tests' requests are others, and there are "
+            "servers that are killed, which tell no figures.",
+        ),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run it; return 0, or 1 when something failed or showed a difference."""
+    parser = argparse.ArgumentParser(
+        prog="recipe.py",
+        description="redis with LakePlacid: builds, scouts, specialises and measures it, and runs "
+        "its own tests with all variants.",
+    )
+    parser.add_argument("--dir", type=Path, help="work folder (default: .cache/redis)")
+    parser.add_argument("--jobs", type=int, default=2, help="of make")
+    parser.add_argument("--requests", type=int, default=50000, help="of the load that is measured")
+    parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these, as unit/type/set")
+    parser.add_argument("--docs", type=Path, help="where compatibility/redis.json is to be kept")
+    options = parser.parse_args(argv)
+    cache = cache_folder(os.environ, Path.cwd())
+    options.dir = (options.dir or cache / "redis").absolute()
+    options.dir.mkdir(parents=True, exist_ok=True)
+    try:
+        return 0 if run_all(options, cache, Console(stderr=True)) else 1
+    except LakePlacidError as error:
+        print(f"redis: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""redis's own tests (`./runtest`, in Tcl), unit by unit, and how two runs of them compare."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis_server import free_port
+
+from lp_build.errors import LakePlacidError
+
+TIMEOUT = 300.0  # seconds for one unit
+# Those without a cluster, replicas' timing and gigabytes, that take less than half a minute.
+UNITS = (
+    "unit/type/string", "unit/type/incr", "unit/type/list", "unit/type/set", "unit/type/hash",
+    "unit/type/zset", "unit/keyspace", "unit/protocol", "unit/auth", "unit/expire", "unit/multi",
+    "unit/quit", "unit/scan", "unit/bitops", "unit/pubsub", "unit/scripting", "unit/info",
+)  # fmt: skip
+PROGRAMS = ("redis-cli", "redis-benchmark")
+NAMES = ("redis-sentinel", "redis-check-rdb", "redis-check-aof")  # by which the server is called
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+RESULT = re.compile(r"^\[(ok|err|exception|skip|ignore|timeout)\]: (.*)$", re.MULTILINE)
+DURATION = re.compile(r" \(\d+ ms\)$")
+PLACE = re.compile(r" in tests/\S+\.tcl$")
+
+
+@dataclass(frozen=True)
+class UnitResult:
+    """One unit. tests: each test's name and status ("ok", "err", …) in their order; whole: the run
+    came to its end; note: the end of its output, where something failed."""
+
+    name: str
+    tests: tuple[tuple[str, str], ...]
+    whole: bool
+    note: str = ""
+    seconds: float = 0.0
+    attempts: int = 1
+
+    @property
+    def good(self) -> bool:
+        """Nothing failed."""
+        return self.whole and all(status in ("ok", "skip", "ignore") for _, status in self.tests)
+
+
+def bench_folder(folder: Path, sources: Path, server: Path) -> Path:
+    """Lay out `folder` so that the suite runs a copy of `server`: it looks for the programs in
+    `src`, and writes below `tests`."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    (folder / "src").mkdir(parents=True)
+    shutil.copy(server, folder / "src" / "redis-server")
+    for name in PROGRAMS:
+        shutil.copy(sources / "src" / name, folder / "src" / name)
+    for name in NAMES:
+        (folder / "src" / name).symlink_to("redis-server")
+    shutil.copytree(sources / "tests", folder / "tests")
+    shutil.copy(sources / "runtest", folder / "runtest")
+    return folder
+
+
+def run_suite(
+    folder: Path, units: Sequence[str], environment: Mapping[str, str]
+) -> dict[str, UnitResult]:
+    """Run the units one after the other; results by unit. One that fails is run once more: some of
+    these tests depend on the machine's load. The second outcome counts, `attempts` tells."""
+    results = {}
+    for unit in units:
+        result = run_unit(folder, unit, environment)
+        if not result.good:
+            result = run_unit(folder, unit, environment, attempt=2)
+        results[unit] = result
+    return results
+
+
+def run_unit(
+    folder: Path, unit: str, environment: Mapping[str, str], attempt: int = 1
+) -> UnitResult:
+    """Run one unit, but for its slow tests, in a folder made by `bench_folder`; whatever it leaves
+    running in its session is killed."""
+    # It looks for free ports itself from here on, and keeps clear of the ephemeral ones.
+    base = 10000 + free_port() % 10000
+    options = ["--clients", "1", "--tags", "-slow", "--baseport", str(base)]
+    start = time.monotonic()
+    with subprocess.Popen(
+        ["./runtest", "--single", unit, *options],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=TIMEOUT)
+            note = ""
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            note = f"no end within {TIMEOUT:g} s\n"
+    return parse(unit, output, process.returncode, note, time.monotonic() - start, attempt)
+
+
+def parse(
+    unit: str, output: str, status: int, note: str = "", seconds: float = 0.0, attempt: int = 1
+) -> UnitResult:
+    """What `./runtest` said about one unit; status is its exit status."""
+    plain = COLOUR.sub("", output)
+    tests = tuple(
+        (PLACE.sub("", DURATION.sub("", text)), kind) for kind, text in RESULT.findall(plain)
+    )
+    whole = "All tests passed without errors" in plain or "The End" in plain
+    result = UnitResult(unit, tests, whole and not note, "", seconds, attempt)
+    if result.good and status == 0:
+        return result
+    tail = note + "\n".join(plain.strip().splitlines()[-20:])
+    return UnitResult(unit, tests, whole and not note and status == 0, tail, seconds, attempt)
+
+
+def differences(
+    plain: Mapping[str, UnitResult], other: Mapping[str, UnitResult]
+) -> list[tuple[str, str, str]]:
+    """Each test whose outcome is not as in the plain build: `unit: name`, that one, and this."""
+    if plain.keys() != other.keys():
+        raise LakePlacidError(
+            f"not the same units: {sorted(plain.keys() ^ other.keys())}",
+            remedy="run both variants with the same list of units",
+        )
+    found = []
+    for unit, expected in plain.items():
+        before, after = _by_test(expected), _by_test(other[unit])
+        for name in [*before, *(name for name in after if name not in before)]:
+            was, now = before.get(name, "not run"), after.get(name, "not run")
+            if was != now:
+                found.append((f"{unit}: {name}", was, now))
+        if expected.whole != other[unit].whole:
+            ends = ("did not end", "ended")
+            found.append((f"{unit}: its end", ends[expected.whole], ends[other[unit].whole]))
+    return found
+
+
+def _by_test(result: UnitResult) -> dict[str, str]:
+    """Outcomes by test; where several have one name, all of theirs."""
+    outcomes: dict[str, list[str]] = {}
+    for name, status in result.tests:
+        outcomes.setdefault(name, []).append(status)
+    return {name: ", ".join(statuses) for name, statuses in outcomes.items()}

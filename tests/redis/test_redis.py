@@ -1,0 +1,85 @@
+"""redis, really: fetched, built, scouted, specialised, and run. The whole of it, with its own
+tests in all variants, is `make redis`.
+
+Building it takes a minute of processor time for each of its variants, so this is among the long
+tests; how its results are read is not.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis_build
+import redis_suite
+from redis_load import run_load, transcript
+from redis_server import serve
+
+from lp_build.demo import clean_environment, read_statistics
+from lp_build.sources import cache_folder
+
+ROOT = Path(__file__).parent.parent.parent
+SHARE = 0.99
+UNITS = ["unit/type/incr", "unit/protocol", "unit/quit"]
+
+pytestmark = [pytest.mark.needs_network, pytest.mark.slow]
+
+
+@dataclass(frozen=True)
+class Built:
+    """The tree, its stress build, and what the scouted server answered to the course."""
+
+    tree: redis_build.Tree
+    stress: Path
+    expected: str
+
+
+def course(program: Path, **settings: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        return transcript(program, {**clean_environment(), **settings}, Path(folder))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """One tree, built as the recipe does it."""
+    folder = tmp_path_factory.mktemp("redis")
+    tree = redis_build.prepare(folder / "tree", cache_folder({}, ROOT))
+    redis_build.build_scouted(tree)
+    with serve(tree.server, clean_environment()) as server:
+        for connections in (1, 3, 8):
+            run_load(server.port, 8000, connections=connections)
+    redis_build.manifest(tree)
+    # A stress build does all that the other does, and has forced deopts besides.
+    stress = redis_build.specialize(tree, stress=True)
+    return Built(tree, stress, course(stress))
+
+
+def test_gets_and_sets_finish_in_elite(built: Built, tmp_path: Path) -> None:
+    path = tmp_path / "stats.json"
+    settings = {"LP_ELITE": "inprocess", "LP_STATS": str(path)}
+    with serve(built.stress, {**clean_environment(), **settings}) as server:
+        sent = run_load(server.port, 20000, seed=2)
+    found = read_statistics(path)
+    assert found.requests >= sent
+    assert found.finished >= SHARE * found.requests, found.deopts
+
+
+def test_scouting_changes_no_answer(built: Built, tmp_path: Path) -> None:
+    assert course(built.tree.server, LP_TRACE_DIR=str(tmp_path)) == built.expected
+
+
+@pytest.mark.parametrize("force", ["", "all", "random:1:0.01"])
+def test_elite_and_forced_deopts_change_no_answer_and_no_dump(built: Built, force: str) -> None:
+    forced = {"LP_FORCE_DEOPT": force} if force else {}
+    assert course(built.stress, LP_ELITE="inprocess", **forced) == built.expected
+
+
+def test_rediss_own_tests_pass(built: Built, tmp_path: Path) -> None:
+    folder = redis_suite.bench_folder(tmp_path / "bench", built.tree.redis, built.stress)
+    settings = {"LP_ELITE": "inprocess", "LP_FORCE_DEOPT": "all"}
+    # Its other programs are the scouting ones here.
+    settings["LP_TRACE_DIR"] = str(tmp_path)
+    results = redis_suite.run_suite(folder, UNITS, {**clean_environment(), **settings})
+    assert [result.note for result in results.values() if not result.good] == []
