@@ -42,16 +42,17 @@ class Keys:
     def store(self, key: int, version: int) -> Check:
         """A SET, and its answer."""
         self.held[key] = value_of(key, version)
-        return ("SET", f"{self.prefix}{key}", self.held[key]), b"+OK\r\n"
+        return (self.dice.choice(("SET", "set")), f"{self.prefix}{key}", self.held[key]), b"+OK\r\n"
 
     def draw(self) -> Check:
         """A GET (of a key that is there, or now and then is not) or a SET, and its answer."""
         key = self.dice.randrange(self.count)
         if self.dice.random() >= GETS:
             return self.store(key, self.dice.randrange(1000))
+        get = self.dice.choice(("GET", "get"))  # clients write either
         if self.dice.random() < 0.1:
-            return ("GET", f"{self.prefix}none{key}"), bulk(None)
-        return ("GET", f"{self.prefix}{key}"), bulk(self.held[key])
+            return (get, f"{self.prefix}none{key}"), bulk(None)
+        return (get, f"{self.prefix}{key}"), bulk(self.held[key])
 
 
 def run_load(
