@@ -160,8 +160,10 @@ def findings(variants: Mapping[str, Variant]) -> Findings:
         notes=(
             "Units: " + ", ".join(unit.removeprefix("unit/") for unit in UNITS) + ". Each test's "
             "outcome is compared; a unit that fails is run a second time.",
-            "Scouting sees GETs and SETs. Most of the tests' requests are others, and there are "
-            "servers that are killed, which tell no figures.",
+            "The tests' configuration switches the latency monitor on (`latency-monitor-threshold "
+            "1`), which scouting doesn't: every request leaves Elite in `call`, if not before. "
+            "What runs in Elite to its end is compared by the recipe's fixed course of commands. "
+            "Servers that are killed tell no figures.",
         ),
     )
 
