@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 export PYTHON
 
 .PHONY: help demo test lint test-long alloc-bench bench csmith memcached memcached-kernel \
-	nginx programs driver manual \
+	nginx nginx-kernel redis redis-kernel programs driver manual \
 	set-up-demo set-up-test clean
 
 help:
@@ -21,9 +21,10 @@ help:
 	@echo "make alloc-bench  the heap against libc's"
 	@echo "make csmith N=$(N)  differential tests with N random programs"
 	@echo "make memcached    fetch memcached, specialise it, and run its own tests"
-	@echo "make memcached-kernel  its own tests again, with Elite in the kernel of a guest"
 	@echo "make nginx        the same for nginx, with a suite over the protocol"
 	@echo "make redis        the same for redis, with its own tests"
+	@echo "make memcached-kernel, nginx-kernel, redis-kernel"
+	@echo "                  the tests again, with Elite in the kernel of a guest"
 	@echo "make programs     zlib and Lua with deopts forced at every site"
 	@echo "make driver       the driver in guests, for half an hour: a million random calls, storms, cycles"
 	@echo "make manual       manual pages, completion and reference, from the commands' definitions"
@@ -55,13 +56,19 @@ memcached: set-up-test
 	@$(BIN)/python sample_projects/memcached/recipe.py
 
 memcached-kernel: set-up-test
-	@$(PYTEST) -q -s -m campaign tests/memcached/test_memcached.py
+	@$(BIN)/python sample_projects/memcached/recipe.py kernel
 
 nginx: set-up-test
 	@$(BIN)/python sample_projects/nginx/recipe.py
 
+nginx-kernel: set-up-test
+	@$(BIN)/python sample_projects/nginx/recipe.py kernel
+
 redis: set-up-test
 	@$(BIN)/python sample_projects/redis/recipe.py
+
+redis-kernel: set-up-test
+	@$(BIN)/python sample_projects/redis/recipe.py kernel
 
 programs: set-up-test
 	@$(BIN)/python sample_projects/programs/programs.py

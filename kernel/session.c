@@ -248,12 +248,13 @@ int lp_session_attach(struct lp_session *session, struct lp_attach *attach)
 	return error;
 }
 
+/* Descriptors; and the root, the working folder and the mask of files to be made. */
 static bool shares_files(struct task_struct *task)
 {
 	bool same;
 
 	task_lock(task);
-	same = task->files == current->files;
+	same = task->files == current->files && task->fs == current->fs;
 	task_unlock(task);
 	return same;
 }
@@ -552,7 +553,8 @@ int lp_session_run(struct lp_session *session, struct lp_run *run)
 	if (stage_of(session) != IDLE)
 		return -EBUSY;
 	/* U has unshared its own: this E is of no use any more. */
-	if (READ_ONCE(session->body->files) != current->files)
+	if (READ_ONCE(session->body->files) != current->files ||
+	    READ_ONCE(session->body->fs) != current->fs)
 		return -EPIPE;
 	error = lp_run_begin(state, session->application->elite, run, &session->mirror);
 	if (error)

@@ -11,14 +11,18 @@
 #include <linux/file.h>
 #include <linux/kprobes.h>
 #include <linux/ktime.h>
+#include <linux/magic.h>
 #include <linux/math64.h>
+#include <linux/namei.h>
 #include <linux/nospec.h>
+#include <linux/path.h>
 #include <linux/poll.h>
 #include <linux/resume_user_mode.h>
 #include <linux/sched/signal.h>
 #include <linux/socket.h>
 #include <linux/tcp.h>
 #include <linux/task_work.h>
+#include <linux/uaccess.h>
 #include <asm/cpufeature.h>
 #include <asm/ioctls.h>
 #include <asm/ptrace.h>
@@ -38,6 +42,7 @@ static const char *const names[] = {
 	CALL(accept4), CALL(setsockopt), CALL(getsockopt),
 	CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl),
 	CALL(clock_gettime), CALL(gettimeofday), CALL(time),
+	CALL(openat), CALL(newfstatat),
 	/* Not what their names would be. */
 	[__NR_fstat] = "__x64_sys_newfstat", [__NR_sendfile] = "__x64_sys_sendfile64",
 };
@@ -107,6 +112,32 @@ void lp_run_task_work(void)
 		run_task_work();
 }
 
+/*
+ * Whether a name means to E what it means to U: below /proc it may depend on who asks. To open it
+ * is to change nothing but in a file: what pipes and devices do then depends on who opens, or
+ * waits.
+ */
+static bool is_name_for_e(int directory, const char __user *name, bool opens)
+{
+	static const char proc[] = {'/', 'p', 'r', 'o', 'c'};
+	char start[sizeof(proc)];
+	struct path path;
+	umode_t mode;
+	bool is;
+
+	if (strncpy_from_user(start, name, sizeof(start)) == sizeof(start) &&
+	    !memcmp(start, proc, sizeof(proc)))
+		return false;
+	/* What can't be found is to be made, or is an error to both. */
+	if (user_path_at(directory, name, LOOKUP_FOLLOW, &path))
+		return true;
+	mode = d_inode(path.dentry)->i_mode;
+	is = path.dentry->d_sb->s_magic != PROC_SUPER_MAGIC &&
+	     (!opens || S_ISREG(mode) || S_ISDIR(mode));
+	path_put(&path);
+	return is;
+}
+
 /* Whether E can make a call that is in the table, with these arguments. */
 static bool is_for_e(unsigned long number, const unsigned long *arguments)
 {
@@ -136,6 +167,10 @@ static bool is_for_e(unsigned long number, const unsigned long *arguments)
 		return !(arguments[2] & MSG_ZEROCOPY);
 	case __NR_sendmmsg:
 		return !(arguments[3] & MSG_ZEROCOPY);
+	case __NR_openat:
+		return is_name_for_e(arguments[0], (const char __user *)arguments[1], true);
+	case __NR_newfstatat:
+		return is_name_for_e(arguments[0], (const char __user *)arguments[1], false);
 	case __NR_getsockopt:
 		return arguments[1] != SOL_TCP || arguments[2] != TCP_ZEROCOPY_RECEIVE;
 	}

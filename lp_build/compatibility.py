@@ -1,8 +1,8 @@
 """docs/compatibility.md, made from what the recipes of sample_projects found.
 
 Each recipe runs one suite with several builds of one server and writes what came out as
-`docs/compatibility/<server>.json` (`Findings`); `python -m lp_build.compatibility` makes the page
-of all of them.
+`docs/compatibility/<server>.json` (`Findings`), or `<server>-guest.json` where Elite was in the
+kernel of a guest; `python -m lp_build.compatibility` makes the page of all of them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class Variant:
 @dataclass(frozen=True)
 class Findings:
     """One program's results. build: the commands, in short; suite: whose tests these are;
-    variants: by name, in the order of the page; notes: sentences below the table."""
+    variants: by name, in the order of the page; notes: sentences below the table; where: the
+    machine, if it is not this one."""
 
     server: str
     version: str
@@ -54,11 +55,12 @@ class Findings:
     suite: str
     variants: Mapping[str, Variant]
     notes: tuple[str, ...] = ()
+    where: str = ""
 
 
 def write_findings(findings: Findings, folder: Path) -> Path:
     """Write one program's results to `folder`; return the file."""
-    path = folder / f"{findings.server}.json"
+    path = folder / f"{findings.server}{'-guest' if findings.where else ''}.json"
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(findings), indent=1) + "\n", encoding="utf-8")
     return path
@@ -86,13 +88,15 @@ def render(found: Sequence[Findings]) -> str:
     """The page, as Markdown."""
     lines = [HEAD, _row(COLUMNS), _row(["---"] * len(COLUMNS))]
     for one in found:
-        first = [f"{one.server} {one.version}", one.build, one.suite]
+        suite = f"{one.suite}; in {one.where}" if one.where else one.suite
+        first = [f"{one.server} {one.version}", one.build, suite]
         for name, variant in one.variants.items():
             lines.append(_row([*first, name, *_cells(variant)]))
             first = ["", "", ""]
     for one in found:
         if one.notes:
-            lines += ["", f"## {one.server}", "", *[f"- {note}" for note in one.notes]]
+            title = f"{one.server}, in {one.where}" if one.where else one.server
+            lines += ["", f"## {title}", "", *[f"- {note}" for note in one.notes]]
     return "\n".join(lines) + "\n"
 
 
@@ -116,7 +120,8 @@ def _row(cells: Sequence[str]) -> str:
 
 def make_page(docs: Path) -> str:
     """The page of all results below folder `docs`."""
-    return render([read_findings(path) for path in sorted((docs / "compatibility").glob("*.json"))])
+    found = [read_findings(path) for path in (docs / "compatibility").glob("*.json")]
+    return render(sorted(found, key=lambda one: (one.server, one.where)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

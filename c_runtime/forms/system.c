@@ -59,6 +59,47 @@ CALL(ssize_t, sendfile64, NO_POINT, (int to, int from, off64_t *at, size_t size)
 CALL(int, fstat, NO_POINT, (int fd, struct stat *to), (fd, to), SYS_fstat, fd, to, 0, 0, 0, 0)
 CALL(int, fstat64, NO_POINT, (int fd, struct stat64 *to), (fd, to), SYS_fstat, fd, to, 0, 0, 0, 0)
 CALL(int, close, POINT, (int fd), (fd), SYS_close, fd, 0, 0, 0, 0, 0)
+CALL(int, stat, NO_POINT, (const char *restrict name, struct stat *restrict to), (name, to),
+     SYS_newfstatat, AT_FDCWD, name, to, 0, 0, 0)
+CALL(int, stat64, NO_POINT, (const char *restrict name, struct stat64 *restrict to), (name, to),
+     SYS_newfstatat, AT_FDCWD, name, to, 0, 0, 0)
+
+/* Whether a file may be made: only then is there a mode. */
+static inline bool makes(int flags)
+{
+	return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
+/* As in the library's, the mode is a word, whether there is one or not. */
+static inline int open_at(int folder, const char *name, int flags, long mode)
+{
+	return (int)lp_form_result(
+	    lp_form_syscall(SYS_openat, folder, (long)name, flags, makes(flags) ? mode : 0, 0, 0));
+}
+
+int lp_form_openat(int folder, const char *name, int flags, long mode)
+{
+	if (UNLIKELY(POINT))
+		return openat(folder, name, flags, mode);
+	return open_at(folder, name, flags, mode);
+}
+
+int lp_form_openat64(int folder, const char *name, int flags, long mode)
+{
+	return lp_form_openat(folder, name, flags, mode);
+}
+
+int lp_form_open(const char *name, int flags, long mode)
+{
+	if (UNLIKELY(POINT))
+		return open(name, flags, mode);
+	return open_at(AT_FDCWD, name, flags, mode);
+}
+
+int lp_form_open64(const char *name, int flags, long mode)
+{
+	return lp_form_open(name, flags, mode);
+}
 
 extern ssize_t __read_chk(int, void *, size_t, size_t) LP_SOME_LIBRARIES;
 

@@ -9,7 +9,8 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,15 @@ def read_status() -> dict[str, Any]:
         ) from error
     rows = [json.loads(line) for line in text.splitlines() if line]
     return {"driver": True, "applications": rows}
+
+
+@contextmanager
+def loaded(module: Path) -> Iterator[None]:
+    """Have a module in the running kernel for a while. Raises LakePlacidError when it can't be
+    loaded, or not be unloaded."""
+    _insert(module, [])
+    yield
+    _run(["rmmod", module.stem], f"{module.stem} can't be unloaded")
 
 
 def is_loaded(module: str) -> bool:

@@ -29,9 +29,14 @@ from rich.console import Console
 from rich.table import Table
 from suite import FileResult, bench_folder, differences, run_suite, suite_files
 
+from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.errors import LakePlacidError
+from lp_build.module.build import find_headers
+from lp_build.module.variants import make_plan
 from lp_build.sources import Source, cache_folder, copy_tree, fetch
 from lp_build.steps import run_step, tool
+from lp_build.vm import kernels
+from lp_build.vm.script import run_script
 
 MEMCACHED = Source(
     "memcached", "1.6.18", "35872bd25f8d29d7cc2072d23e74344530891bfd0aa4f4f64184a8ae7291164b"
@@ -53,6 +58,12 @@ LIBEVENT_OPTIONS = (
 SUITE_TARGETS = ("memcached-debug", "timedrun")
 SUITE_OPTIONS = ("--disable-coverage",)
 SUITE_PROGRAM = SUITE_TARGETS[0]
+# What an emulated machine does in minutes, for each variant.
+GUEST_FILES = (
+    "getset", "incrdecr", "flags", "cas", "stats", "binary-get", "touch", "noreply", "issue_42",
+    "line-lengths",
+)  # fmt: skip
+GUEST_TIMEOUT = 24 * 3600.0  # seconds
 WIDE_THRESHOLD = 0.999  # of what the suite's own requests do
 WIDTH = 200  # columns of the table
 
@@ -342,6 +353,7 @@ class SuiteRuns:
         self.show = show
         self.results: dict[str, dict[str, FileResult]] = {}
         self.notes: dict[str, str] = {}
+        self.totals: dict[str, tuple[int, int]] = {}
 
     def run(self, name: str, tree: Tree, programs: Path, **settings: str) -> Path:
         """Run the suite with `programs`' server in an environment with `settings`, where {} stands
@@ -365,10 +377,33 @@ class SuiteRuns:
             jobs=self.options.suite_jobs,
             progress=lambda result: self.show.print(f"  {result.name}: {result}", highlight=False),
         )
-        begun, finished = elite_totals(folder / "stats")
-        elite = f", {begun:,} requests begun and {finished:,} finished in Elite" if begun else ""
-        self.notes[name] = f"{time.monotonic() - began:.0f} s{elite}"
+        self.totals[name] = elite_totals(folder / "stats")
+        self.notes[name] = note_of(time.monotonic() - began, *self.totals[name])
         return folder
+
+    def write(self, where: str = "") -> bool:
+        """Write and print the table; where: the machine, if it is not this one. Return whether all
+        variants are as plain."""
+        plain = self.results["plain"]
+        different = {name: differences(plain, result) for name, result in self.results.items()}
+        write_table(self.options.dir, self.results, self.notes, different)
+        if self.options.docs and not self.options.tests:
+            rows = {
+                name: Variant(
+                    len(result),
+                    tuple(other.name for _, other in different[name]),
+                    *self.totals[name],
+                )
+                for name, result in self.results.items()
+            }
+            write_findings(findings(rows, where), self.options.docs / "compatibility")
+        return not any(different.values())
+
+
+def note_of(seconds: float, begun: int, finished: int) -> str:
+    """What the table says of a run."""
+    elite = f", {begun:,} requests begun and {finished:,} finished in Elite" if begun else ""
+    return f"{seconds:.0f} s{elite}"
 
 
 # One file of statistics for each server process.
@@ -409,12 +444,73 @@ def step_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:
     runs.run("wide", wrapped, specialize(wrapped), **IN_ELITE)
     programs = specialize(wrapped, stress=True)
     runs.run(f"wide {FORCED[1]}", wrapped, programs, **IN_ELITE, LP_FORCE_DEOPT=FORCED[1])
+    return runs.write()
 
-    different = {
-        name: differences(runs.results["plain"], result) for name, result in runs.results.items()
-    }
-    write_table(options.dir, runs.results, runs.notes, different)
-    return not any(different.values())
+
+def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool:
+    """Some of the suite with Elite in a guest's kernel, against the plain build in that guest."""
+    root: Path = options.dir / "suite"
+    show.print("building memcached-debug with the plain compiler")
+    plain = prepare(root / "plain", cache)
+    plain_builder(options.jobs).build(plain, SUITE_TARGETS, SUITE_OPTIONS)
+    show.print("building it for scouting")
+    wrapped = prepare(root / "wrapped", cache)
+    wrapped_builder("scout", options.jobs).build(wrapped, SUITE_TARGETS, SUITE_OPTIONS)
+    show.print("scouting it with GETs, and specialising it")
+    scout(wrapped, wrapped.memcached / SUITE_PROGRAM)
+    guests = kernels.cache_folder(os.environ)
+    plan = make_plan(
+        plain.memcached / SUITE_PROGRAM,
+        specialize(wrapped) / SUITE_PROGRAM,
+        specialize(wrapped, stress=True) / SUITE_PROGRAM,
+        FORCED,
+        find_headers(options.kernel, guests),
+        options.dir / "modules",
+    )
+    files = options.tests or [f"t/{name}.t" for name in GUEST_FILES]
+    show.print(f"running {len(files)} test files in a guest with Debian's {options.kernel}")
+    told = run_script(
+        Path(__file__).with_name("memcached_guest.py"),
+        {**plan.write(), "sources": str(plain.memcached), "files": files},
+        guests,
+        os.environ,
+        kernel=options.kernel,
+        folder=options.dir,
+        timeout=GUEST_TIMEOUT,
+        show=lambda text: show.print(text, end="", markup=False, highlight=False),
+    )
+    runs = SuiteRuns(root, options, show)
+    for row in told:
+        name = row["name"]
+        runs.results[name] = {file: FileResult.read(one) for file, one in row["results"].items()}
+        runs.totals[name] = (row["begun"], row["finished"])
+        runs.notes[name] = note_of(row["seconds"], *runs.totals[name])
+    return runs.write(f"a guest with Debian's {options.kernel}")
+
+
+def findings(variants: Mapping[str, Variant], where: str) -> Findings:
+    """What docs/compatibility.md says of it."""
+    return Findings(
+        server="memcached",
+        version=MEMCACHED.version,
+        build="CC=lp-cc ./configure; lp-wrap make",
+        suite="its own (`prove t/`), by file",
+        variants=variants,
+        where=where,
+        notes=(
+            "Each file's outcome, its number of tests and those that fail are compared; a file "
+            "that fails is run a second time. Some skip themselves, in each variant the same.",
+            "A request is a call of `drive_machine`; a server that is killed tells no figures.",
+            *(
+                [f"Files: {', '.join(GUEST_FILES)}. Emulated, the whole suite takes a day."]
+                if where
+                else [
+                    "Scouting sees GETs, the suite's servers live for a few other requests each. "
+                    "*wide*: scouted with the suite itself."
+                ]
+            ),
+        ),
+    )
 
 
 def write_table(
@@ -486,7 +582,9 @@ def step_server(options: argparse.Namespace, cache: Path, show: Console) -> bool
 STEPS: dict[str, Callable[[argparse.Namespace, Path, Console], bool]] = {
     "server": step_server,
     "suite": step_suite,
+    "kernel": step_kernel,
 }
+USUAL = ("server", "suite")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -494,14 +592,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="recipe.py",
         description="memcached with LakePlacid: `server` builds, scouts, specialises and measures "
-        "it; `suite` runs its own tests with all variants (half an hour).",
+        "it; `suite` runs its own tests with all variants (half an hour); `kernel` runs some of "
+        "them with Elite in the kernel of a guest.",
     )
-    parser.add_argument("steps", nargs="*", metavar="server|suite", help="default: both")
+    parser.add_argument(
+        "steps", nargs="*", metavar="server|suite|kernel", help="default: the first two"
+    )
     parser.add_argument("--dir", type=Path, help="work folder (default: .cache/memcached)")
     parser.add_argument("--jobs", type=int, default=2, help="of make")
     parser.add_argument("--suite-jobs", type=int, default=4, help="test files at a time")
     parser.add_argument("--requests", type=int, default=50000, help="of a load that is measured")
     parser.add_argument("--tests", nargs="+", metavar="t/FILE.t", help="only these test files")
+    parser.add_argument("--kernel", choices=kernels.SERIES, default="6.1", help="of the guest")
+    parser.add_argument("--docs", type=Path, help="where compatibility/*.json is to be kept")
     options = parser.parse_args(argv)
     if unknown := [step for step in options.steps if step not in STEPS]:
         parser.error(f"no such step: {unknown[0]}")
@@ -510,7 +613,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.dir.mkdir(parents=True, exist_ok=True)
     show = Console(stderr=True)
     try:
-        good = [STEPS[name](options, cache, show) for name in options.steps or STEPS]
+        good = [STEPS[name](options, cache, show) for name in options.steps or USUAL]
     except LakePlacidError as error:
         print(f"memcached: {error}", file=sys.stderr)
         return 1

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lp_build.errors import LakePlacidError
 
@@ -35,6 +36,11 @@ class FileResult:
     note: str = ""
     seconds: float = 0.0
     attempts: int = 1
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> FileResult:
+        """One of `dataclasses.asdict`, by way of JSON."""
+        return cls(**{**data, "failed": tuple(data["failed"])})
 
     @property
     def outcome(self) -> tuple[str, int, tuple[int, ...]]:

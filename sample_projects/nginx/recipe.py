@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -31,7 +30,11 @@ from lp_build.bench.instructions import parse_callgrind
 from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.demo import Statistics, clean_environment, read_statistics
 from lp_build.errors import LakePlacidError
+from lp_build.module.build import find_headers
+from lp_build.module.variants import make_plan
 from lp_build.sources import cache_folder
+from lp_build.vm import kernels
+from lp_build.vm.script import run_script
 
 ELITE = {"LP_ELITE": "inprocess"}
 GET_SHARE = 0.99  # of GETs of static files, what must finish in Elite
@@ -40,6 +43,8 @@ SCOUTING_CONNECTIONS = (1, 3, 8, 20)
 WIDE_THRESHOLD = 0.999  # of what the suite's own requests do
 FORCED = ("all", "random:1:0.01", "random:2:0.01", "random:3:0.01")
 FEW, MANY = 200, 1200  # requests of the two runs that instructions are counted in
+GUEST_GETS = 1500  # of static files, in the guest
+GUEST_TIMEOUT = 4 * 3600.0  # seconds
 WRK = ("wrk", "-t1", "-c16", "-d4")
 
 
@@ -105,8 +110,8 @@ def throughput(program: Path, path: str, **settings: str) -> float:
     return float(match.group(1))
 
 
-def step_server(options: argparse.Namespace, cache: Path, show: Console) -> bool:
-    """nginx as one would use it: built, scouted, specialised, measured."""
+def prepared(options: argparse.Namespace, cache: Path, show: Console) -> tuple[Path, build.Tree]:
+    """The plain server, and a tree that is scouted and has its manifest."""
     show.print("building nginx plainly")
     plain = build.prepare(options.dir / "plain", cache)
     build.build_plain(plain, options.jobs)
@@ -115,8 +120,14 @@ def step_server(options: argparse.Namespace, cache: Path, show: Console) -> bool
     build.build_scouted(tree, options.jobs)
     show.print("scouting it under GETs of static files")
     scout(tree)
-    show.print("specialising it")
     build.manifest(tree)
+    show.print("specialising it")
+    return plain.program, tree
+
+
+def step_server(options: argparse.Namespace, cache: Path, show: Console) -> bool:
+    """nginx as one would use it: built, scouted, specialised, measured."""
+    plain, tree = prepared(options, cache, show)
     program = build.specialize(tree)
     show.print("measuring it")
     found, _ = measure(program, options.requests)
@@ -124,7 +135,7 @@ def step_server(options: argparse.Namespace, cache: Path, show: Console) -> bool
     table = Table(title="nginx, specialised, in one process", title_justify="left")
     for column in ("", "plain", "Fallback", "Elite"):
         table.add_column(column, justify="right" if column else "left")
-    runs = ((plain.program, {}), (program, {}), (program, ELITE))
+    runs = ((plain, {}), (program, {}), (program, ELITE))
     if shutil.which("valgrind"):
         costs = [instructions(path, **settings) for path, settings in runs]
         table.add_row("instructions a GET", *[f"{cost:,.0f}" for cost in costs])
@@ -159,10 +170,13 @@ class SuiteRuns:
         if settings.get("LP_ELITE"):
             settings["LP_STATS"] = "{}/stats/%p.json"
         results, written = run_suite(program, environment(**settings), self.names)
+        self.add(name, results, totals_of(written), time.monotonic() - began)
+
+    def add(
+        self, name: str, results: dict[str, TestResult], totals: Mapping[str, int], seconds: float
+    ) -> None:
+        """Keep what came out for a variant, and say it."""
         self.results[name] = results
-        totals: Counter[str] = Counter()
-        for data in map(json.loads, written):
-            totals.update({key: data[key] for key in ("requests", "finished_in_elite")})
         different = differences(self.results["plain"], results)
         failed = [one for one in results.values() if one.error and name == "plain"]
         self.variants[name] = Variant(
@@ -174,7 +188,7 @@ class SuiteRuns:
         self.show.print(
             f"  {name}: {len(results)} tests, {len(different)} other than plain, "
             f"{totals['finished_in_elite']:,} of {totals['requests']:,} requests in Elite "
-            f"({time.monotonic() - began:.0f} s)",
+            f"({seconds:.0f} s)",
             highlight=False,
         )
         for one in failed:
@@ -187,6 +201,12 @@ class SuiteRuns:
                 markup=False,
                 highlight=False,
             )
+
+
+def totals_of(written: Sequence[str]) -> dict[str, int]:
+    """What nginx's processes counted, by their statistics."""
+    found = [json.loads(data) for data in written]
+    return {key: sum(one[key] for one in found) for key in ("requests", "finished_in_elite")}
 
 
 def step_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:
@@ -235,7 +255,47 @@ def run_specialised(runs: SuiteRuns, tree: build.Tree, prefix: str, forced: Sequ
         runs.run(f"{prefix}forced {force}", program, **ELITE, LP_FORCE_DEOPT=force)
 
 
-def findings(variants: Mapping[str, Variant]) -> Findings:
+def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool:
+    """GETs of static files and the suite with Elite in a guest's kernel, against the plain build
+    in the same guest."""
+    plain, tree = prepared(options, cache, show)
+    elite, stress = build.specialize(tree), build.specialize(tree, stress=True)
+    guests = kernels.cache_folder(os.environ)
+    headers = find_headers(options.kernel, guests)
+    plan = make_plan(plain, elite, stress, FORCED, headers, options.dir / "modules")
+    more = {"gets": GUEST_GETS, "tests": options.tests or []}
+    show.print(f"running it in a guest with Debian's {options.kernel}")
+    gets, *told = run_script(
+        Path(__file__).with_name("nginx_guest.py"),
+        {**plan.write(), **more},
+        guests,
+        os.environ,
+        kernel=options.kernel,
+        folder=options.dir,
+        timeout=GUEST_TIMEOUT,
+        show=lambda text: show.print(text, end="", markup=False, highlight=False),
+    )
+    share = gets["finished"] / max(1, gets["requests"])
+    console = Console(highlight=False)
+    console.print(
+        f"{gets['finished']:,} of {gets['requests']:,} GETs finished in Elite in the kernel: "
+        f"{share:.2%}; by the driver, {gets['deopts']:,} deopts for {gets['sent']:,} GETs"
+    )
+    for place in gets["places"]:
+        console.print(f"  {place}", markup=False)
+    runs = SuiteRuns(show, options.tests or ())
+    for row in told:
+        results = {name: TestResult(**one) for name, one in row["results"].items()}
+        runs.add(row["name"], results, row["totals"], row["seconds"])
+    if options.docs and not options.tests:
+        place = f"a guest with Debian's {options.kernel}"
+        write_findings(findings(runs.variants, place), options.docs / "compatibility")
+    good = not any(result.error for result in runs.results["plain"].values())
+    different = any(variant.different for variant in runs.variants.values())
+    return good and share >= GET_SHARE and not different
+
+
+def findings(variants: Mapping[str, Variant], where: str = "") -> Findings:
     """What docs/compatibility.md says of it."""
     return Findings(
         server="nginx",
@@ -243,6 +303,7 @@ def findings(variants: Mapping[str, Variant]) -> Findings:
         build="lp-wrap ./configure --with-zlib=../zlib; lp-wrap make",
         suite="ours, over the protocol",
         variants=variants,
+        where=where,
         notes=(
             "The suite compares all bytes that come back, but for dates and ports; it has files, "
             "ranges, conditions, pipelining, bodies, proxying, caches, broken requests; and reload "
@@ -258,7 +319,9 @@ def findings(variants: Mapping[str, Variant]) -> Findings:
 STEPS: dict[str, Callable[[argparse.Namespace, Path, Console], bool]] = {
     "server": step_server,
     "suite": step_suite,
+    "kernel": step_kernel,
 }
+USUAL = ("server", "suite")  # `kernel` without KVM takes an hour
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -266,13 +329,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="recipe.py",
         description="nginx with LakePlacid: `server` builds, scouts, specialises and measures it; "
-        "`suite` runs a suite over the protocol with all variants.",
+        "`suite` runs a suite over the protocol with all variants; `kernel` the same with Elite in "
+        "the kernel of a guest.",
     )
-    parser.add_argument("steps", nargs="*", metavar="server|suite", help="default: both")
+    parser.add_argument(
+        "steps", nargs="*", metavar="server|suite|kernel", help="default: the first two"
+    )
     parser.add_argument("--dir", type=Path, help="work folder (default: .cache/nginx)")
     parser.add_argument("--jobs", type=int, default=2, help="of make")
     parser.add_argument("--requests", type=int, default=50000, help="of the load that is measured")
     parser.add_argument("--tests", nargs="+", metavar="NAME", help="only these tests of the suite")
+    parser.add_argument("--kernel", choices=kernels.SERIES, default="6.1", help="of the guest")
     parser.add_argument("--docs", type=Path, help="where compatibility/nginx.json is to be kept")
     options = parser.parse_args(argv)
     if unknown := [step for step in options.steps if step not in STEPS]:
@@ -282,7 +349,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.dir.mkdir(parents=True, exist_ok=True)
     show = Console(stderr=True)
     try:
-        good = [STEPS[name](options, cache, show) for name in options.steps or STEPS]
+        good = [STEPS[name](options, cache, show) for name in options.steps or USUAL]
     except LakePlacidError as error:
         print(f"nginx: {error}", file=sys.stderr)
         return 1

@@ -13,24 +13,30 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import redis_build as build
 from redis_load import run_load, transcript
 from redis_server import serve
-from redis_suite import UNITS, UnitResult, bench_folder, differences, run_suite
+from redis_suite import GUEST_UNITS, UNITS, UnitResult, bench_folder, differences, run_suite
 from rich.console import Console
 
 from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.demo import Statistics, clean_environment, read_statistics
 from lp_build.errors import LakePlacidError
+from lp_build.module.build import find_headers
+from lp_build.module.variants import make_plan
 from lp_build.sources import cache_folder
+from lp_build.vm import kernels
+from lp_build.vm.script import run_script
 
 ELITE = {"LP_ELITE": "inprocess"}
 SHARE = 0.99  # of GETs and SETs, what must finish in Elite
 SCOUTING_REQUESTS = 24000
 SCOUTING_CONNECTIONS = (1, 3, 8)
+GUEST_REQUESTS = 1500  # of the load, in the guest
+GUEST_TIMEOUT = 4 * 3600.0  # seconds
 FORCED = ("all", "random:1:0.01", "random:2:0.01", "random:3:0.01")
 
 
@@ -77,8 +83,8 @@ def prepared(options: argparse.Namespace, cache: Path, show: Console) -> tuple[P
     return plain.server, tree
 
 
-def run_all(options: argparse.Namespace, cache: Path, show: Console) -> bool:
-    """Build, measure, and compare all variants. Return whether all is as it must be."""
+def step_process(options: argparse.Namespace, cache: Path, show: Console) -> bool:
+    """In one process: measure, and compare all variants. Return whether all is as it must be."""
     plain, tree = prepared(options, cache, show)
     elite, stress = build.specialize(tree), build.specialize(tree, stress=True)
     found = measure(elite, options.requests)
@@ -113,20 +119,82 @@ def run_all(options: argparse.Namespace, cache: Path, show: Console) -> bool:
         results[name], totals = run_variant(
             options.dir / "bench", sources, program, units, settings
         )
-        different = differences(results["plain"], results[name])
-        rows[name] = Variant(
-            sum(len(unit.tests) for unit in results[name].values()),
-            tuple(test for test, _, _ in different),
-            totals["requests"],
-            totals["finished_in_elite"],
-        )
-        show.print(f"  {name}: {rows[name].tests} tests, {len(different)} other than plain")
-        for test, was, now in different:
-            show.print(f"    {test}: {was}; here {now}", markup=False, highlight=False)
-        good = good and not different
+        rows[name] = compared(name, results["plain"], results[name], totals, show)
+        good = good and not rows[name].different
     if options.docs and not options.units:
-        write_findings(findings(rows), options.docs / "compatibility")
+        write_findings(findings(rows, "", UNITS), options.docs / "compatibility")
     return good and all(unit.good for unit in results["plain"].values())
+
+
+def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool:
+    """The same with Elite in a guest's kernel, against the plain build in the same guest."""
+    plain, tree = prepared(options, cache, show)
+    elite, stress = build.specialize(tree), build.specialize(tree, stress=True)
+    guests = kernels.cache_folder(os.environ)
+    headers = find_headers(options.kernel, guests)
+    plan = make_plan(plain, elite, stress, FORCED, headers, options.dir / "modules")
+    more = {
+        "load": GUEST_REQUESTS,
+        "sources": str(options.dir / "plain" / "redis"),
+        "units": options.units or GUEST_UNITS,
+    }
+    show.print(f"running it in a guest with Debian's {options.kernel}")
+    load, *told = run_script(
+        Path(__file__).with_name("redis_guest.py"),
+        {**plan.write(), **more},
+        guests,
+        os.environ,
+        kernel=options.kernel,
+        folder=options.dir,
+        timeout=GUEST_TIMEOUT,
+        show=lambda text: show.print(text, end="", markup=False, highlight=False),
+    )
+    share = load["finished"] / max(1, load["requests"])
+    console = Console(highlight=False)
+    console.print(
+        f"{load['finished']:,} of {load['requests']:,} requests finished in Elite in the kernel: "
+        f"{share:.2%}; by the driver, {load['deopts']:,} deopts for {load['sent']:,} commands"
+    )
+    for place in load["places"]:
+        console.print(f"  {place}", markup=False)
+    good = share >= SHARE
+    rows: dict[str, Variant] = {}
+    results = {
+        row["name"]: {name: UnitResult.read(unit) for name, unit in row["results"].items()}
+        for row in told
+    }
+    for row in told:
+        name = row["name"]
+        if row["course"] != told[0]["course"]:
+            good = False
+            show.print(f"  {name}: the course of commands is answered otherwise")
+        rows[name] = compared(name, results["plain"], results[name], row["totals"], show)
+        good = good and not rows[name].different
+    if options.docs and not options.units:
+        place = f"a guest with Debian's {options.kernel}"
+        write_findings(findings(rows, place, GUEST_UNITS), options.docs / "compatibility")
+    return good and all(unit.good for unit in results["plain"].values())
+
+
+def compared(
+    name: str,
+    plain: Mapping[str, UnitResult],
+    results: Mapping[str, UnitResult],
+    totals: Mapping[str, int],
+    show: Console,
+) -> Variant:
+    """A variant's row, and said what is other than in the plain build."""
+    different = differences(plain, results)
+    row = Variant(
+        sum(len(unit.tests) for unit in results.values()),
+        tuple(test for test, _, _ in different),
+        totals["requests"],
+        totals["finished_in_elite"],
+    )
+    show.print(f"  {name}: {row.tests} tests, {len(different)} other than plain")
+    for test, was, now in different:
+        show.print(f"    {test}: {was}; here {now}", markup=False, highlight=False)
+    return row
 
 
 def run_variant(
@@ -149,16 +217,17 @@ def run_variant(
     return results, totals
 
 
-def findings(variants: Mapping[str, Variant]) -> Findings:
+def findings(variants: Mapping[str, Variant], where: str, units: Sequence[str]) -> Findings:
     """What docs/compatibility.md says of it."""
     return Findings(
         server="redis",
         version=build.REDIS.version,
         build="lp-wrap make MALLOC=libc",
-        suite="redis's own: 17 units of tests/unit, without what is tagged slow",
+        suite=f"redis's own: {len(units)} units of tests/unit, without what is tagged slow",
         variants=variants,
+        where=where,
         notes=(
-            "Units: " + ", ".join(unit.removeprefix("unit/") for unit in UNITS) + ". Each test's "
+            "Units: " + ", ".join(unit.removeprefix("unit/") for unit in units) + ". Each test's "
             "outcome is compared; a unit that fails is run a second time.",
             "The tests' configuration switches the latency monitor on (`latency-monitor-threshold "
             "1`), which scouting doesn't: every request leaves Elite in `call`, if not before. "
@@ -168,27 +237,40 @@ def findings(variants: Mapping[str, Variant]) -> Findings:
     )
 
 
+STEPS: dict[str, Callable[[argparse.Namespace, Path, Console], bool]] = {
+    "process": step_process,
+    "kernel": step_kernel,
+}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it; return 0, or 1 when something failed or showed a difference."""
     parser = argparse.ArgumentParser(
         prog="recipe.py",
         description="redis with LakePlacid: builds, scouts, specialises and measures it, and runs "
-        "its own tests with all variants.",
+        "its own tests with all variants; `process`: in one process, `kernel`: with Elite in the "
+        "kernel of a guest.",
     )
+    parser.add_argument("steps", nargs="*", metavar="process|kernel", help="default: process")
     parser.add_argument("--dir", type=Path, help="work folder (default: .cache/redis)")
     parser.add_argument("--jobs", type=int, default=2, help="of make")
     parser.add_argument("--requests", type=int, default=50000, help="of the load that is measured")
     parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these, as unit/type/set")
     parser.add_argument("--docs", type=Path, help="where compatibility/redis.json is to be kept")
+    parser.add_argument("--kernel", choices=kernels.SERIES, default="6.1", help="of the guest")
     options = parser.parse_args(argv)
+    if unknown := [step for step in options.steps if step not in STEPS]:
+        parser.error(f"no such step: {unknown[0]}")
     cache = cache_folder(os.environ, Path.cwd())
     options.dir = (options.dir or cache / "redis").absolute()
     options.dir.mkdir(parents=True, exist_ok=True)
+    show = Console(stderr=True)
     try:
-        return 0 if run_all(options, cache, Console(stderr=True)) else 1
+        good = [STEPS[name](options, cache, show) for name in options.steps or ["process"]]
     except LakePlacidError as error:
         print(f"redis: {error}", file=sys.stderr)
         return 1
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":

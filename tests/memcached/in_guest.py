@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,17 +17,9 @@ import load
 import recipe
 import suite
 
-from lp_build.module.load import read_status
+from lp_build.module.load import loaded, read_status
 
 COUNTS = ("requests", "deopts", "system_calls")
-
-
-@contextmanager
-def loaded(module: str) -> Iterator[None]:
-    """A module, for a while."""
-    subprocess.run(["insmod", module], check=True)
-    yield
-    subprocess.run(["rmmod", Path(module).stem], check=True)
 
 
 def driver_counts() -> dict[str, int]:
@@ -67,32 +56,12 @@ def measure_gets(program: Path, count: int, environment: dict[str, str]) -> dict
     return {"sent": count, **{name: after[name] - before[name] for name in COUNTS}}
 
 
-def run_suite(row: dict[str, Any], files: list[str]) -> dict[str, Any]:
-    """memcached's own tests with one server: each file's outcome."""
-    with loaded(row["module"]) if row["module"] else nullcontext():
-        results = suite.run_suite(
-            Path(row["folder"]),
-            files,
-            recipe.clean_environment(**row["environment"]),
-            jobs=2,
-            progress=lambda result: print(
-                f"{row['name']}: {result.name}: {result} ({result.seconds:.0f} s)",
-                file=sys.stderr,
-                flush=True,
-            ),
-        )
-    return {name: result.outcome for name, result in results.items()}
-
-
 def main(plan: dict[str, Any]) -> dict[str, Any]:
     """All loads and tests."""
     kernel = {"LP_ELITE": "kernel"}
     told: dict[str, Any] = {}
-    if "suites" in plan:
-        with loaded(plan["driver"]):
-            return {row["name"]: run_suite(row, plan["files"]) for row in plan["suites"]}
-    with loaded(plan["driver"]):
-        with loaded(plan["module"]):
+    with loaded(Path(plan["driver"])):
+        with loaded(Path(plan["module"])):
             program = Path(plan["program"])
             told["gets"] = measure_gets(program, 1500, kernel)
             told["mixed"] = asdict(recipe.measure(program, load.Mix(), 1000, **kernel))
@@ -100,7 +69,7 @@ def main(plan: dict[str, Any]) -> dict[str, Any]:
             environment = recipe.clean_environment(**kernel)
             results = suite.run_suite(program.parent, plan["files"], environment, jobs=1)
             told["suite"] = {str(name): result.status for name, result in results.items()}
-        with loaded(plan["stress_module"]):
+        with loaded(Path(plan["stress_module"])):
             forced = {**kernel, "LP_FORCE_DEOPT": "random:1:0.02"}
             told["forced"] = asdict(recipe.measure(Path(plan["stress"]), load.Mix(), 400, **forced))
     return told

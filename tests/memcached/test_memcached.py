@@ -96,26 +96,6 @@ def test_memcacheds_own_tests_pass(built: Built, variant: str, tmp_path: Path) -
     )
 
 
-def tell(built: Built, plan: dict[str, Any], timeout: float) -> dict[str, Any]:
-    """What a guest tells of memcached."""
-    command = GuestCommand(
-        argv=[sys.executable, "-m", "tests.memcached.in_guest", json.dumps(plan)],
-        timeout=timeout,
-        cwd=built.specialised,
-        writable=(built.specialised.parent,),
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-
-    def show(number: int, data: bytes) -> None:
-        if number == 2:
-            sys.stderr.write(data.decode(errors="replace"))
-
-    result = run_guest(command, kernels.cache_folder(os.environ), environment, show)
-    assert result.status == 0, result.stderr.decode(errors="replace")
-    told: dict[str, Any] = json.loads(result.stdout)
-    return told
-
-
 @pytest.fixture(scope="module")
 def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """memcached with its Elite code in the kernel, under loads and some of its tests."""
@@ -131,7 +111,17 @@ def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> dic
         "stress": str(built.stress / PROGRAM),
         "files": ["t/getset.t", "t/incrdecr.t", "t/flags.t"],
     }
-    return tell(built, plan, 600)
+    command = GuestCommand(
+        argv=[sys.executable, "-m", "tests.memcached.in_guest", json.dumps(plan)],
+        timeout=600,
+        cwd=built.specialised,
+        writable=(built.specialised.parent,),
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = run_guest(command, kernels.cache_folder(os.environ), environment)
+    assert result.status == 0, result.stderr.decode(errors="replace")
+    told: dict[str, Any] = json.loads(result.stdout)
+    return told
 
 
 @pytest.mark.needs_qemu
@@ -160,50 +150,3 @@ def test_forced_deopts_change_no_answer_in_the_kernel(in_the_kernel: dict[str, A
 @pytest.mark.needs_qemu
 def test_memcacheds_own_tests_pass_in_the_kernel(in_the_kernel: dict[str, Any]) -> None:
     assert set(in_the_kernel["suite"].values()) == {"ok"}, in_the_kernel["suite"]
-
-
-@pytest.mark.campaign
-@pytest.mark.needs_qemu
-def test_memcacheds_whole_suite_is_as_plain_in_the_kernel(built: Built, tmp_path: Path) -> None:
-    """With four threads, as it is by default; without forced deopts and with them. Without KVM that
-    takes hours: FILES can name some of the suite's."""
-    tree = recipe.prepare(tmp_path / "tree", cache_folder({}, ROOT))
-    recipe.Builder("gcc").build(tree, recipe.SUITE_TARGETS, recipe.SUITE_OPTIONS)
-    plain = bench(built.specialised.parent, tree, "plain", tree.memcached)
-    headers = find_headers("6.1", kernels.cache_folder(os.environ))
-    ordinary = build_modules(built.specialised / PROGRAM, headers, tmp_path / "ordinary")
-    stress = build_modules(built.stress / PROGRAM, headers, tmp_path / "stress")
-
-    def row(name: str, folder: Path, module: Path | None, **environment: str) -> dict[str, Any]:
-        loaded = str(module) if module else ""
-        return {
-            "name": name,
-            "folder": str(folder),
-            "module": loaded,
-            "environment": {"LP_ELITE": "kernel", **environment} if module else {},
-        }
-
-    rows = [
-        row("plain", plain, None),
-        row("kernel", built.specialised, ordinary.application),
-        *(
-            row(force, built.stress, stress.application, LP_FORCE_DEOPT=force)
-            for force in ("all", "random:1:0.02", "random:2:0.02", "random:3:0.02")
-        ),
-    ]
-    chosen = os.environ.get("FILES", "").split()
-    files = [f"t/{name}" for name in chosen] or suite.suite_files(tree.memcached)
-    plan = {"driver": str(ordinary.driver), "suites": rows, "files": files}
-    told = tell(built, plan, 4 * 3600)
-    wrong = {
-        name: {
-            file: [outcome, told["plain"][file]]
-            for file, outcome in results.items()
-            if outcome != told["plain"][file]
-        }
-        for name, results in told.items()
-    }
-    assert not any(wrong.values()), wrong
-    passed = [file for file, outcome in told["plain"].items() if outcome[0] == "ok"]
-    print(f"{len(passed)} of {len(files)} files pass, in each variant the same")
-    assert len(passed) > 0.8 * len(files)

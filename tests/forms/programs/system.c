@@ -37,6 +37,12 @@ FORM(sendfile64);
 FORM(fstat);
 FORM(fstat64);
 FORM(close);
+FORM(stat);
+FORM(stat64);
+FORM(open);
+FORM(open64);
+FORM(openat);
+FORM(openat64);
 FORM(recv);
 FORM(recvfrom);
 FORM(recvmsg);
@@ -149,6 +155,40 @@ static void files(void)
 	SAME(lp_form_close(-5), close(-5));
 	close(to_a);
 	close(to_b);
+}
+
+static void names(void)
+{
+	char a[] = "/tmp/lp-forms-a-XXXXXX", b[] = "/tmp/lp-forms-b-XXXXXX";
+	int folder = open("/tmp", O_PATH | O_DIRECTORY), one, other;
+	struct stat s, t;
+
+	CHECK(close(mkstemp(a)) == 0 && close(mkstemp(b)) == 0 && folder >= 0);
+	CHECK(unlink(a) == 0 && unlink(b) == 0);
+	SAME(lp_form_stat(a, &s), stat(b, &t));
+	SAME(lp_form_open(a, O_RDWR), open(b, O_RDWR));
+	SAME(lp_form_open(bad, O_RDWR), open(bad, O_RDWR));
+	one = lp_form_open(a, O_RDWR | O_CREAT | O_EXCL, 0640);
+	other = open(b, O_RDWR | O_CREAT | O_EXCL, 0640);
+	CHECK(one >= 0 && other >= 0 && write(one, "xyz", 3) == 3 && write(other, "xyz", 3) == 3);
+	SAME(lp_form_open64(a, O_RDWR | O_CREAT | O_EXCL, 0640),
+	     open64(b, O_RDWR | O_CREAT | O_EXCL, 0640));
+	SAME(lp_form_stat(a, &s), stat(b, &t));
+	CHECK(s.st_size == 3 && s.st_mode == t.st_mode && s.st_uid == t.st_uid);
+	CHECK(!lp_form_stat64(b, (struct stat64 *)&s) && s.st_ino == t.st_ino);
+	SAME(lp_form_stat(a, bad), stat(b, bad));
+	SAME(lp_form_openat(-1, "x", O_RDONLY), openat(-1, "x", O_RDONLY));
+	CHECK(close(one) == 0 && close(other) == 0);
+	one = lp_form_openat(folder, a + strlen("/tmp/"), O_RDONLY);
+	other = openat(folder, b + strlen("/tmp/"), O_RDONLY);
+	CHECK(one >= 0 && other >= 0);
+	SAME(lp_form_write(one, "x", 1), write(other, "x", 1));
+	CHECK(close(one) == 0 && close(other) == 0);
+	one = lp_form_openat64(folder, ".", O_TMPFILE | O_RDWR, 0600);
+	other = openat64(folder, ".", O_TMPFILE | O_RDWR, 0600);
+	CHECK((one < 0) == (other < 0));
+	CHECK(one < 0 || (close(one) == 0 && close(other) == 0));
+	CHECK(unlink(a) == 0 && unlink(b) == 0 && close(folder) == 0);
 }
 
 static void controls(void)
@@ -409,6 +449,7 @@ int main(int argc, char **argv)
 	if (lp_form_library.mutexes)
 		cancellation();
 	files();
+	names();
 	controls();
 	sockets();
 	connections();

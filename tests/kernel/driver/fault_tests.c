@@ -335,6 +335,9 @@ static void a_thread_with_files_of_its_own_needs_another_e(void)
 	finish(&s);
 	begin(&s);
 	CHECK_EXIT(run(&s, LP_ENTRY_INVERT, &given));
+	/* A working folder, too. */
+	CHECK(unshare(CLONE_FS) == 0);
+	CHECK(run(&s, LP_ENTRY_INVERT, &given).error == EPIPE);
 	finish(&s);
 }
 

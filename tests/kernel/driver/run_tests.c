@@ -15,6 +15,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -491,6 +492,71 @@ static void files_without_a_cache_are_us_to_read(void)
 	CHECK_EXIT(outcome);
 	CHECK(outcome.registers.rax == ~(uint64_t)PAGE);
 	finish(&s);
+}
+
+static void files_are_opened_in_elite(void)
+{
+	char name[] = "opened-XXXXXX";
+	int made = mkstemp(name), folder = open(".", O_PATH | O_DIRECTORY);
+	struct lp_registers given;
+	struct outcome outcome;
+	struct stat told, plain;
+	struct session s;
+
+	CHECK(made >= 0 && folder >= 0);
+	begin(&s);
+	given = calling(SYS_openat, AT_FDCWD, (uintptr_t)name, O_WRONLY | O_TRUNC, 0);
+	outcome = run(&s, LP_ENTRY_CALL, &given);
+	CHECK_EXIT(outcome);
+	CHECK(write(~outcome.registers.rax, "four", 4) == 4 && close(~outcome.registers.rax) == 0);
+	given = calling(SYS_newfstatat, folder, (uintptr_t)name, (uintptr_t)&told, 0);
+	CHECK_EXIT(run(&s, LP_ENTRY_CALL, &given));
+	CHECK(fstat(made, &plain) == 0 && plain.st_size == 4);
+	CHECK(told.st_ino == plain.st_ino && told.st_size == 4);
+	/* U's mask, U's working folder. */
+	CHECK(unlink(name) == 0);
+	umask(027);
+	given = calling(SYS_openat, AT_FDCWD, (uintptr_t)name, O_RDWR | O_CREAT | O_EXCL, 0666);
+	outcome = run(&s, LP_ENTRY_CALL, &given);
+	CHECK_EXIT(outcome);
+	CHECK(fstat(~outcome.registers.rax, &plain) == 0 && (plain.st_mode & 0777) == 0640);
+	outcome = run(&s, LP_ENTRY_CALL, &given);
+	CHECK_EXIT(outcome);
+	CHECK(outcome.registers.rax == ~(uint64_t)-EEXIST);
+	CHECK(unlink(name) == 0 && chdir("/") == 0);
+	given = calling(SYS_openat, AT_FDCWD, (uintptr_t) "etc", O_PATH, 0);
+	CHECK_EXIT(run(&s, LP_ENTRY_CALL, &given));
+	given.rsi = 8;
+	outcome = run(&s, LP_ENTRY_CALL, &given);
+	CHECK_EXIT(outcome);
+	CHECK(outcome.registers.rax == ~(uint64_t)-EFAULT);
+	finish(&s);
+}
+
+static void files_that_know_who_opens_them_are_us_to_open(void)
+{
+	static const char *const names[] = {"/proc/self/maps", "/proc", "/dev/null",
+					    "/dev/stdin",      "pipe",	"to-proc"};
+	struct lp_registers given;
+	struct outcome outcome;
+	struct stat told;
+	struct session s;
+
+	CHECK(mkfifo("pipe", 0600) == 0 && symlink("/proc/self/stat", "to-proc") == 0);
+	begin(&s);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		given = calling(SYS_openat, AT_FDCWD, (uintptr_t)names[i], O_RDONLY, 0);
+		outcome = run(&s, LP_ENTRY_CALL, &given);
+		CHECK_LEFT(outcome, LP_RUN_SYSCALL, CALL_BEFORE, given);
+	}
+	given = calling(SYS_newfstatat, AT_FDCWD, (uintptr_t) "to-proc", (uintptr_t)&told, 0);
+	outcome = run(&s, LP_ENTRY_CALL, &given);
+	CHECK_LEFT(outcome, LP_RUN_SYSCALL, CALL_BEFORE, given);
+	given.rsi = (uintptr_t) "pipe";
+	CHECK_EXIT(run(&s, LP_ENTRY_CALL, &given));
+	CHECK(S_ISFIFO(told.st_mode));
+	finish(&s);
+	CHECK(unlink("pipe") == 0 && unlink("to-proc") == 0);
 }
 
 /* A RUN of a call, with E looking for input for this long before; how long that took. */
@@ -1387,6 +1453,8 @@ const struct test run_tests[] = {
 	TEST(other_system_calls_are_us_to_make),
 	TEST(limits_of_u_hold_for_e),
 	TEST(files_without_a_cache_are_us_to_read),
+	TEST(files_are_opened_in_elite),
+	TEST(files_that_know_who_opens_them_are_us_to_open),
 	TEST(input_can_be_looked_for_before_it_is_waited_for),
 	TEST(the_device_tells_what_was_done),
 	TEST(a_signal_interrupts_calls_as_it_would_us),

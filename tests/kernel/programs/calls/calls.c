@@ -252,7 +252,7 @@ static uint64_t do_files(void)
 	uint64_t result = 0;
 	int number = 0;
 
-	switch (below(8)) {
+	switch (below(10)) {
 	case 0:
 		result = (uint64_t)pwrite(file, arena + at, size, (off_t)below(9000));
 		break;
@@ -288,6 +288,18 @@ static uint64_t do_files(void)
 		break;
 	case 7:
 		result = (uint64_t)close(fcntl(file, F_DUPFD_CLOEXEC, 50));
+		break;
+	case 8:
+		number = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+		result = digest((uint64_t)number, (uint64_t)read(number, arena + at, size));
+		result = digest(result, (uint64_t)close(number));
+		break;
+	case 9:
+		result = (uint64_t)stat("/etc/passwd", &what);
+		result = digest(result, (uint64_t)what.st_size);
+		errno = 0;
+		result = digest(result, (uint64_t)open("/etc/no-such-file", O_RDWR));
+		result = digest(result, (uint64_t)errno);
 		break;
 	}
 	return digest_of(result, arena + at, 4096);
