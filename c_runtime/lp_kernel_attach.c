@@ -331,6 +331,8 @@ void lp_kernel_start(void)
 	if (error)
 		lp_refuse("free one", "no thread-specific data key: %s", strerror(error));
 	lp_forms_start();
+	if (!LP_CANCELLATION)
+		lp_form_library.cancels = false;
 	if (lp_loop_enters) {
 		lp_entries_enabled = 2;
 		return;

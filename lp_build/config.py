@@ -16,6 +16,7 @@ else:
 
 MODES = ("wait", "queue")
 ALLOCATORS = ("lakeplacid", "system")
+CANCELLATIONS = ("honoured", "unused")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Config:
     workers: Fallback threads that take queued requests.
     allocator: "lakeplacid" (one heap that both sides can run) or "system".
     busy_poll: microseconds that Elite in the kernel looks for input before it sleeps for it.
+    cancellation: "honoured" (in a program that calls pthread_cancel, user space makes the calls
+        that wait) or "unused" (no thread with requests is ever cancelled: the kernel makes them).
     """
 
     request: str
@@ -46,6 +49,7 @@ class Config:
     workers: int = 2
     allocator: str = "lakeplacid"
     busy_poll: int = 0
+    cancellation: str = "honoured"
 
     @property
     def request_name(self) -> str:
@@ -83,6 +87,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "workers": int,
     "allocator": str,
     "busy_poll": int,
+    "cancellation": str,
 }
 
 
@@ -141,6 +146,11 @@ def _checked(data: dict[str, Any], text: str, path: Path) -> Config:
         ("workers", 1 <= config.workers <= 256, "give 1 to 256 threads"),
         ("queue_value", -(2**31) <= config.queue_value < 2**31, "give a 32-bit integer"),
         ("busy_poll", 0 <= config.busy_poll <= 1000000, "give 0 to 1000000 microseconds"),
+        (
+            "cancellation",
+            config.cancellation in CANCELLATIONS,
+            f"one of: {', '.join(CANCELLATIONS)}",
+        ),
         ("allocator", config.allocator in ALLOCATORS, f"one of: {', '.join(ALLOCATORS)}"),
     )
     for key, ok, remedy in checks:

@@ -130,6 +130,7 @@ def _values(config: Config, stress: bool) -> dict[str, object]:
         "ring_size": config.ring_size,
         "workers": config.workers,
         "busy_poll": config.busy_poll,
+        "cancellation": config.cancellation == "honoured",
         "stress": stress,
     }
 
@@ -151,7 +152,7 @@ def _header(name: str, config: Config, stress: bool) -> str:
         f"{config.stack_size} bytes",
         f"queue_value {config.queue_value}, ring_size {config.ring_size}, "
         f"workers {config.workers}, busy_poll {config.busy_poll}, "
-        f"stress {'yes' if stress else 'no'}",
+        f"cancellation {config.cancellation}, stress {'yes' if stress else 'no'}",
     )
     lines = [f"Rendered from templates/{name}.j2: change that, not this.", *parameters]
     # A comment's end within a name would end this one.

@@ -43,7 +43,7 @@ SCOUTING_CONNECTIONS = (1, 3, 8, 20)
 WIDE_THRESHOLD = 0.999  # of what the suite's own requests do
 FORCED = ("all", "random:1:0.01", "random:2:0.01", "random:3:0.01")
 FEW, MANY = 200, 1200  # requests of the two runs that instructions are counted in
-GUEST_GETS = 1500  # of static files, in the guest
+GUEST_GETS = 4000  # of static files, in the guest
 GUEST_TIMEOUT = 4 * 3600.0  # seconds
 WRK = ("wrk", "-t1", "-c16", "-d4")
 

@@ -35,7 +35,7 @@ ELITE = {"LP_ELITE": "inprocess"}
 SHARE = 0.99  # of GETs and SETs, what must finish in Elite
 SCOUTING_REQUESTS = 24000
 SCOUTING_CONNECTIONS = (1, 3, 8)
-GUEST_REQUESTS = 1500  # of the load, in the guest
+GUEST_REQUESTS = 4000  # of the load, in the guest
 GUEST_TIMEOUT = 4 * 3600.0  # seconds
 FORCED = ("all", "random:1:0.01", "random:2:0.01", "random:3:0.01")
 

@@ -33,13 +33,14 @@ ring_size = 16
 workers = 3
 allocator = "system"
 busy_poll = 50
+cancellation = "unused"
 """
     config = load_config(write(tmp_path, text))
     assert config.request_name == "handle"
     assert config.loop_name == "serve"
     assert (config.stack_size, config.stack_count, config.mode) == (65536, 8, "queue")
     assert (config.queue_value, config.ring_size, config.workers) == (-1, 16, 3)
-    assert config.busy_poll == 50
+    assert (config.busy_poll, config.cancellation) == (50, "unused")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ busy_poll = 50
         ('request = "f"\nworkers = 0\n', 2, "out of range"),
         ('request = "f"\nqueue_value = 4294967296\n', 2, "out of range"),
         ('request = "f"\nbusy_poll = 1000001\n', 2, "out of range"),
+        ('request = "f"\ncancellation = "none"\n', 2, "out of range"),
         ('request = "f"\nallocator = "mine"\n', 2, "out of range"),
     ],
 )
