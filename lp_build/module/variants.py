@@ -9,10 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lp_build.module.build import Headers, build_modules
+from lp_build.module.build import Headers, Modules, build_modules
 from lp_build.module.load import loaded
-
-KERNEL = {"LP_ELITE": "kernel"}
 
 
 @dataclass(frozen=True)
@@ -61,20 +59,30 @@ def make_plan(
     forced: values of LP_FORCE_DEOPT. Raises LakePlacidError as build_modules does.
     """
     ordinary = build_modules(elite, headers, folder / "ordinary")
-    stressed = str(build_modules(stress, headers, folder / "stress").application)
+    stressed = build_modules(stress, headers, folder / "stress")
+    return _plan(plain, (elite, ordinary), (stress, stressed), forced)
+
+
+def stress_plan(stress: Path, forced: Sequence[str], headers: Headers, folder: Path) -> GuestPlan:
+    """As make_plan, with a stress build alone: without its module it stands for the plain build,
+    with it and no forced deopts for the specialised one."""
+    build = stress, build_modules(stress, headers, folder)
+    return _plan(stress, build, build, forced)
+
+
+def _plan(
+    plain: Path, elite: tuple[Path, Modules], stress: tuple[Path, Modules], forced: Sequence[str]
+) -> GuestPlan:
+    def in_kernel(name: str, build: tuple[Path, Modules], **settings: str) -> GuestVariant:
+        program, modules = build
+        environment = {"LP_ELITE": "kernel", **settings}
+        return GuestVariant(name, str(program), str(modules.application), environment)
+
     return GuestPlan(
-        str(ordinary.driver),
+        str(elite[1].driver),
         [
             GuestVariant("plain", str(plain), "", {}),
-            GuestVariant("kernel", str(elite), str(ordinary.application), KERNEL),
-            *(
-                GuestVariant(
-                    f"kernel, forced {force}",
-                    str(stress),
-                    stressed,
-                    {**KERNEL, "LP_FORCE_DEOPT": force},
-                )
-                for force in forced
-            ),
+            in_kernel("kernel", elite),
+            *(in_kernel(f"kernel, forced {one}", stress, LP_FORCE_DEOPT=one) for one in forced),
         ],
     )

@@ -3,8 +3,11 @@ the suite in all variants, is `make nginx`."""
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nginx_build
 import nginx_server
@@ -13,7 +16,11 @@ import pytest
 from nginx_load import run_load
 
 from lp_build.demo import clean_environment, read_statistics
+from lp_build.module.build import find_headers
+from lp_build.module.variants import stress_plan
 from lp_build.sources import cache_folder
+from lp_build.vm import kernels
+from lp_build.vm.script import run_script
 
 ROOT = Path(__file__).parent.parent.parent
 GET_SHARE = 0.99
@@ -23,6 +30,12 @@ TESTS = [
     "post_to_file", "bodies", "bad_requests", "regular_expressions", "proxied",
     "reload", "logs_are_opened_again", "worker_crashes", "graceful_quit",
 ]  # fmt: skip
+
+GUEST_TESTS = [
+    "files", "not_found", "pipelined", "post_to_file", "regular_expressions", "reload",
+    "worker_crashes",
+]  # fmt: skip
+FORCED = ("all", "random:1:0.01")
 
 pytestmark = pytest.mark.needs_network
 
@@ -78,3 +91,43 @@ def test_elite_and_forced_deopts_change_no_byte(built: Built, force: str) -> Non
     settings = {"LP_ELITE": "inprocess", **({"LP_FORCE_DEOPT": force} if force else {})}
     results, _ = nginx_suite.run_suite(built.stress, {**clean_environment(), **settings}, TESTS)
     assert [(one, other) for one, other in nginx_suite.differences(built.expected, results)] == []
+
+
+@pytest.fixture(scope="module")
+def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """GETs, and some tests of the suite, with Elite in the kernel of a guest."""
+    folder = tmp_path_factory.mktemp("guest")
+    cache = kernels.cache_folder(os.environ)
+    plan = stress_plan(built.stress, FORCED, find_headers("6.1", cache), folder / "modules")
+    script = Path(nginx_build.__file__).with_name("nginx_guest.py")
+    return run_script(
+        script,
+        {**plan.write(), "gets": 1500, "tests": GUEST_TESTS},
+        cache,
+        os.environ,
+        kernel="6.1",
+        folder=folder,
+        timeout=900,
+        show=sys.stderr.write,
+    )
+
+
+@pytest.mark.needs_qemu
+def test_gets_of_files_finish_in_elite_in_the_kernel(in_the_kernel: list[Any]) -> None:
+    """By the driver's own counters too: few ways back to user space."""
+    gets = in_the_kernel[0]
+    assert gets["requests"] > 0.5 * gets["sent"] == 750
+    assert gets["finished"] >= GET_SHARE * gets["requests"], gets["places"]
+    assert gets["deopts"] < 0.1 * gets["sent"], gets["places"]
+
+
+@pytest.mark.needs_qemu
+@pytest.mark.parametrize("row", range(1, 2 + len(FORCED)))
+def test_elite_in_the_kernel_changes_no_byte(in_the_kernel: list[Any], row: int) -> None:
+    plain, told = (
+        {name: nginx_suite.TestResult(**one) for name, one in each["results"].items()}
+        for each in (in_the_kernel[1], in_the_kernel[1 + row])
+    )
+    assert nginx_suite.differences(plain, told) == []
+    assert set(plain) == set(GUEST_TESTS)
+    assert not any(result.error for result in plain.values())

@@ -7,8 +7,10 @@ tests; how its results are read is not.
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,10 +20,15 @@ from redis_load import run_load, transcript
 from redis_server import serve
 
 from lp_build.demo import clean_environment, read_statistics
+from lp_build.module.build import find_headers
+from lp_build.module.variants import stress_plan
 from lp_build.sources import cache_folder
+from lp_build.vm import kernels
+from lp_build.vm.script import run_script
 
 ROOT = Path(__file__).parent.parent.parent
 SHARE = 0.99
+FORCED = ("all", "random:1:0.01")
 UNITS = ["unit/type/incr", "unit/protocol", "unit/quit"]
 
 pytestmark = [pytest.mark.needs_network, pytest.mark.slow]
@@ -83,3 +90,32 @@ def test_rediss_own_tests_pass(built: Built, tmp_path: Path) -> None:
     settings["LP_TRACE_DIR"] = str(tmp_path)
     results = redis_suite.run_suite(folder, UNITS, {**clean_environment(), **settings})
     assert [result.note for result in results.values() if not result.good] == []
+
+
+@pytest.mark.needs_qemu
+def test_in_the_kernel_answers_are_the_same_and_gets_and_sets_finish(
+    built: Built, tmp_path: Path
+) -> None:
+    cache = kernels.cache_folder(os.environ)
+    plan = stress_plan(built.stress, FORCED, find_headers("6.1", cache), tmp_path / "modules")
+    # redis-cli and redis-benchmark are the scouting ones here.
+    traced = [
+        replace(one, environment={**one.environment, "LP_TRACE_DIR": "/tmp"})
+        for one in plan.variants
+    ]
+    plan = replace(plan, variants=traced)
+    load, plain, *others = run_script(
+        Path(redis_build.__file__).with_name("redis_guest.py"),
+        {**plan.write(), "load": 1500, "sources": str(built.tree.redis), "units": UNITS},
+        cache,
+        os.environ,
+        kernel="6.1",
+        folder=tmp_path,
+        timeout=1800,
+        show=sys.stderr.write,
+    )
+    assert load["finished"] >= 0.98 * load["requests"] > 750, load["places"]
+    assert [row["course"] == plain["course"] for row in others] == [True] * 3
+    assert [row["results"]["unit/type/incr"]["tests"] for row in others] == (
+        [plain["results"]["unit/type/incr"]["tests"]] * 3
+    )
