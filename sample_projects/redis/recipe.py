@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from redis_load import run_load, transcript
 from redis_server import serve
 from redis_suite import GUEST_UNITS, UNITS, UnitResult, bench_folder, differences, run_suite
 from rich.console import Console
+from rich.table import Table
 
 from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.demo import Statistics, clean_environment, read_statistics
@@ -28,6 +30,7 @@ from lp_build.errors import LakePlacidError
 from lp_build.module.build import find_headers
 from lp_build.module.variants import make_plan
 from lp_build.sources import cache_folder
+from lp_build.steps import run_step
 from lp_build.vm import kernels
 from lp_build.vm.script import run_script
 
@@ -35,6 +38,7 @@ ELITE = {"LP_ELITE": "inprocess"}
 SHARE = 0.99  # of GETs and SETs, what must finish in Elite
 SCOUTING_REQUESTS = 24000
 SCOUTING_CONNECTIONS = (1, 3, 8)
+BENCHMARK = ("-t", "set,get", "-n", "40000", "-c", "20", "--csv")
 GUEST_REQUESTS = 4000  # of the load, in the guest
 GUEST_TIMEOUT = 4 * 3600.0  # seconds
 FORCED = ("all", "random:1:0.01", "random:2:0.01", "random:3:0.01")
@@ -60,6 +64,15 @@ def measure(program: Path, requests: int, **settings: str) -> Statistics:
         with serve(program, environment(**{**ELITE, "LP_STATS": str(path), **settings})) as server:
             run_load(server.port, requests, seed=2)
         return read_statistics(path)
+
+
+def throughput(program: Path, benchmark: Path, **settings: str) -> dict[str, float]:
+    """Commands a second by redis-benchmark, for each command."""
+    with serve(program, environment(**settings)) as server:
+        command = [str(benchmark), "-p", str(server.port), *BENCHMARK]
+        printed = run_step(command, server.folder, environment())
+    rows = csv.DictReader(line for line in printed.splitlines() if line.startswith('"'))
+    return {row["test"]: float(row["rps"]) for row in rows}
 
 
 def course(program: Path, **settings: str) -> str:
@@ -95,6 +108,17 @@ def step_process(options: argparse.Namespace, cache: Path, show: Console) -> boo
     )
     for deopt in found.deopts[:15]:
         console.print(f"  {deopt.count:8,}  {deopt.where} {deopt.site}", markup=False)
+    benchmark = plain.with_name("redis-benchmark")
+    rates = [
+        throughput(program, benchmark, **settings)
+        for program, settings in ((plain, {}), (elite, {}), (elite, ELITE))
+    ]
+    table = Table(title="redis-benchmark, commands a second", title_justify="left")
+    for column in ("", "plain", "Fallback", "Elite"):
+        table.add_column(column, justify="right" if column else "left")
+    for test in rates[0]:
+        table.add_row(test, *[f"{rate[test]:,.0f}" for rate in rates])
+    console.print(table)
 
     traces = options.dir / "suite-traces"
     shutil.rmtree(traces, ignore_errors=True)
