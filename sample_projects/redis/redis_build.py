@@ -64,10 +64,10 @@ def build_scouted(tree: Tree, jobs: int = 2) -> None:
     run_step([*wrap, *MAKE, f"-j{jobs}"], tree.redis, clean_environment())
 
 
-def manifest(tree: Tree) -> None:
+def manifest(tree: Tree, *arguments: str) -> None:
     """`lp manifest`, in place of an earlier one."""
     (tree.root / "lp-manifest.toml").unlink(missing_ok=True)
-    run_step([tool("lp"), "manifest"], tree.root, clean_environment())
+    run_step([tool("lp"), "manifest", *arguments], tree.root, clean_environment())
 
 
 def specialize(tree: Tree, *, stress: bool = False) -> Path:

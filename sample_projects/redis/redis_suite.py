@@ -23,6 +23,8 @@ UNITS = (
     "unit/type/string", "unit/type/incr", "unit/type/list", "unit/type/set", "unit/type/hash",
     "unit/type/zset", "unit/keyspace", "unit/protocol", "unit/auth", "unit/expire", "unit/multi",
     "unit/quit", "unit/scan", "unit/bitops", "unit/pubsub", "unit/scripting", "unit/info",
+    "unit/info-command", "unit/type/list-2", "unit/type/stream", "unit/type/stream-cgroups",
+    "unit/sort", "unit/other", "unit/dump",
 )  # fmt: skip
 # Those that an emulated machine can do in a quarter of an hour.
 GUEST_UNITS = (
