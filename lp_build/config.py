@@ -112,11 +112,15 @@ def load_config(path: Path) -> Config:
     return _checked(data, text, path)
 
 
+def line_of_key(text: str, key: str) -> int:
+    """The line of lp.toml's text that sets a key; the first if none does."""
+    rows = enumerate(text.splitlines(), 1)
+    return next((number for number, row in rows if row.lstrip().startswith(key)), 1)
+
+
 def _checked(data: dict[str, Any], text: str, path: Path) -> Config:
     def fail(key: str, message: str, remedy: str) -> LakePlacidError:
-        line = next(
-            (n for n, row in enumerate(text.splitlines(), 1) if row.lstrip().startswith(key)), 1
-        )
+        line = line_of_key(text, key)
         return LakePlacidError(message, file=str(path), line=line, remedy=remedy)
 
     known = [field.name for field in fields(Config)]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.errors import LakePlacidError
@@ -56,3 +59,41 @@ def run_step(
             remedy="run it there by hand to see all of its output",
         )
     return process.stdout
+
+
+@dataclass(frozen=True)
+class TimedRun:
+    """A command that had a limit. output: standard output and error as they came; status: its exit
+    status, or minus the signal's number; seconds: wall-clock time; note: that it took too long."""
+
+    output: str
+    status: int
+    seconds: float
+    note: str = ""
+
+
+def run_timed(
+    command: Sequence[str], cwd: Path, environment: Mapping[str, str], timeout: float
+) -> TimedRun:
+    """Run a command in a session of its own; after `timeout` seconds whatever it has left running
+    there is killed."""
+    start = time.monotonic()
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=timeout)
+            note = ""
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            note = f"no end within {timeout:g} s"
+    return TimedRun(output, process.returncode, time.monotonic() - start, note)

@@ -1,16 +1,22 @@
 """The builds of one server that a guest compares: plain, with Elite in the kernel, and with deopts
-forced there."""
+forced there; and what such a guest finds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lp_build.demo import Statistics
 from lp_build.module.build import Headers, Modules, build_modules
-from lp_build.module.load import loaded
+from lp_build.module.load import loaded, read_status
+from lp_build.vm.kernels import cache_folder
+from lp_build.vm.script import run_script
+
+_PLACES = 15  # where Elite was left most often
 
 
 @dataclass(frozen=True)
@@ -86,3 +92,61 @@ def _plan(
             *(in_kernel(f"kernel, forced {one}", stress, LP_FORCE_DEOPT=one) for one in forced),
         ],
     )
+
+
+def run_plan(
+    script: Path,
+    plan: GuestPlan,
+    more: Mapping[str, Any],
+    *,
+    kernel: str,
+    folder: Path,
+    timeout: float,
+    show: Callable[[str], None],
+) -> list[Any]:
+    """Run a guest's script with this plan, and `more` beside it; as run_script otherwise."""
+    return run_script(
+        script,
+        {**plan.write(), **more},
+        cache_folder(os.environ),
+        os.environ,
+        kernel=kernel,
+        folder=folder,
+        timeout=timeout,
+        show=show,
+    )
+
+
+@dataclass(frozen=True)
+class GuestLoad:
+    """A load with Elite in the kernel. sent: its requests; requests, finished: begun and finished
+    in Elite by LP_STATS; deopts: by the driver's counter; places: where Elite was left."""
+
+    sent: int
+    requests: int
+    finished: int
+    deopts: int
+    places: Sequence[str]
+
+    @property
+    def share(self) -> float:
+        """Of the requests that were begun in Elite, what finished there."""
+        return self.finished / max(1, self.requests)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"{self.finished:,} of {self.requests:,} requests finished in Elite in the kernel: "
+                f"{self.share:.2%}; by the driver, {self.deopts:,} deopts for {self.sent:,} sent",
+                *(f"  {place}" for place in self.places),
+            ]
+        )
+
+
+def measure_load(variant: GuestVariant, sent: int, load: Callable[[], Statistics]) -> GuestLoad:
+    """In the guest: put a variant under a load of `sent` requests, and read what was counted."""
+    with variant.loaded():
+        found = load()
+        (application,) = read_status()["applications"]
+    places = [f"{one.count:8,}  {one.where} {one.site}" for one in found.deopts[:_PLACES]]
+    return GuestLoad(sent, found.requests, found.finished, application["deopts"], places)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lp_build.config import is_function
+from lp_build.config import is_function, line_of_key
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.wrapper.capture import Unit, load_sites
@@ -26,11 +26,18 @@ def check_named(session: Session, units: Sequence[Unit], *, linked: bool) -> lis
     define: a build may make other programs first, and a unit that was left plain may have it.
     """
     build, config = session.build, session.config
+    functions = [
+        function
+        for unit in units
+        for sites in [load_sites(build, unit)]
+        if sites is not None
+        for function in sites.functions
+    ]
     said: list[str] = []
     for key, wanted in (("request", config.request), ("loop", config.loop)):
-        if not wanted or _is_defined(build, units, wanted):
+        if not wanted or any(is_function(wanted, f.file, f.name) for f in functions):
             continue
-        line = _line_of(build.config, key)
+        line = line_of_key(build.config.read_text(encoding="utf-8"), key)
         elsewhere = _elsewhere(build, units, wanted)
         if linked and not elsewhere:
             raise LakePlacidError(
@@ -49,16 +56,6 @@ def shown(path: Path) -> str:
     """A path as short as it can be."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
-
-
-def _is_defined(build: BuildDir, units: Sequence[Unit], wanted: str) -> bool:
-    return any(
-        is_function(wanted, function.file, function.name)
-        for unit in units
-        for sites in [load_sites(build, unit)]
-        if sites is not None
-        for function in sites.functions
-    )
 
 
 def _elsewhere(build: BuildDir, units: Sequence[Unit], wanted: str) -> str:
@@ -95,8 +92,3 @@ def _definition(build: BuildDir, path: Path, wanted: str) -> int:
         return 0
     found = re.search(_DEFINITION % re.escape(name), text, re.MULTILINE) if name in text else None
     return text.count("\n", 0, found.start(1)) + 1 if found else 0
-
-
-def _line_of(path: Path, key: str) -> int:
-    rows = path.read_text(encoding="utf-8").splitlines()
-    return next((n for n, row in enumerate(rows, 1) if row.lstrip().startswith(key)), 1)

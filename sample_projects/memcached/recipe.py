@@ -32,11 +32,10 @@ from suite import FileResult, bench_folder, differences, run_suite, suite_files
 from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.errors import LakePlacidError
 from lp_build.module.build import find_headers
-from lp_build.module.variants import make_plan
+from lp_build.module.variants import make_plan, run_plan
 from lp_build.sources import Source, cache_folder, copy_tree, fetch
 from lp_build.steps import run_step, tool
 from lp_build.vm import kernels
-from lp_build.vm.script import run_script
 
 MEMCACHED = Source(
     "memcached", "1.6.18", "35872bd25f8d29d7cc2072d23e74344530891bfd0aa4f4f64184a8ae7291164b"
@@ -458,22 +457,20 @@ def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool
     wrapped_builder("scout", options.jobs).build(wrapped, SUITE_TARGETS, SUITE_OPTIONS)
     show.print("scouting it with GETs, and specialising it")
     scout(wrapped, wrapped.memcached / SUITE_PROGRAM)
-    guests = kernels.cache_folder(os.environ)
     plan = make_plan(
         plain.memcached / SUITE_PROGRAM,
         specialize(wrapped) / SUITE_PROGRAM,
         specialize(wrapped, stress=True) / SUITE_PROGRAM,
         FORCED,
-        find_headers(options.kernel, guests),
+        find_headers(options.kernel, kernels.cache_folder(os.environ)),
         options.dir / "modules",
     )
     files = options.tests or [f"t/{name}.t" for name in GUEST_FILES]
     show.print(f"running {len(files)} test files in a guest with Debian's {options.kernel}")
-    told = run_script(
+    told = run_plan(
         Path(__file__).with_name("memcached_guest.py"),
-        {**plan.write(), "sources": str(plain.memcached), "files": files},
-        guests,
-        os.environ,
+        plan,
+        {"sources": str(plain.memcached), "files": files},
         kernel=options.kernel,
         folder=options.dir,
         timeout=GUEST_TIMEOUT,

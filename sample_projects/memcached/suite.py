@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lp_build.errors import LakePlacidError
+from lp_build.steps import run_timed
 
 TIMEOUT = 900.0  # seconds for one file; the slowest takes about 30 with the plain server
 # How many tests these run depends on timing (in the plain server too): how many reads of stored
@@ -107,26 +104,8 @@ def run_file(
     folder: Path, file: str, environment: Mapping[str, str], attempt: int = 1
 ) -> FileResult:
     """Run one file with `prove`; whatever it leaves running in its session is killed."""
-    start = time.monotonic()
-    with subprocess.Popen(
-        ["prove", "--verbose", "--merge", file],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            output, _ = process.communicate(timeout=TIMEOUT)
-            note = ""
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
-            note = f"no end within {TIMEOUT:g} s"
-    return parse(file, output, process.returncode, note, time.monotonic() - start, attempt)
+    run = run_timed(["prove", "--verbose", "--merge", file], folder, environment, TIMEOUT)
+    return parse(file, run.output, run.status, run.note, run.seconds, attempt)
 
 
 def parse(

@@ -13,22 +13,8 @@ from typing import Any
 import recipe
 from nginx_suite import run_suite
 
-from lp_build.module.load import loaded, read_status
-from lp_build.module.variants import GuestPlan, GuestVariant
-
-
-def measure_gets(row: GuestVariant, count: int) -> dict[str, Any]:
-    """GETs, each answer verified: what nginx's worker counted, and the driver."""
-    with row.loaded():
-        found, _ = recipe.measure(Path(row.program), count, **row.environment)
-        (application,) = read_status()["applications"]
-    return {
-        "sent": count,
-        "requests": found.requests,
-        "finished": found.finished,
-        "deopts": application["deopts"],
-        "places": [f"{one.count:8,}  {one.where} {one.site}" for one in found.deopts[:15]],
-    }
+from lp_build.module.load import loaded
+from lp_build.module.variants import GuestPlan, GuestVariant, measure_load
 
 
 def run_variant(row: GuestVariant, names: list[str]) -> dict[str, Any]:
@@ -54,7 +40,13 @@ def main() -> None:
     told = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     plan = GuestPlan.read(told)
     with loaded(Path(plan.driver)):
-        print(json.dumps(measure_gets(plan.variants[1], told["gets"])), flush=True)
+        elite, count = plan.variants[1], told["gets"]
+        load = measure_load(
+            elite,
+            count,
+            lambda: recipe.measure(Path(elite.program), count, **elite.environment)[0],
+        )
+        print(json.dumps(asdict(load)), flush=True)
         for row in plan.variants:
             print(json.dumps(run_variant(row, told["tests"])), flush=True)
 

@@ -31,10 +31,9 @@ from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.demo import Statistics, clean_environment, read_statistics
 from lp_build.errors import LakePlacidError
 from lp_build.module.build import find_headers
-from lp_build.module.variants import make_plan
+from lp_build.module.variants import GuestLoad, make_plan, run_plan
 from lp_build.sources import cache_folder
 from lp_build.vm import kernels
-from lp_build.vm.script import run_script
 
 ELITE = {"LP_ELITE": "inprocess"}
 GET_SHARE = 0.99  # of GETs of static files, what must finish in Elite
@@ -260,29 +259,21 @@ def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool
     in the same guest."""
     plain, tree = prepared(options, cache, show)
     elite, stress = build.specialize(tree), build.specialize(tree, stress=True)
-    guests = kernels.cache_folder(os.environ)
-    headers = find_headers(options.kernel, guests)
+    headers = find_headers(options.kernel, kernels.cache_folder(os.environ))
     plan = make_plan(plain, elite, stress, FORCED, headers, options.dir / "modules")
     more = {"gets": GUEST_GETS, "tests": options.tests or []}
     show.print(f"running it in a guest with Debian's {options.kernel}")
-    gets, *told = run_script(
+    first, *told = run_plan(
         Path(__file__).with_name("nginx_guest.py"),
-        {**plan.write(), **more},
-        guests,
-        os.environ,
+        plan,
+        more,
         kernel=options.kernel,
         folder=options.dir,
         timeout=GUEST_TIMEOUT,
         show=lambda text: show.print(text, end="", markup=False, highlight=False),
     )
-    share = gets["finished"] / max(1, gets["requests"])
-    console = Console(highlight=False)
-    console.print(
-        f"{gets['finished']:,} of {gets['requests']:,} GETs finished in Elite in the kernel: "
-        f"{share:.2%}; by the driver, {gets['deopts']:,} deopts for {gets['sent']:,} GETs"
-    )
-    for place in gets["places"]:
-        console.print(f"  {place}", markup=False)
+    load = GuestLoad(**first)
+    Console(highlight=False).print(str(load), markup=False)
     runs = SuiteRuns(show, options.tests or ())
     for row in told:
         results = {name: TestResult(**one) for name, one in row["results"].items()}
@@ -292,7 +283,7 @@ def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool
         write_findings(findings(runs.variants, place), options.docs / "compatibility")
     good = not any(result.error for result in runs.results["plain"].values())
     different = any(variant.different for variant in runs.variants.values())
-    return good and share >= GET_SHARE and not different
+    return good and load.share >= GET_SHARE and not different
 
 
 def findings(variants: Mapping[str, Variant], where: str = "") -> Findings:

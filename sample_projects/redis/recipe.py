@@ -30,11 +30,10 @@ from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.demo import Statistics, clean_environment, read_statistics
 from lp_build.errors import LakePlacidError
 from lp_build.module.build import find_headers
-from lp_build.module.variants import make_plan
+from lp_build.module.variants import GuestLoad, make_plan, run_plan
 from lp_build.sources import cache_folder
 from lp_build.steps import run_step
 from lp_build.vm import kernels
-from lp_build.vm.script import run_script
 
 ELITE = {"LP_ELITE": "inprocess"}
 SHARE = 0.99  # of GETs and SETs, what must finish in Elite
@@ -151,8 +150,8 @@ def step_process(options: argparse.Namespace, cache: Path, show: Console) -> boo
 
 
 class Runs:
-    """Runs the course and redis's own tests with variants, of which the first is plain, and keeps
-    what came out."""
+    """Keeps what came out of the course and redis's own tests with each variant, of which the first
+    is plain."""
 
     def __init__(self, options: argparse.Namespace, show: Console) -> None:
         self.options = options
@@ -177,11 +176,12 @@ class Runs:
 
         with ThreadPoolExecutor(self.options.jobs) as pool:
             for name, answers, results, totals in pool.map(one, variants):
-                self._add(name, answers, results, totals)
+                self.add(name, answers, results, totals)
 
-    def _add(
+    def add(
         self, name: str, answers: str, results: dict[str, UnitResult], totals: Mapping[str, int]
     ) -> None:
+        """Keep what came out for a variant, and say what is other than in the plain build."""
         self.courses[name], self.results[name] = answers, results
         plain = self.results["plain"]
         self.rows[name] = compared(name, plain, results, totals, self.show)
@@ -198,8 +198,7 @@ def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool
     """The same with Elite in a guest's kernel, against the plain build in the same guest."""
     plain, tree = prepared(options, cache, show)
     elite, stress = build.specialize(tree), build.specialize(tree, stress=True)
-    guests = kernels.cache_folder(os.environ)
-    headers = find_headers(options.kernel, guests)
+    headers = find_headers(options.kernel, kernels.cache_folder(os.environ))
     plan = make_plan(plain, elite, stress, FORCED, headers, options.dir / "modules")
     more = {
         "load": GUEST_REQUESTS,
@@ -207,41 +206,25 @@ def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool
         "units": options.units or GUEST_UNITS,
     }
     show.print(f"running it in a guest with Debian's {options.kernel}")
-    load, *told = run_script(
+    first, *told = run_plan(
         Path(__file__).with_name("redis_guest.py"),
-        {**plan.write(), **more},
-        guests,
-        os.environ,
+        plan,
+        more,
         kernel=options.kernel,
         folder=options.dir,
         timeout=GUEST_TIMEOUT,
         show=lambda text: show.print(text, end="", markup=False, highlight=False),
     )
-    share = load["finished"] / max(1, load["requests"])
-    console = Console(highlight=False)
-    console.print(
-        f"{load['finished']:,} of {load['requests']:,} requests finished in Elite in the kernel: "
-        f"{share:.2%}; by the driver, {load['deopts']:,} deopts for {load['sent']:,} commands"
-    )
-    for place in load["places"]:
-        console.print(f"  {place}", markup=False)
-    good = share >= SHARE
-    rows: dict[str, Variant] = {}
-    results = {
-        row["name"]: {name: UnitResult.read(unit) for name, unit in row["results"].items()}
-        for row in told
-    }
+    load = GuestLoad(**first)
+    Console(highlight=False).print(str(load), markup=False)
+    runs = Runs(options, show)
     for row in told:
-        name = row["name"]
-        if row["course"] != told[0]["course"]:
-            good = False
-            show.print(f"  {name}: the course of commands is answered otherwise")
-        rows[name] = compared(name, results["plain"], results[name], row["totals"], show)
-        good = good and not rows[name].different
+        results = {name: UnitResult.read(unit) for name, unit in row["results"].items()}
+        runs.add(row["name"], row["course"], results, row["totals"])
     if options.docs and not options.units:
         place = f"a guest with Debian's {options.kernel}"
-        write_findings(findings(rows, place, GUEST_UNITS), options.docs / "compatibility")
-    return good and all(unit.good for unit in results["plain"].values())
+        write_findings(findings(runs.rows, place, GUEST_UNITS), options.docs / "compatibility")
+    return load.share >= SHARE and runs.good
 
 
 def compared(

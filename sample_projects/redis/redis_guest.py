@@ -14,22 +14,8 @@ from typing import Any
 
 import recipe
 
-from lp_build.module.load import loaded, read_status
-from lp_build.module.variants import GuestPlan, GuestVariant
-
-
-def measure_load(row: GuestVariant, count: int) -> dict[str, Any]:
-    """GETs and SETs, each answer verified: what redis counted, and the driver."""
-    with row.loaded():
-        found = recipe.measure(Path(row.program), count, **row.environment)
-        (application,) = read_status()["applications"]
-    return {
-        "sent": count,
-        "requests": found.requests,
-        "finished": found.finished,
-        "deopts": application["deopts"],
-        "places": [f"{one.count:8,}  {one.where} {one.site}" for one in found.deopts[:15]],
-    }
+from lp_build.module.load import loaded
+from lp_build.module.variants import GuestPlan, GuestVariant, measure_load
 
 
 def run_variant(row: GuestVariant, sources: Path, units: list[str]) -> dict[str, Any]:
@@ -59,7 +45,13 @@ def main() -> None:
     told = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     plan = GuestPlan.read(told)
     with loaded(Path(plan.driver)):
-        print(json.dumps(measure_load(plan.variants[1], told["load"])), flush=True)
+        elite, count = plan.variants[1], told["load"]
+        load = measure_load(
+            elite,
+            count,
+            lambda: recipe.measure(Path(elite.program), count, **elite.environment),
+        )
+        print(json.dumps(asdict(load)), flush=True)
         for row in plan.variants:
             found = run_variant(row, Path(told["sources"]), told["units"])
             print(json.dumps(found), flush=True)

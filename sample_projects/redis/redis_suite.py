@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +12,7 @@ from typing import Any
 from redis_server import free_port
 
 from lp_build.errors import LakePlacidError
+from lp_build.steps import run_timed
 
 TIMEOUT = 300.0  # seconds for one unit
 # Those without a cluster, replicas' timing and gigabytes, that take less than half a minute.
@@ -100,26 +97,9 @@ def run_unit(
     # It looks for free ports itself from here on, and keeps clear of the ephemeral ones.
     base = 10000 + free_port() % 10000
     options = ["--clients", "1", "--tags", "-slow", "--baseport", str(base)]
-    start = time.monotonic()
-    with subprocess.Popen(
-        ["./runtest", "--single", unit, *options],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            output, _ = process.communicate(timeout=TIMEOUT)
-            note = ""
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
-            note = f"no end within {TIMEOUT:g} s\n"
-    return parse(unit, output, process.returncode, note, time.monotonic() - start, attempt)
+    run = run_timed(["./runtest", "--single", unit, *options], folder, environment, TIMEOUT)
+    note = f"{run.note}\n" if run.note else ""
+    return parse(unit, run.output, run.status, note, run.seconds, attempt)
 
 
 def parse(

@@ -17,10 +17,9 @@ from nginx_load import run_load
 
 from lp_build.demo import clean_environment, read_statistics
 from lp_build.module.build import find_headers
-from lp_build.module.variants import stress_plan
+from lp_build.module.variants import run_plan, stress_plan
 from lp_build.sources import cache_folder
 from lp_build.vm import kernels
-from lp_build.vm.script import run_script
 
 ROOT = Path(__file__).parent.parent.parent
 GET_SHARE = 0.99
@@ -100,11 +99,10 @@ def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> lis
     cache = kernels.cache_folder(os.environ)
     plan = stress_plan(built.stress, FORCED, find_headers("6.1", cache), folder / "modules")
     script = Path(nginx_build.__file__).with_name("nginx_guest.py")
-    return run_script(
+    return run_plan(
         script,
-        {**plan.write(), "gets": 1500, "tests": GUEST_TESTS},
-        cache,
-        os.environ,
+        plan,
+        {"gets": 1500, "tests": GUEST_TESTS},
         kernel="6.1",
         folder=folder,
         timeout=900,

@@ -21,10 +21,9 @@ from redis_server import serve
 
 from lp_build.demo import clean_environment, read_statistics
 from lp_build.module.build import find_headers
-from lp_build.module.variants import stress_plan
+from lp_build.module.variants import run_plan, stress_plan
 from lp_build.sources import cache_folder
 from lp_build.vm import kernels
-from lp_build.vm.script import run_script
 
 ROOT = Path(__file__).parent.parent.parent
 SHARE = 0.99
@@ -104,11 +103,10 @@ def test_in_the_kernel_answers_are_the_same_and_gets_and_sets_finish(
         for one in plan.variants
     ]
     plan = replace(plan, variants=traced)
-    load, plain, *others = run_script(
+    load, plain, *others = run_plan(
         Path(redis_build.__file__).with_name("redis_guest.py"),
-        {**plan.write(), "load": 1500, "sources": str(built.tree.redis), "units": UNITS},
-        cache,
-        os.environ,
+        plan,
+        {"load": 1500, "sources": str(built.tree.redis), "units": UNITS},
         kernel="6.1",
         folder=tmp_path,
         timeout=1800,
