@@ -9,8 +9,8 @@ PYTEST := $(BIN)/python -m pytest
 export PYTHON
 
 .PHONY: help demo test lint test-long alloc-bench bench csmith memcached memcached-kernel \
-	nginx nginx-kernel redis redis-kernel programs driver manual \
-	set-up-demo set-up-test clean
+	memcached-kernel-suite nginx nginx-kernel redis redis-kernel redis-kernel-suite programs \
+	driver manual set-up-demo set-up-test clean
 
 help:
 	@echo "make demo         a small server, its hot path as Elite code, in one process and in a guest's kernel"
@@ -26,6 +26,7 @@ help:
 	@echo "make memcached-kernel  some of its tests with Elite in the kernel of a guest"
 	@echo "make nginx-kernel  the suite with Elite in the kernel of a guest"
 	@echo "make redis-kernel  some of its tests with Elite in the kernel of a guest"
+	@echo "make memcached-kernel-suite, redis-kernel-suite  all of their tests there: hours"
 	@echo "make programs     zlib and Lua with deopts forced at every site"
 	@echo "make driver       the driver in guests, for half an hour: a million random calls, storms, cycles"
 	@echo "make manual       manual pages, completion and reference, from the commands' definitions"
@@ -59,6 +60,9 @@ memcached: set-up-test
 memcached-kernel: set-up-test
 	@$(BIN)/python sample_projects/memcached/recipe.py kernel
 
+memcached-kernel-suite: set-up-test
+	@$(BIN)/python sample_projects/memcached/recipe.py suite kernel-suite
+
 nginx: set-up-test
 	@$(BIN)/python sample_projects/nginx/recipe.py
 
@@ -70,6 +74,9 @@ redis: set-up-test
 
 redis-kernel: set-up-test
 	@$(BIN)/python sample_projects/redis/recipe.py kernel
+
+redis-kernel-suite: set-up-test
+	@$(BIN)/python sample_projects/redis/recipe.py process kernel-suite
 
 programs: set-up-test
 	@$(BIN)/python sample_projects/programs/programs.py

@@ -2,7 +2,8 @@
 
 Each recipe runs one suite with several builds of one server and writes what came out as
 `docs/compatibility/<server>.json` (`Findings`), or `<server>-guest.json` where Elite was in the
-kernel of a guest; `python -m lp_build.compatibility` makes the page of all of them.
+kernel of a guest, `<server>-guest-wide.json` for its wide builds there. `python -m
+lp_build.compatibility` makes the page of all of them.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Variant:
 class Findings:
     """One program's results. build: the commands, in short; suite: whose tests these are;
     variants: by name, in the order of the page; notes: sentences below the table; where: the
-    machine, if it is not this one."""
+    machine, if it is not this one; wide: all builds are specialised for what the tests do."""
 
     server: str
     version: str
@@ -56,11 +57,19 @@ class Findings:
     variants: Mapping[str, Variant]
     notes: tuple[str, ...] = ()
     where: str = ""
+    wide: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where and what it was, in words; empty: on this machine."""
+        words = f"in {self.where}" if self.where else ""
+        return f"{words}, wide" if self.wide else words
 
 
 def write_findings(findings: Findings, folder: Path) -> Path:
     """Write one program's results to `folder`; return the file."""
-    path = folder / f"{findings.server}{'-guest' if findings.where else ''}.json"
+    kind = ("-guest" if findings.where else "") + ("-wide" if findings.wide else "")
+    path = folder / f"{findings.server}{kind}.json"
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(findings), indent=1) + "\n", encoding="utf-8")
     return path
@@ -88,14 +97,14 @@ def render(found: Sequence[Findings]) -> str:
     """The page, as Markdown."""
     lines = [HEAD, _row(COLUMNS), _row(["---"] * len(COLUMNS))]
     for one in found:
-        suite = f"{one.suite}; in {one.where}" if one.where else one.suite
+        suite = f"{one.suite}; {one.place}" if one.place else one.suite
         first = [f"{one.server} {one.version}", one.build, suite]
         for name, variant in one.variants.items():
             lines.append(_row([*first, name, *_cells(variant)]))
             first = ["", "", ""]
     for one in found:
         if one.notes:
-            title = f"{one.server}, in {one.where}" if one.where else one.server
+            title = f"{one.server}, {one.place}" if one.place else one.server
             lines += ["", f"## {title}", "", *[f"- {note}" for note in one.notes]]
     return "\n".join(lines) + "\n"
 
@@ -121,7 +130,7 @@ def _row(cells: Sequence[str]) -> str:
 def make_page(docs: Path) -> str:
     """The page of all results below folder `docs`."""
     found = [read_findings(path) for path in (docs / "compatibility").glob("*.json")]
-    return render(sorted(found, key=lambda one: (one.server, one.where)))
+    return render(sorted(found, key=lambda one: (one.server, one.where, one.wide)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,10 +3,13 @@ forced there; and what such a guest finds."""
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +106,7 @@ def run_plan(
     folder: Path,
     timeout: float,
     show: Callable[[str], None],
+    memory: int = 1024,
 ) -> list[Any]:
     """Run a guest's script with this plan, and `more` beside it; as run_script otherwise."""
     return run_script(
@@ -114,7 +118,62 @@ def run_plan(
         folder=folder,
         timeout=timeout,
         show=show,
+        memory=memory,
     )
+
+
+def run_tests(
+    plan: GuestPlan,
+    tests: Sequence[str],
+    seconds: float,
+    run: Callable[[GuestVariant, str], tuple[bool, str, Any]],
+) -> None:
+    """In the guest: run each of some files of tests with each variant, and print what came out as
+    `GuestTests.read` takes it.
+
+    seconds: none is begun later than that. run: returns whether it passed, that in words, and what
+    came out, for JSON. What fails with the plain build is not run with the others.
+    """
+    end = time.monotonic() + seconds
+    for test in tests:
+        if time.monotonic() >= end:
+            return
+        for row in plan.variants:
+            began = time.monotonic()
+            with row.loaded():
+                good, words, found = run(row, test)
+            took = time.monotonic() - began
+            print(f"{test}, {row.name}: {words} in {took:.0f} s", file=sys.stderr, flush=True)
+            told = {"test": test, "variant": row.name, "good": good, "found": found}
+            print(json.dumps(told), flush=True)
+            if not good and row is plan.variants[0]:
+                break
+
+
+@dataclass
+class GuestTests:
+    """What run_tests printed. found: what came out, by variant and file of tests, of those that
+    were run with each variant; failed: those that fail with the plain build; left: those that there
+    was no time for."""
+
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failed: dict[str, Any] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
+
+    @classmethod
+    def read(
+        cls, plan: GuestPlan, tests: Sequence[str], told: Sequence[Mapping[str, Any]]
+    ) -> GuestTests:
+        """tests: what was asked for."""
+        read = cls({row.name: {} for row in plan.variants})
+        plain = plan.variants[0].name
+        for row in told:
+            if row["variant"] == plain and not row["good"]:
+                read.failed[row["test"]] = row["found"]
+            else:
+                read.found[row["variant"]][row["test"]] = row["found"]
+        read.left = tuple(t for t in tests if t not in read.failed and t not in read.found[plain])
+        return read
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,14 @@ def run_script(
     folder: Path,
     timeout: float,
     show: Callable[[str], None],
+    memory: int = 1024,
 ) -> list[Any]:
     """Run `script` in a guest, by this Python; return the JSON values that it prints, one a line.
 
     plan: anything that JSON can hold; the script finds it in the file that its argument names.
     folder: where the script is run, the one that it may write to. show: called with what it says on
-    standard error, as it comes. Raises VmError as run_guest does, and when the script fails.
+    standard error, as it comes. memory: MiB. Raises VmError as
+    run_guest does, and when the script fails.
     """
     path = folder / f"{script.stem}.plan.json"
     path.write_text(json.dumps(plan), encoding="utf-8")
@@ -37,6 +39,7 @@ def run_script(
         timeout=timeout,
         cwd=folder,
         writable=(folder,),
+        memory=memory,
     )
 
     def told(number: int, data: bytes) -> None:

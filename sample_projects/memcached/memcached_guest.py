@@ -1,12 +1,11 @@
 """Run in a guest by recipe.py: `memcached_guest.py PLAN.json`. memcached's own tests with each
-variant; prints a JSON object for each."""
+variant; prints a line of JSON for each file of tests and variant."""
 
 from __future__ import annotations
 
 import json
 import sys
 import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,12 @@ import recipe
 import suite
 
 from lp_build.module.load import loaded
-from lp_build.module.variants import GuestPlan, GuestVariant
-
-JOBS = 2  # files at a time
+from lp_build.module.variants import GuestPlan, GuestVariant, run_tests
 
 
-def run_variant(row: GuestVariant, sources: Path, files: list[str]) -> dict[str, Any]:
-    """The tests with one variant."""
-    began = time.monotonic()
-
-    def show(result: suite.FileResult) -> None:
-        text = f"{row.name}: {result.name}: {result} ({result.seconds:.0f} s)"
-        print(text, file=sys.stderr, flush=True)
-
-    with row.loaded(), tempfile.TemporaryDirectory() as temporary:
+def run_file(row: GuestVariant, sources: Path, file: str) -> tuple[bool, str, dict[str, Any]]:
+    """One file of the tests with one variant, as run_tests wants it."""
+    with tempfile.TemporaryDirectory() as temporary:
         bench = suite.bench_folder(
             Path(temporary) / "bench", sources, Path(row.program), sources / "timedrun"
         )
@@ -36,15 +27,10 @@ def run_variant(row: GuestVariant, sources: Path, files: list[str]) -> dict[str,
         statistics.mkdir()
         told = {"LP_STATS": f"{statistics}/%p.json"} if row.module else {}
         environment = recipe.clean_environment(**row.environment, **told)
-        results = suite.run_suite(bench, files, environment, jobs=JOBS, progress=show)
+        result = suite.run_suite(bench, [file], environment)[file]
         begun, finished = recipe.elite_totals(statistics)
-    return {
-        "name": row.name,
-        "results": {name: asdict(result) for name, result in results.items()},
-        "begun": begun,
-        "finished": finished,
-        "seconds": time.monotonic() - began,
-    }
+    found = {**asdict(result), "begun": begun, "finished": finished}
+    return result.status != "failed", str(result), found
 
 
 def main() -> None:
@@ -52,8 +38,12 @@ def main() -> None:
     told = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     plan = GuestPlan.read(told)
     with loaded(Path(plan.driver)):
-        for row in plan.variants:
-            print(json.dumps(run_variant(row, Path(told["sources"]), told["files"])), flush=True)
+        run_tests(
+            plan,
+            told["files"],
+            told["seconds"],
+            lambda row, file: run_file(row, Path(told["sources"]), file),
+        )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -32,7 +34,7 @@ from suite import FileResult, bench_folder, differences, run_suite, suite_files
 from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.errors import LakePlacidError
 from lp_build.module.build import find_headers
-from lp_build.module.variants import make_plan, run_plan
+from lp_build.module.variants import GuestPlan, GuestTests, make_plan, run_plan
 from lp_build.sources import Source, cache_folder, copy_tree, fetch
 from lp_build.steps import run_step, tool
 from lp_build.vm import kernels
@@ -63,6 +65,7 @@ GUEST_FILES = (
     "line-lengths",
 )  # fmt: skip
 GUEST_TIMEOUT = 24 * 3600.0  # seconds
+GUEST_MEMORY = 3072  # MiB
 WIDE_THRESHOLD = 0.999  # of what the suite's own requests do
 WIDTH = 200  # columns of the table
 
@@ -268,10 +271,19 @@ def specialize(tree: Tree, *, stress: bool = False) -> Path:
     is not where the scouting ones are."""
     if not (tree.root / "lp-manifest.toml").exists():
         run_step([tool("lp"), "manifest"], tree.root, clean_environment())
-    output = tree.root / ("stress" if stress else "elite")
+    output = _output(tree, stress)
     arguments = ["--output", str(output), *(["--stress"] if stress else [])]
     run_step([tool("lp"), "build", *arguments], tree.root, clean_environment())
-    return output / "memcached"
+    return specialized(tree, stress=stress)
+
+
+def specialized(tree: Tree, *, stress: bool = False) -> Path:
+    """The folder of the programs that `specialize` leaves."""
+    return _output(tree, stress) / "memcached"
+
+
+def _output(tree: Tree, stress: bool) -> Path:
+    return tree.root / ("stress" if stress else "elite")
 
 
 @dataclass(frozen=True)
@@ -380,9 +392,9 @@ class SuiteRuns:
         self.notes[name] = note_of(time.monotonic() - began, *self.totals[name])
         return folder
 
-    def write(self, where: str = "") -> bool:
-        """Write and print the table; where: the machine, if it is not this one. Return whether all
-        variants are as plain."""
+    def write(self, where: str = "", *, wide: bool = False) -> bool:
+        """Write and print the table; where: the machine, if it is not this one; wide: all builds
+        are specialised for what the suite does. Return whether all variants are as plain."""
         plain = self.results["plain"]
         different = {name: differences(plain, result) for name, result in self.results.items()}
         write_table(self.options.dir, self.results, self.notes, different)
@@ -395,7 +407,9 @@ class SuiteRuns:
                 )
                 for name, result in self.results.items()
             }
-            write_findings(findings(rows, where), self.options.docs / "compatibility")
+            write_findings(
+                findings(rows, where, list(plain), wide=wide), self.options.docs / "compatibility"
+            )
         return not any(different.values())
 
 
@@ -465,27 +479,78 @@ def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool
         find_headers(options.kernel, kernels.cache_folder(os.environ)),
         options.dir / "modules",
     )
-    files = options.tests or [f"t/{name}.t" for name in GUEST_FILES]
+    files = [f"t/{name}.t" for name in GUEST_FILES]
+    return in_guest(options, plan, plain, files, show, wide=False)
+
+
+def step_kernel_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:
+    """In a guest's kernel the whole suite, with what step `suite` left in the work folder: the
+    builds that are specialised for what the suite does."""
+    root: Path = options.dir / "suite"
+    plain, wrapped = Tree(root / "plain"), Tree(root / "wrapped")
+    programs = [
+        plain.memcached / SUITE_PROGRAM,
+        specialized(wrapped) / SUITE_PROGRAM,
+        specialized(wrapped, stress=True) / SUITE_PROGRAM,
+    ]
+    if missing := [path for path in programs if not path.exists()]:
+        raise LakePlacidError(
+            "this build of memcached is not there",
+            file=str(missing[0]),
+            remedy="run the step `suite` first, with the same --dir",
+        )
+    headers = find_headers(options.kernel, kernels.cache_folder(os.environ))
+    plan = make_plan(*programs, FORCED[1:2], headers, options.dir / "wide-modules")
+    return in_guest(options, plan, plain, suite_files(plain.memcached), show, wide=True)
+
+
+def in_guest(
+    options: argparse.Namespace,
+    plan: GuestPlan,
+    plain: Tree,
+    files: Sequence[str],
+    show: Console,
+    *,
+    wide: bool,
+) -> bool:
+    """Carry out a plan and keep what comes out. files: unless the options name others. Return
+    whether all is as it must be."""
+    files = options.tests or files
     show.print(f"running {len(files)} test files in a guest with Debian's {options.kernel}")
     told = run_plan(
         Path(__file__).with_name("memcached_guest.py"),
         plan,
-        {"sources": str(plain.memcached), "files": files},
+        {"sources": str(plain.memcached), "files": files, "seconds": options.minutes * 60},
         kernel=options.kernel,
         folder=options.dir,
         timeout=GUEST_TIMEOUT,
+        memory=GUEST_MEMORY,
         show=lambda text: show.print(text, end="", markup=False, highlight=False),
     )
-    runs = SuiteRuns(root, options, show)
-    for row in told:
-        name = row["name"]
-        runs.results[name] = {file: FileResult.read(one) for file, one in row["results"].items()}
-        runs.totals[name] = (row["begun"], row["finished"])
-        runs.notes[name] = note_of(row["seconds"], *runs.totals[name])
-    return runs.write(f"a guest with Debian's {options.kernel}")
+    tests = GuestTests.read(plan, files, told)
+    runs = SuiteRuns(options.dir / "suite", options, show)
+    for name, found in tests.found.items():
+        totals: Counter[str] = Counter()
+        results = {}
+        for file, result in found.items():
+            totals.update({key: result.pop(key) for key in ("begun", "finished")})
+            results[file] = FileResult.read(result)
+        runs.results[name] = results
+        runs.totals[name] = (totals["begun"], totals["finished"])
+        seconds = sum(result.seconds for result in results.values())
+        runs.notes[name] = note_of(seconds, *runs.totals[name])
+    for file in tests.failed.values():
+        show.print(f"  {file['name']} fails with the plain build here:", highlight=False)
+        show.print(f"    {file['note']}", markup=False, highlight=False)
+    if tests.left:
+        show.print(f"  no time for {', '.join(tests.left)}", highlight=False)
+    same = runs.write(f"a guest with Debian's {options.kernel}", wide=wide)
+    return same and not tests.failed
 
 
-def findings(variants: Mapping[str, Variant], where: str) -> Findings:
+def findings(
+    variants: Mapping[str, Variant], where: str, files: Sequence[str], *, wide: bool
+) -> Findings:
     """What docs/compatibility.md says of it."""
     return Findings(
         server="memcached",
@@ -494,12 +559,13 @@ def findings(variants: Mapping[str, Variant], where: str) -> Findings:
         suite="its own (`prove t/`), by file",
         variants=variants,
         where=where,
+        wide=wide,
         notes=(
             "Each file's outcome, its number of tests and those that fail are compared; a file "
             "that fails is run a second time. Some skip themselves, in each variant the same.",
             "A request is a call of `drive_machine`; a server that is killed tells no figures.",
             *(
-                [f"Files: {', '.join(GUEST_FILES)}. Emulated, the whole suite takes a day."]
+                [f"Files: {', '.join(Path(file).stem for file in files)}."]
                 if where
                 else [
                     "Scouting sees GETs, the suite's servers live for a few other requests each. "
@@ -580,6 +646,7 @@ STEPS: dict[str, Callable[[argparse.Namespace, Path, Console], bool]] = {
     "server": step_server,
     "suite": step_suite,
     "kernel": step_kernel,
+    "kernel-suite": step_kernel_suite,
 }
 USUAL = ("server", "suite")
 
@@ -590,10 +657,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="recipe.py",
         description="memcached with LakePlacid: `server` builds, scouts, specialises and measures "
         "it; `suite` runs its own tests with all variants (half an hour); `kernel` runs some of "
-        "them with Elite in the kernel of a guest.",
+        "them with Elite in the kernel of a guest, `kernel-suite` all of them there, for hours.",
     )
     parser.add_argument(
-        "steps", nargs="*", metavar="server|suite|kernel", help="default: the first two"
+        "steps",
+        nargs="*",
+        metavar="server|suite|kernel|kernel-suite",
+        help="default: the first two",
     )
     parser.add_argument("--dir", type=Path, help="work folder (default: .cache/memcached)")
     parser.add_argument("--jobs", type=int, default=2, help="of make")
@@ -601,6 +671,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, default=50000, help="of a load that is measured")
     parser.add_argument("--tests", nargs="+", metavar="t/FILE.t", help="only these test files")
     parser.add_argument("--kernel", choices=kernels.SERIES, default="6.1", help="of the guest")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="begin no file in the guest after so many"
+    )
     parser.add_argument("--docs", type=Path, help="where compatibility/*.json is to be kept")
     options = parser.parse_args(argv)
     if unknown := [step for step in options.steps if step not in STEPS]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import os
 import re
 import shutil
@@ -22,7 +23,15 @@ from pathlib import Path
 import redis_build as build
 from redis_load import run_load, transcript
 from redis_server import serve
-from redis_suite import GUEST_UNITS, UNITS, UnitResult, bench_folder, differences, run_suite
+from redis_suite import (
+    GUEST_UNITS,
+    TIMEOUT,
+    UNITS,
+    UnitResult,
+    bench_folder,
+    differences,
+    run_suite,
+)
 from rich.console import Console
 from rich.table import Table
 
@@ -30,7 +39,7 @@ from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.demo import Statistics, clean_environment, read_statistics
 from lp_build.errors import LakePlacidError
 from lp_build.module.build import find_headers
-from lp_build.module.variants import GuestLoad, make_plan, run_plan
+from lp_build.module.variants import GuestLoad, GuestPlan, GuestTests, make_plan, run_plan
 from lp_build.sources import cache_folder
 from lp_build.steps import run_step
 from lp_build.vm import kernels
@@ -42,7 +51,9 @@ SCOUTING_CONNECTIONS = (1, 3, 8)
 BENCHMARK = ("-t", "set,get", "-n", "40000", "-c", "20", "--csv")
 WIDE_THRESHOLD = 0.999  # of what its tests' own requests do
 GUEST_REQUESTS = 4000  # of the load, in the guest
-GUEST_TIMEOUT = 4 * 3600.0  # seconds
+GUEST_TIMEOUT = 24 * 3600.0  # seconds
+GUEST_MEMORY = 3072  # MiB; some of its tests fill some hundred
+COUNTED = ("requests", "finished_in_elite")
 FORCED = ("all", "random:1:0.01", "random:2:0.01", "random:3:0.01")
 
 
@@ -200,31 +211,75 @@ def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool
     elite, stress = build.specialize(tree), build.specialize(tree, stress=True)
     headers = find_headers(options.kernel, kernels.cache_folder(os.environ))
     plan = make_plan(plain, elite, stress, FORCED, headers, options.dir / "modules")
+    return in_guest(options, plan, GUEST_UNITS, show, wide=False)
+
+
+def step_kernel_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:
+    """In a guest's kernel all of its tests, with what step `process` left in the work folder: the
+    builds that are specialised for what the tests do."""
+    plain = build.Tree(options.dir / "plain").server
+    tree = build.Tree(options.dir / "server")
+    elite, stress = build.specialized(tree), build.specialized(tree, stress=True)
+    if missing := [path for path in (plain, elite, stress) if not path.exists()]:
+        raise LakePlacidError(
+            "this build of redis is not there",
+            file=str(missing[0]),
+            remedy="run the step `process` first, with the same --dir",
+        )
+    headers = find_headers(options.kernel, kernels.cache_folder(os.environ))
+    plan = make_plan(plain, elite, stress, FORCED[1:2], headers, options.dir / "wide-modules")
+    return in_guest(options, plan, UNITS, show, wide=True)
+
+
+def in_guest(
+    options: argparse.Namespace,
+    plan: GuestPlan,
+    units: Sequence[str],
+    show: Console,
+    *,
+    wide: bool,
+) -> bool:
+    """Carry out a plan and keep what comes out. units: unless the options name others. Return
+    whether all is as it must be."""
+    units = options.units or units
     more = {
         "load": GUEST_REQUESTS,
         "sources": str(options.dir / "plain" / "redis"),
-        "units": options.units or GUEST_UNITS,
+        "units": units,
+        "seconds": options.minutes * 60,
     }
     show.print(f"running it in a guest with Debian's {options.kernel}")
-    first, *told = run_plan(
+    first, courses, *told = run_plan(
         Path(__file__).with_name("redis_guest.py"),
         plan,
         more,
         kernel=options.kernel,
         folder=options.dir,
         timeout=GUEST_TIMEOUT,
+        memory=GUEST_MEMORY,
         show=lambda text: show.print(text, end="", markup=False, highlight=False),
     )
     load = GuestLoad(**first)
     Console(highlight=False).print(str(load), markup=False)
     runs = Runs(options, show)
-    for row in told:
-        results = {name: UnitResult.read(unit) for name, unit in row["results"].items()}
-        runs.add(row["name"], row["course"], results, row["totals"])
+    tests = GuestTests.read(plan, units, told)
+    for name, found in tests.found.items():
+        totals: Counter[str] = Counter()
+        results = {}
+        for unit, result in found.items():
+            totals.update(result.pop("totals"))
+            results[unit] = UnitResult.read(result)
+        runs.add(name, courses[name], results, totals)
+    for unit in tests.failed.values():
+        show.print(f"  {unit['name']} fails with the plain build here:", highlight=False)
+        show.print(f"    {unit['note']}", markup=False, highlight=False)
+    if tests.left:
+        show.print(f"  no time for {', '.join(tests.left)}", highlight=False)
     if options.docs and not options.units:
         place = f"a guest with Debian's {options.kernel}"
-        write_findings(findings(runs.rows, place, GUEST_UNITS), options.docs / "compatibility")
-    return load.share >= SHARE and runs.good
+        done = list(tests.found["plain"])
+        write_findings(findings(runs.rows, place, done, wide=wide), options.docs / "compatibility")
+    return (wide or load.share >= SHARE) and runs.good and not tests.failed
 
 
 def compared(
@@ -254,21 +309,25 @@ def run_variant(
     program: Path,
     units: Sequence[str],
     settings: Mapping[str, str],
+    timeout: float = TIMEOUT,
 ) -> tuple[dict[str, UnitResult], Counter[str]]:
-    """redis's own tests with one server; results by unit, and what its processes counted."""
+    """redis's own tests with one server; results by unit, and what its processes counted. timeout:
+    seconds for a unit."""
     folder = bench_folder(bench, sources, program)
     statistics = folder / "stats"
     statistics.mkdir()
     told = {"LP_STATS": str(statistics / "%p.json")} if settings.get("LP_ELITE") else {}
-    results = run_suite(folder, units, environment(**settings, **told))
+    results = run_suite(folder, units, environment(**settings, **told), timeout)
     totals: Counter[str] = Counter()
     for path in statistics.glob("*.json"):
         data = json.loads(path.read_text(encoding="utf-8"))
-        totals.update({key: data[key] for key in ("requests", "finished_in_elite")})
+        totals.update({key: data[key] for key in COUNTED})
     return results, totals
 
 
-def findings(variants: Mapping[str, Variant], where: str, units: Sequence[str]) -> Findings:
+def findings(
+    variants: Mapping[str, Variant], where: str, units: Sequence[str], *, wide: bool = False
+) -> Findings:
     """What docs/compatibility.md says of it."""
     return Findings(
         server="redis",
@@ -277,6 +336,7 @@ def findings(variants: Mapping[str, Variant], where: str, units: Sequence[str]) 
         suite=f"redis's own: {len(units)} units of tests/unit, without what is tagged slow",
         variants=variants,
         where=where,
+        wide=wide,
         notes=(
             "Units: " + ", ".join(unit.removeprefix("unit/") for unit in units) + ". Each test's "
             "outcome is compared; a unit that fails is run a second time.",
@@ -291,6 +351,7 @@ def findings(variants: Mapping[str, Variant], where: str, units: Sequence[str]) 
 STEPS: dict[str, Callable[[argparse.Namespace, Path, Console], bool]] = {
     "process": step_process,
     "kernel": step_kernel,
+    "kernel-suite": step_kernel_suite,
 }
 
 
@@ -299,14 +360,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="recipe.py",
         description="redis with LakePlacid: builds, scouts, specialises and measures it, and runs "
-        "its own tests with all variants; `process`: in one process, `kernel`: with Elite in the "
-        "kernel of a guest.",
+        "its own tests with all variants; `process`: in one process, `kernel`: some of them with "
+        "Elite in the kernel of a guest, `kernel-suite`: all of them there, for hours.",
     )
-    parser.add_argument("steps", nargs="*", metavar="process|kernel", help="default: process")
+    parser.add_argument(
+        "steps", nargs="*", metavar="process|kernel|kernel-suite", help="default: process"
+    )
     parser.add_argument("--dir", type=Path, help="work folder (default: .cache/redis)")
     parser.add_argument("--jobs", type=int, default=2, help="of make, and variants at a time")
     parser.add_argument("--requests", type=int, default=50000, help="of the load that is measured")
     parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these, as unit/type/set")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="begin no unit in the guest after so many"
+    )
     parser.add_argument("--docs", type=Path, help="where compatibility/redis.json is to be kept")
     parser.add_argument("--kernel", choices=kernels.SERIES, default="6.1", help="of the guest")
     options = parser.parse_args(argv)

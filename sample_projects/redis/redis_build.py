@@ -72,7 +72,16 @@ def manifest(tree: Tree, *arguments: str) -> None:
 
 def specialize(tree: Tree, *, stress: bool = False) -> Path:
     """`lp build`; the server, which is not where the scouting one is."""
-    output = tree.root / ("stress" if stress else "elite")
+    output = _output(tree, stress)
     arguments = ["--output", str(output), *(["--stress"] if stress else [])]
     run_step([tool("lp"), "build", *arguments], tree.root, clean_environment())
-    return output / PROGRAMS / SERVER
+    return specialized(tree, stress=stress)
+
+
+def specialized(tree: Tree, *, stress: bool = False) -> Path:
+    """The server that `specialize` leaves."""
+    return _output(tree, stress) / PROGRAMS / SERVER
+
+
+def _output(tree: Tree, stress: bool) -> Path:
+    return tree.root / ("stress" if stress else "elite")

@@ -1,43 +1,38 @@
 """Run in a guest by recipe.py: `redis_guest.py PLAN.json`. GETs and SETs with Elite in the kernel,
-then a fixed course of commands and redis's own tests with each variant; prints a JSON object for
-each of them."""
+a fixed course of commands and redis's own tests with each variant; prints a line of JSON for what
+the load was, for each course, and for each unit of tests."""
 
 from __future__ import annotations
 
 import json
 import sys
 import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import recipe
+from redis_suite import GUEST_TIMEOUT
 
 from lp_build.module.load import loaded
-from lp_build.module.variants import GuestPlan, GuestVariant, measure_load
+from lp_build.module.variants import GuestPlan, GuestVariant, measure_load, run_tests
 
 
-def run_variant(row: GuestVariant, sources: Path, units: list[str]) -> dict[str, Any]:
-    """The course and the tests with one variant."""
-    began = time.monotonic()
-    program = Path(row.program)
-    with (
-        row.loaded(),
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        course = recipe.course(program, **row.environment)
-        bench = Path(folder) / "bench"
-        results, totals = recipe.run_variant(bench, sources, program, units, row.environment)
-    tests = sum(len(unit.tests) for unit in results.values())
-    seconds = time.monotonic() - began
-    print(f"{row.name}: {tests} tests in {seconds:.0f} s", file=sys.stderr, flush=True)
-    return {
-        "name": row.name,
-        "course": course,
-        "results": {name: asdict(result) for name, result in results.items()},
-        "totals": {key: totals[key] for key in ("requests", "finished_in_elite")},
-    }
+def run_unit(row: GuestVariant, sources: Path, unit: str) -> tuple[bool, str, dict[str, Any]]:
+    """One unit of the tests with one variant, as run_tests wants it."""
+    with tempfile.TemporaryDirectory() as folder:
+        results, totals = recipe.run_variant(
+            Path(folder) / "bench",
+            sources,
+            Path(row.program),
+            [unit],
+            row.environment,
+            GUEST_TIMEOUT,
+        )
+    result = results[unit]
+    good = "" if result.good else ", not all passed"
+    counted = {key: totals[key] for key in recipe.COUNTED}
+    return result.good, f"{len(result.tests)} tests{good}", {**asdict(result), "totals": counted}
 
 
 def main() -> None:
@@ -52,9 +47,17 @@ def main() -> None:
             lambda: recipe.measure(Path(elite.program), count, **elite.environment),
         )
         print(json.dumps(asdict(load)), flush=True)
+        courses = {}
         for row in plan.variants:
-            found = run_variant(row, Path(told["sources"]), told["units"])
-            print(json.dumps(found), flush=True)
+            with row.loaded():
+                courses[row.name] = recipe.course(Path(row.program), **row.environment)
+        print(json.dumps(courses), flush=True)
+        run_tests(
+            plan,
+            told["units"],
+            told["seconds"],
+            lambda row, unit: run_unit(row, Path(told["sources"]), unit),
+        )
 
 
 if __name__ == "__main__":

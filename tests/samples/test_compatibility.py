@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,15 @@ def test_each_variant_is_a_row_with_its_differences(tmp_path: Path) -> None:
     assert "|  |  |  | specialised | 3 | 3 | none | 990 of 1,000 requests |" in page
     assert "|  |  |  | forced at all sites | 3 | 2 | get\\|set |  |" in page
     assert "## kv\n\n- One test depends on timing." in page
+
+
+def test_results_of_a_guest_and_of_wide_builds_stand_beside_the_others(tmp_path: Path) -> None:
+    guest = replace(FOUND, where="a guest")
+    for one in (FOUND, guest, replace(guest, wide=True)):
+        write_findings(one, tmp_path / "compatibility")
+    page = make_page(tmp_path)
+    assert page.index("## kv\n") < page.index("## kv, in a guest\n")
+    assert page.index("## kv, in a guest\n") < page.index("## kv, in a guest, wide\n")
 
 
 def test_file_that_is_no_result_is_named(tmp_path: Path) -> None:
