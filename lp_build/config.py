@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ class Config:
     request: the function that runs once a request, as `name` or `file.c:name`.
     loop: the function whose loop calls it (optional): Elite is entered at its loop heads.
     threshold: share of requests (0 to 1) that the Elite code is to cover.
+    unknown: functions, named likewise, whose conditionals turn on the time or on chance: wherever
+        one is Elite, both arms of each are.
     stack_size: bytes of one stack slot (a multiple of the page size).
     stack_count: slots.
     mode: "wait" (the caller gets the Fallback's real result) or "queue" (thesis 3.3).
@@ -41,6 +44,7 @@ class Config:
     request: str
     loop: str | None = None
     threshold: float = 0.99
+    unknown: Sequence[str] = ()
     stack_size: int = 256 * 1024
     stack_count: int = 64
     mode: str = "wait"
@@ -79,6 +83,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "request": str,
     "loop": str,
     "threshold": (int, float),
+    "unknown": list,
     "stack_size": int,
     "stack_count": int,
     "mode": str,
@@ -129,6 +134,8 @@ def _checked(data: dict[str, Any], text: str, path: Path) -> Config:
             raise fail(key, f"unknown key `{key}`", f"known keys are: {', '.join(known)}")
         if not isinstance(value, _TYPES[key]) or isinstance(value, bool):
             raise fail(key, f"`{key}` has the wrong type", f"see the reference for `{key}`")
+    if not all(isinstance(name, str) for name in data.get("unknown", ())):
+        raise fail("unknown", "`unknown` has the wrong type", "give a list of functions' names")
     if "request" not in data:
         raise fail("request", "`request` is missing", "name the function that runs once a request")
     config = Config(**data)

@@ -95,6 +95,7 @@ def manifest_from(profile: Profile, config: Config, merges: Mapping[int, Merge])
             remedy="build with `lp-wrap --phase scout` again and put the program under a typical "
             "load, or correct `request` in lp.toml",
         )
+    both = _both_arms(profile, config)
     seen = frozenset().union(*(c.arms for c in profile.classes))
     targets = _targets(profile)
     functions: dict[str, FunctionVerdicts] = {}
@@ -102,10 +103,28 @@ def manifest_from(profile: Profile, config: Config, merges: Mapping[int, Merge])
         looped = is_function(config.loop, function.file, function.name)
         elite = key in hot or (looped and profile.requests(ITERATION) > 0)
         if elite or key in seen:
-            functions[key] = _function(function, hot, targets, elite)
+            functions[key] = _function(function, hot | both.get(key, frozenset()), targets, elite)
     return Manifest(
         config.request, config.loop, config.threshold, merges[REQUEST].covered, functions
     )
+
+
+def _both_arms(profile: Profile, config: Config) -> dict[str, frozenset[str]]:
+    """All arms of the functions that lp.toml has under `unknown`, by key. Raises LakePlacidError
+    for one that the program lacks."""
+    found: dict[str, frozenset[str]] = {}
+    for wanted in config.unknown:
+        functions = [f for f in profile.functions.values() if is_function(wanted, f.file, f.name)]
+        if not functions:
+            raise LakePlacidError(
+                f"`unknown` names `{wanted}`, which the scouted program lacks",
+                file="lp.toml",
+                remedy="name a function of its own C sources, as `name` or `file.c:name`",
+            )
+        for function in functions:
+            arms = [f"{s.ordinal}:{arm.name}" for s in function.sites for arm in s.arms]
+            found[function.key] = frozenset(f"{function.key}:{arm}" for arm in arms)
+    return found
 
 
 def _targets(profile: Profile) -> dict[str, tuple[str, ...]]:

@@ -34,7 +34,8 @@ def check_named(session: Session, units: Sequence[Unit], *, linked: bool) -> lis
         for function in sites.functions
     ]
     said: list[str] = []
-    for key, wanted in (("request", config.request), ("loop", config.loop)):
+    named = [("request", config.request), ("loop", config.loop)]
+    for key, wanted in [*named, *(("unknown", name) for name in config.unknown)]:
         if not wanted or any(is_function(wanted, f.file, f.name) for f in functions):
             continue
         line = line_of_key(build.config.read_text(encoding="utf-8"), key)

@@ -34,6 +34,7 @@ workers = 3
 allocator = "system"
 busy_poll = 50
 cancellation = "unused"
+unknown = ["elapsed", "clock.c:tick"]
 """
     config = load_config(write(tmp_path, text))
     assert config.request_name == "handle"
@@ -41,6 +42,7 @@ cancellation = "unused"
     assert (config.stack_size, config.stack_count, config.mode) == (65536, 8, "queue")
     assert (config.queue_value, config.ring_size, config.workers) == (-1, 16, 3)
     assert (config.busy_poll, config.cancellation) == (50, "unused")
+    assert config.unknown == ["elapsed", "clock.c:tick"]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,8 @@ cancellation = "unused"
         ('request = "f"\nqueue_value = 4294967296\n', 2, "out of range"),
         ('request = "f"\nbusy_poll = 1000001\n', 2, "out of range"),
         ('request = "f"\ncancellation = "none"\n', 2, "out of range"),
+        ('request = "f"\nunknown = "tick"\n', 2, "wrong type"),
+        ('request = "f"\nunknown = [1]\n', 2, "wrong type"),
         ('request = "f"\nallocator = "mine"\n', 2, "out of range"),
     ],
 )

@@ -73,6 +73,21 @@ def test_the_loop_function_is_elite_when_iterations_were_seen() -> None:
     assert manifest.functions["a.c:serve"].elite
 
 
+def test_conditionals_that_turn_on_the_time_keep_both_arms_where_lp_toml_says_so() -> None:
+    config = Config(request="get", threshold=0.9, unknown=["a.c:get", "cold"])
+    manifest = manifest_from(SEEN, config, merge_profile(SEEN, 0.9))
+    get = manifest.functions["a.c:get"]
+    assert set(get.conditions.values()) == {Verdict.UNKNOWN}
+    assert get.switches == {3: ("case0", "default")}
+    assert not manifest.functions["a.c:cold"].elite  # it says nothing of who calls it
+
+
+def test_unknown_function_under_unknown_is_an_error() -> None:
+    config = Config(request="get", threshold=0.9, unknown=["gone"])
+    with pytest.raises(LakePlacidError, match="`unknown` names `gone`"):
+        manifest_from(SEEN, config, merge_profile(SEEN, 0.9))
+
+
 def test_without_a_request_there_is_nothing_to_decide() -> None:
     empty = profile((GET,))
     with pytest.raises(LakePlacidError, match="no request was seen"):
