@@ -167,30 +167,41 @@ def merge_classes(
     adds the least is taken instead. Classes whose arms are all hot already come for free. The
     remaining classes follow, in the same order, as `rest`. threshold: a share (0 to 1) of requests.
     """
-    waiting = [c for c in classes if c.kind == kind]
-    total = sum(c.count for c in waiting)
+    known = [c for c in classes if c.kind == kind]
+    total = sum(c.count for c in known)
     # Less what rounding adds: 0.55 of 100 is 55 requests, and not 55.00000000000001.
     goal = math.ceil(threshold * total - 1e-9 * max(total, 1))
-    hot: set[str] = set()
+    # There may be tens of thousands of classes with hundreds of arms each, and a step for each of
+    # thousands: what a step changes is found by the arms that it makes hot.
+    counts = [c.count for c in known]
+    costs = [sum(weights.get(arm, 1) for arm in c.arms) for c in known]
+    cold = [len(c.arms) for c in known]
+    holders: dict[str, list[int]] = {}
+    for number, item in enumerate(known):
+        for arm in item.arms:
+            holders.setdefault(arm, []).append(number)
+    waiting = list(range(len(known)))
     covered = 0
     steps: list[Step] = []
     rest: list[Step] = []
     while waiting:
-        costs = {
-            id(c): sum(weights.get(arm, 1) for arm in c.arms if arm not in hot) for c in waiting
-        }
         done = covered >= goal and bool(steps)
-        enough = [] if done else [c for c in waiting if covered + c.count >= goal]
+        enough = [] if done else [n for n in waiting if covered + counts[n] >= goal]
         if enough:
-            chosen = min(enough, key=lambda c: (costs[id(c)], -c.count))
+            chosen = min(enough, key=lambda n: (costs[n], -counts[n]))
         else:
-            chosen = max(waiting, key=lambda c: (c.count / (costs[id(c)] + 1), c.count))
-        new = frozenset(chosen.arms - hot)
-        hot |= new
-        free = [c for c in waiting if c.arms <= hot]
-        covered += sum(c.count for c in free)
-        waiting = [c for c in waiting if not c.arms <= hot]
-        (rest if done else steps).append(Step(chosen, covered, costs[id(chosen)], new))
+            chosen = max(waiting, key=lambda n: (counts[n] / (costs[n] + 1), counts[n]))
+        cost = costs[chosen]
+        # An arm that is hot already has no holders any more.
+        new = frozenset(arm for arm in known[chosen].arms if arm in holders)
+        for arm in new:
+            weight = weights.get(arm, 1)
+            for number in holders.pop(arm):
+                costs[number] -= weight
+                cold[number] -= 1
+        covered += sum(counts[n] for n in waiting if not cold[n])
+        waiting = [n for n in waiting if cold[n]]
+        (rest if done else steps).append(Step(known[chosen], covered, cost, new))
     accepted = frozenset().union(*(step.new for step in steps)) if steps else frozenset()
     return Merge(accepted, tuple(steps), tuple(rest), total)
 

@@ -86,7 +86,8 @@ def find_traces(places: Iterable[Path]) -> list[Path]:
 
 def read_traces(places: Sequence[Path]) -> list[Trace]:
     """Read all trace files among and below `places`."""
-    return [read_trace(path) for path in find_traces(places)]
+    reader = TraceReader()
+    return [reader.read(path) for path in find_traces(places)]
 
 
 def _checksum(data: bytes) -> int:
@@ -96,50 +97,80 @@ def _checksum(data: bytes) -> int:
     return total
 
 
-def read_trace(path: Path) -> Trace:
-    """Read one file. What is cut off or damaged is left out, with a warning; raises
-    LakePlacidError for a file that can't be read, is not a trace, or of another version."""
-    try:
-        data = path.read_bytes()
-        modified = path.stat().st_mtime_ns
-    except OSError as error:
-        raise LakePlacidError(
-            f"cannot read the trace: {error.strerror}",
-            file=str(path),
-            remedy="make it readable, or leave it out",
-        ) from error
-    # The header is written when the tables stand: before, there are zeros in its place.
-    magic = data[:8]
-    if not magic.strip(b"\0") or (len(data) < _HEADER.size and _MAGIC.startswith(magic)):
-        return _nothing(path, "cut off before its first record, or its process ended at its start")
-    if magic != _MAGIC:
-        raise LakePlacidError("not a trace file", file=str(path), remedy="leave it out")
-    _, version, _, tables_size, used, _, _ = _HEADER.unpack_from(data)
-    if version != _VERSION:
-        raise LakePlacidError(
-            f"a trace of version {version}, where this tool reads {_VERSION}",
-            file=str(path),
-            remedy="scout again with this version",
+@dataclass(frozen=True)
+class _Tables:
+    """What a program's tables say: arms and icalls are stable names by number."""
+
+    tables: tuple[ScoutTable, ...]
+    arms: dict[int, str]
+    icalls: dict[int, str]
+
+    @classmethod
+    def parse(cls, text: bytes) -> _Tables | None:
+        """None: they are cut off or damaged."""
+        try:
+            units = json.loads(text)
+            tables = tuple(ScoutTable.from_json(unit["table"]) for unit in units)
+            return cls(tables, *_names(units, tables))
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+            return None
+
+
+class TraceReader:
+    """Reads any number of files. Processes of one program leave equal tables, which may be as large
+    as the rest: they are parsed once, and what is read of them is shared."""
+
+    def __init__(self) -> None:
+        self._parsed: dict[bytes, _Tables | None] = {}
+
+    def read(self, path: Path) -> Trace:
+        """Read one file. What is cut off or damaged is left out, with a warning; raises
+        LakePlacidError for a file that can't be read, is not a trace, or of another version."""
+        try:
+            data = path.read_bytes()
+            modified = path.stat().st_mtime_ns
+        except OSError as error:
+            raise LakePlacidError(
+                f"cannot read the trace: {error.strerror}",
+                file=str(path),
+                remedy="make it readable, or leave it out",
+            ) from error
+        # The header is written when the tables stand: before, there are zeros in its place.
+        magic = data[:8]
+        if not magic.strip(b"\0") or (len(data) < _HEADER.size and _MAGIC.startswith(magic)):
+            return _nothing(
+                path, "cut off before its first record, or its process ended at its start"
+            )
+        if magic != _MAGIC:
+            raise LakePlacidError("not a trace file", file=str(path), remedy="leave it out")
+        _, version, _, tables_size, used, _, _ = _HEADER.unpack_from(data)
+        if version != _VERSION:
+            raise LakePlacidError(
+                f"a trace of version {version}, where this tool reads {_VERSION}",
+                file=str(path),
+                remedy="scout again with this version",
+            )
+        start = _HEADER.size
+        parsed = self._tables(data[start : start + tables_size])
+        if parsed is None:
+            return _nothing(path, "its tables are cut off or damaged: nothing in it can be used")
+        records = _Records(path, data, min(used, len(data)), parsed.arms, parsed.icalls)
+        if used > len(data):
+            records.warn(f"cut off: {used - len(data)} bytes are missing")
+        records.read((start + tables_size + 7) & ~7)
+        return Trace(
+            path,
+            parsed.tables,
+            tuple(records.classes),
+            tuple(records.targets),
+            tuple(records.warnings),
+            modified,
         )
-    start = _HEADER.size
-    try:
-        units = json.loads(data[start : start + tables_size])
-        tables = tuple(ScoutTable.from_json(unit["table"]) for unit in units)
-        arms, icalls = _names(units, tables)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        return _nothing(path, "its tables are cut off or damaged: nothing in it can be used")
-    records = _Records(path, data, min(used, len(data)), arms, icalls)
-    if used > len(data):
-        records.warn(f"cut off: {used - len(data)} bytes are missing")
-    records.read((start + tables_size + 7) & ~7)
-    return Trace(
-        path,
-        tables,
-        tuple(records.classes),
-        tuple(records.targets),
-        tuple(records.warnings),
-        modified,
-    )
+
+    def _tables(self, text: bytes) -> _Tables | None:
+        if text not in self._parsed:
+            self._parsed[text] = _Tables.parse(text)
+        return self._parsed[text]
 
 
 def _nothing(path: Path, why: str) -> Trace:
@@ -190,9 +221,10 @@ class _Records:
             return False
         if type_ == _CLASS and kind in (REQUEST, ITERATION) and len(body) == 4 * length:
             numbers = struct.unpack(f"<{length}I", body)
-            if any(number not in self.arms for number in numbers):
+            try:
+                path = frozenset(map(self.arms.__getitem__, numbers))
+            except KeyError:
                 return False
-            path = frozenset(self.arms[number] for number in numbers)
             self.classes.append(PathClass(kind, path, count))
             return True
         if type_ == _TARGET and kind in self.icalls and len(body) == length:

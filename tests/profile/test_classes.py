@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+
+import pytest
 
 from lp_build.profile.classes import arm_weights, merge_classes, merge_traces
 from lp_build.profile.traces import PathClass, Target
@@ -48,6 +52,52 @@ def test_of_classes_that_reach_the_threshold_the_cheapest_is_taken() -> None:
     cheap = path(8, "get", "get:0:false", "get:1:true")
     result = merge(0.88, first, dear, cheap)
     assert [step.chosen for step in result.steps] == [first, cheap]
+
+
+def chosen_anew(
+    classes: list[PathClass], weights: dict[str, int], threshold: float, kind: int
+) -> tuple[list[PathClass], list[PathClass]]:
+    """The steps and the rest as `merge_classes` defines them, each step reckoned from nothing."""
+
+    def cost(item: PathClass) -> int:
+        return sum(weights.get(arm, 1) for arm in item.arms - hot)
+
+    waiting = [c for c in classes if c.kind == kind]
+    goal = math.ceil(threshold * sum(c.count for c in waiting) - 1e-9)
+    hot: set[str] = set()
+    covered = 0
+    steps: list[PathClass] = []
+    rest: list[PathClass] = []
+    while waiting:
+        done = covered >= goal and bool(steps)
+        enough = [] if done else [c for c in waiting if covered + c.count >= goal]
+        if enough:
+            chosen = min(enough, key=lambda c: (cost(c), -c.count))
+        else:
+            chosen = max(waiting, key=lambda c: (c.count / (cost(c) + 1), c.count))
+        (rest if done else steps).append(chosen)
+        hot |= chosen.arms
+        covered += sum(c.count for c in waiting if c.arms <= hot)
+        waiting = [c for c in waiting if not c.arms <= hot]
+    return steps, rest
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_merge_is_what_its_definition_says(seed: int) -> None:
+    random = Random(seed)
+    arms = [f"f:{number}" for number in range(30)]
+    weights = {arm: random.choice((1, 3, 3, 50)) for arm in arms[:25]}  # some have none
+    classes = [
+        path(random.choice((1, 1, 5, 5, 90)), *random.sample(arms, random.randrange(12)), kind=kind)
+        for kind in (0, 1)
+        for _ in range(random.randrange(40))
+    ]
+    threshold = random.choice((0.5, 0.9, 0.99, 1.0))
+    for kind in (0, 1):
+        merged = merge_classes(classes, weights, threshold, kind)
+        steps, rest = chosen_anew(classes, weights, threshold, kind)
+        assert [id(step.chosen) for step in merged.steps] == [id(item) for item in steps]
+        assert [id(step.chosen) for step in merged.rest] == [id(item) for item in rest]
 
 
 def test_nothing_is_hot_without_requests() -> None:

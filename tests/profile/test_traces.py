@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lp_build.errors import LakePlacidError
-from lp_build.profile.traces import find_traces, read_trace
+from lp_build.profile.traces import TraceReader, find_traces
 
 
 def test_a_file_that_is_named_twice_counts_once(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_place_without_traces_is_an_error(tmp_path: Path) -> None:
 def test_a_process_that_ended_at_its_start_leaves_a_warning(tmp_path: Path, content: bytes) -> None:
     place = tmp_path / "a.lpt"
     place.write_bytes(content)
-    trace = read_trace(place)
+    trace = TraceReader().read(place)
     assert trace.classes == ()
     assert len(trace.warnings) == 1
 
@@ -39,12 +39,12 @@ def test_another_file_is_no_trace(tmp_path: Path, content: bytes) -> None:
     place = tmp_path / "a.lpt"
     place.write_bytes(content)
     with pytest.raises(LakePlacidError, match="not a trace file"):
-        read_trace(place)
+        TraceReader().read(place)
 
 
 def test_a_trace_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(LakePlacidError, match="cannot read the trace"):
-        read_trace(tmp_path)
+        TraceReader().read(tmp_path)
 
 
 @pytest.mark.parametrize("tables", [b"[{}]", b"[1]", b'[{"table":{}}]', b"[", b"\xff"])
@@ -52,6 +52,6 @@ def test_damaged_tables_leave_a_warning(tmp_path: Path, tables: bytes) -> None:
     place = tmp_path / "a.lpt"
     head = struct.pack("<8sIIQQII", b"LPTRACE1", 1, 7, len(tables), 40 + len(tables), 0, 0)
     place.write_bytes(head + tables)
-    trace = read_trace(place)
+    trace = TraceReader().read(place)
     (warning,) = trace.warnings
     assert "tables" in warning

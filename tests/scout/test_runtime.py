@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lp_build.config import Config
-from lp_build.profile.traces import ITERATION, REQUEST, read_trace, read_traces
+from lp_build.profile.traces import ITERATION, REQUEST, TraceReader, read_traces
 from tests.scout.support import scout
 
 PRELUDE = """
@@ -345,13 +345,13 @@ def test_a_truncated_file_gives_what_it_holds_and_a_warning(tmp_path: Path) -> N
     )
     program.run()
     (path,) = program.traces.iterdir()
-    whole = read_trace(path)
+    whole = TraceReader().read(path)
     data = path.read_bytes()
     used = int.from_bytes(data[24:32], "little")
     best = 0
     for size in range(0, used + 1, 7):
         path.write_bytes(data[:size])
-        cut = read_trace(path) if size == 0 or size >= 40 else None
+        cut = TraceReader().read(path) if size == 0 or size >= 40 else None
         if cut is None:
             continue
         assert cut.warnings or size == used
@@ -407,14 +407,14 @@ def test_a_damaged_record_is_left_out_and_the_others_are_read(tmp_path: Path) ->
     )
     program.run()
     (path,) = program.traces.iterdir()
-    whole = read_trace(path)
+    whole = TraceReader().read(path)
     data = bytearray(path.read_bytes())
     start = (40 + int.from_bytes(data[16:24], "little") + 7) & ~7
     for field in (0, 16, 20, 24, 28, 32):  # type, kind, length, both checksums, the first arm
         damaged = data.copy()
         damaged[start + field] ^= 0x40
         path.write_bytes(damaged)
-        trace = read_trace(path)
+        trace = TraceReader().read(path)
         assert set(trace.classes) < set(whole.classes), field
         assert trace.warnings, field
 
