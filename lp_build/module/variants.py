@@ -3,6 +3,7 @@ forced there; and what such a guest finds."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -164,16 +165,48 @@ class GuestTests:
     def read(
         cls, plan: GuestPlan, tests: Sequence[str], told: Sequence[Mapping[str, Any]]
     ) -> GuestTests:
-        """tests: what was asked for."""
+        """tests: what was asked for; told may have others besides."""
         read = cls({row.name: {} for row in plan.variants})
         plain = plan.variants[0].name
-        for row in told:
+        for row in (row for row in told if row["test"] in tests):
             if row["variant"] == plain and not row["good"]:
                 read.failed[row["test"]] = row["found"]
             else:
                 read.found[row["variant"]][row["test"]] = row["found"]
         read.left = tuple(t for t in tests if t not in read.failed and t not in read.found[plain])
         return read
+
+
+class KeptTests:
+    """What run_tests printed in earlier guests, in a file: a campaign of hours may be cut and gone
+    with. It counts for the same programs only. path: None, to keep nothing."""
+
+    def __init__(self, path: Path | None, plan: GuestPlan) -> None:
+        self._path = path
+        self._programs = [
+            hashlib.sha256(Path(row.program).read_bytes()).hexdigest() for row in plan.variants
+        ]
+        self.rows: list[dict[str, Any]] = []
+        if path and path.exists():
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            if kept["programs"] == self._programs:
+                self.rows = kept["rows"]
+
+    def left(self, tests: Sequence[str]) -> list[str]:
+        """Of these, the ones that no earlier guest has run."""
+        done = {row["test"] for row in self.rows}
+        return [test for test in tests if test not in done]
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Keep what another guest printed."""
+        self.rows += rows
+        if not self._path:
+            return
+        new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        new.write_text(
+            json.dumps({"programs": self._programs, "rows": self.rows}), encoding="utf-8"
+        )
+        new.replace(self._path)
 
 
 @dataclass(frozen=True)

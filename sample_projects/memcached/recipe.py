@@ -34,7 +34,7 @@ from suite import FileResult, bench_folder, differences, run_suite, suite_files
 from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.errors import LakePlacidError
 from lp_build.module.build import find_headers
-from lp_build.module.variants import GuestPlan, GuestTests, make_plan, run_plan
+from lp_build.module.variants import GuestPlan, GuestTests, KeptTests, make_plan, run_plan
 from lp_build.sources import Source, cache_folder, copy_tree, fetch
 from lp_build.steps import run_step, tool
 from lp_build.vm import kernels
@@ -397,7 +397,8 @@ class SuiteRuns:
         are specialised for what the suite does. Return whether all variants are as plain."""
         plain = self.results["plain"]
         different = {name: differences(plain, result) for name, result in self.results.items()}
-        write_table(self.options.dir, self.results, self.notes, different)
+        stem = "suite-guest" if where else "suite"
+        write_table(self.options.dir / stem, self.results, self.notes, different)
         if self.options.docs and not self.options.tests:
             rows = {
                 name: Variant(
@@ -485,7 +486,8 @@ def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool
 
 def step_kernel_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:
     """In a guest's kernel the whole suite, with what step `suite` left in the work folder: the
-    builds that are specialised for what the suite does."""
+    builds that are specialised for what the suite does. What a guest before has run with them is
+    not run again."""
     root: Path = options.dir / "suite"
     plain, wrapped = Tree(root / "plain"), Tree(root / "wrapped")
     programs = [
@@ -493,15 +495,24 @@ def step_kernel_suite(options: argparse.Namespace, cache: Path, show: Console) -
         specialized(wrapped) / SUITE_PROGRAM,
         specialized(wrapped, stress=True) / SUITE_PROGRAM,
     ]
-    if missing := [path for path in programs if not path.exists()]:
+    needed = [*programs, options.dir / "suite.json"]
+    if missing := [path for path in needed if not path.exists()]:
         raise LakePlacidError(
-            "this build of memcached is not there",
+            "step `suite` has not left this",
             file=str(missing[0]),
             remedy="run the step `suite` first, with the same --dir",
         )
     headers = find_headers(options.kernel, kernels.cache_folder(os.environ))
     plan = make_plan(*programs, FORCED[1:2], headers, options.dir / "wide-modules")
-    return in_guest(options, plan, plain, suite_files(plain.memcached), show, wide=True)
+    seconds = plain_seconds(options.dir)
+    files = sorted(suite_files(plain.memcached), key=lambda file: seconds.get(file, 0))
+    return in_guest(options, plan, plain, files, show, wide=True)
+
+
+def plain_seconds(folder: Path) -> dict[str, float]:
+    """How long each file took with the plain build, by what step `suite` left in the folder."""
+    data = json.loads((folder / "suite.json").read_text(encoding="utf-8"))
+    return {name: result["seconds"] for name, result in data["plain"]["files"].items()}
 
 
 def in_guest(
@@ -516,18 +527,21 @@ def in_guest(
     """Carry out a plan and keep what comes out. files: unless the options name others. Return
     whether all is as it must be."""
     files = options.tests or files
-    show.print(f"running {len(files)} test files in a guest with Debian's {options.kernel}")
+    kept = KeptTests(options.dir / "kernel-suite.json" if wide else None, plan)
+    left = kept.left(files)
+    show.print(f"running {len(left)} test files in a guest with Debian's {options.kernel}")
     told = run_plan(
         Path(__file__).with_name("memcached_guest.py"),
         plan,
-        {"sources": str(plain.memcached), "files": files, "seconds": options.minutes * 60},
+        {"sources": str(plain.memcached), "files": left, "seconds": options.minutes * 60},
         kernel=options.kernel,
         folder=options.dir,
         timeout=GUEST_TIMEOUT,
         memory=GUEST_MEMORY,
         show=lambda text: show.print(text, end="", markup=False, highlight=False),
     )
-    tests = GuestTests.read(plan, files, told)
+    kept.add(told)
+    tests = GuestTests.read(plan, files, kept.rows)
     runs = SuiteRuns(options.dir / "suite", options, show)
     for name, found in tests.found.items():
         totals: Counter[str] = Counter()
@@ -577,12 +591,12 @@ def findings(
 
 
 def write_table(
-    folder: Path,
+    stem: Path,
     results: Mapping[str, Mapping[str, FileResult]],
     notes: Mapping[str, str],
     different: Mapping[str, Sequence[tuple[FileResult, FileResult]]],
 ) -> None:
-    """Write `suite.txt` and `suite.json` to folder, and print the former."""
+    """Write what came out to `<stem>.txt` and `<stem>.json`, and print the former."""
     table = Table(title="memcached's own test suite", title_justify="left")
     table.add_column("test file")
     for name in results:
@@ -593,7 +607,7 @@ def write_table(
             result = results[name][file]
             row.append(str(result) if result.outcome != plain.outcome else "same")
         table.add_row(*row)
-    path = folder / "suite.txt"
+    path = stem.with_suffix(".txt")
     with path.open("w", encoding="utf-8") as file_out:
         console = Console(file=file_out, width=WIDTH, highlight=False)
         console.print(table)
@@ -608,7 +622,7 @@ def write_table(
         name: {"note": notes[name], "files": {f: asdict(r) for f, r in result.items()}}
         for name, result in results.items()
     }
-    (folder / "suite.json").write_text(json.dumps(data, indent=1), encoding="utf-8")
+    stem.with_suffix(".json").write_text(json.dumps(data, indent=1), encoding="utf-8")
 
 
 def step_server(options: argparse.Namespace, cache: Path, show: Console) -> bool:

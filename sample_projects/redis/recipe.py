@@ -39,7 +39,14 @@ from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.demo import Statistics, clean_environment, read_statistics
 from lp_build.errors import LakePlacidError
 from lp_build.module.build import find_headers
-from lp_build.module.variants import GuestLoad, GuestPlan, GuestTests, make_plan, run_plan
+from lp_build.module.variants import (
+    GuestLoad,
+    GuestPlan,
+    GuestTests,
+    KeptTests,
+    make_plan,
+    run_plan,
+)
 from lp_build.sources import cache_folder
 from lp_build.steps import run_step
 from lp_build.vm import kernels
@@ -216,7 +223,8 @@ def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool
 
 def step_kernel_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:
     """In a guest's kernel all of its tests, with what step `process` left in the work folder: the
-    builds that are specialised for what the tests do."""
+    builds that are specialised for what the tests do. What a guest before has run with them is not
+    run again."""
     plain = build.Tree(options.dir / "plain").server
     tree = build.Tree(options.dir / "server")
     elite, stress = build.specialized(tree), build.specialized(tree, stress=True)
@@ -242,10 +250,11 @@ def in_guest(
     """Carry out a plan and keep what comes out. units: unless the options name others. Return
     whether all is as it must be."""
     units = options.units or units
+    kept = KeptTests(options.dir / "kernel-suite.json" if wide else None, plan)
     more = {
         "load": GUEST_REQUESTS,
         "sources": str(options.dir / "plain" / "redis"),
-        "units": units,
+        "units": kept.left(units),
         "seconds": options.minutes * 60,
     }
     show.print(f"running it in a guest with Debian's {options.kernel}")
@@ -262,7 +271,8 @@ def in_guest(
     load = GuestLoad(**first)
     Console(highlight=False).print(str(load), markup=False)
     runs = Runs(options, show)
-    tests = GuestTests.read(plan, units, told)
+    kept.add(told)
+    tests = GuestTests.read(plan, units, kept.rows)
     for name, found in tests.found.items():
         totals: Counter[str] = Counter()
         results = {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lp_build.module.variants import GuestPlan, GuestTests, GuestVariant, run_tests
+from lp_build.module.variants import GuestPlan, GuestTests, GuestVariant, KeptTests, run_tests
 
 
 def plan() -> GuestPlan:
@@ -54,3 +55,42 @@ def test_what_there_is_no_time_for_is_named(capsys: pytest.CaptureFixture[str]) 
     run_tests(plan(), ["a", "b"], 0, passing)
     read = GuestTests.read(plan(), ["a", "b"], told(capsys))
     assert read.left == ("a", "b")
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> GuestPlan:
+    """A plan whose programs are there."""
+    for name in ("plain", "other"):
+        (tmp_path / name).write_text(name, encoding="ascii")
+    names = ("plain", "other")
+    return GuestPlan("", [GuestVariant(name, str(tmp_path / name), "", {}) for name in names])
+
+
+def test_what_an_earlier_guest_has_run_is_not_run_again(
+    tmp_path: Path, built: GuestPlan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "kept.json"
+    run_tests(built, ["a"], 600, passing)
+    KeptTests(path, built).add(told(capsys))
+    kept = KeptTests(path, built)
+    assert kept.left(["a", "b"]) == ["b"]
+    run_tests(built, kept.left(["a", "b"]), 600, passing)
+    kept.add(told(capsys))
+    read = GuestTests.read(built, ["a", "b"], KeptTests(path, built).rows)
+    assert read.found["other"] == {"a": "a with other", "b": "b with other"}
+
+
+def test_what_other_builds_did_is_not_kept(
+    tmp_path: Path, built: GuestPlan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "kept.json"
+    run_tests(built, ["a"], 600, passing)
+    KeptTests(path, built).add(told(capsys))
+    (tmp_path / "other").write_text("built anew", encoding="ascii")
+    assert KeptTests(path, built).left(["a"]) == ["a"]
+
+
+def test_only_what_was_asked_for_is_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    run_tests(plan(), ["a", "b"], 600, passing)
+    read = GuestTests.read(plan(), ["b"], told(capsys))
+    assert list(read.found["plain"]) == ["b"]
