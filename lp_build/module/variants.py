@@ -179,17 +179,18 @@ class GuestTests:
 
 class KeptTests:
     """What run_tests printed in earlier guests, in a file: a campaign of hours may be cut and gone
-    with. It counts for the same programs only. path: None, to keep nothing."""
+    with. It counts for the same variants only. path: None, to keep nothing."""
 
     def __init__(self, path: Path | None, plan: GuestPlan) -> None:
         self._path = path
-        self._programs = [
-            hashlib.sha256(Path(row.program).read_bytes()).hexdigest() for row in plan.variants
+        self._variants = [
+            [hashlib.sha256(Path(row.program).read_bytes()).hexdigest(), dict(row.environment)]
+            for row in plan.variants
         ]
         self.rows: list[dict[str, Any]] = []
         if path and path.exists():
             kept = json.loads(path.read_text(encoding="utf-8"))
-            if kept["programs"] == self._programs:
+            if kept["variants"] == self._variants:
                 self.rows = kept["rows"]
 
     def left(self, tests: Sequence[str]) -> list[str]:
@@ -204,7 +205,7 @@ class KeptTests:
             return
         new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         new.write_text(
-            json.dumps({"programs": self._programs, "rows": self.rows}), encoding="utf-8"
+            json.dumps({"variants": self._variants, "rows": self.rows}), encoding="utf-8"
         )
         new.replace(self._path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,16 @@ def test_what_other_builds_did_is_not_kept(
     KeptTests(path, built).add(told(capsys))
     (tmp_path / "other").write_text("built anew", encoding="ascii")
     assert KeptTests(path, built).left(["a"]) == ["a"]
+
+
+def test_what_other_forced_deopts_did_is_not_kept(
+    tmp_path: Path, built: GuestPlan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "kept.json"
+    run_tests(built, ["a"], 600, passing)
+    KeptTests(path, built).add(told(capsys))
+    forced = [replace(row, environment={"LP_FORCE_DEOPT": "all"}) for row in built.variants]
+    assert KeptTests(path, replace(built, variants=forced)).left(["a"]) == ["a"]
 
 
 def test_only_what_was_asked_for_is_compared(capsys: pytest.CaptureFixture[str]) -> None:
