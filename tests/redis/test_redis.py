@@ -21,7 +21,7 @@ from redis_server import serve
 
 from lp_build.demo import clean_environment, read_statistics
 from lp_build.module.build import find_headers
-from lp_build.module.variants import run_plan, stress_plan
+from lp_build.module.variants import GuestTests, run_plan, stress_plan
 from lp_build.sources import cache_folder
 from lp_build.vm import kernels
 
@@ -103,17 +103,21 @@ def test_in_the_kernel_answers_are_the_same_and_gets_and_sets_finish(
         for one in plan.variants
     ]
     plan = replace(plan, variants=traced)
-    load, plain, *others = run_plan(
+    load, courses, *told = run_plan(
         Path(redis_build.__file__).with_name("redis_guest.py"),
         plan,
-        {"load": 1500, "sources": str(built.tree.redis), "units": UNITS},
+        {"load": 1500, "sources": str(built.tree.redis), "units": UNITS, "seconds": 1500},
         kernel="6.1",
         folder=tmp_path,
         timeout=1800,
         show=sys.stderr.write,
     )
     assert load["finished"] >= 0.98 * load["requests"] > 750, load["places"]
-    assert [row["course"] == plain["course"] for row in others] == [True] * 3
-    assert [row["results"]["unit/type/incr"]["tests"] for row in others] == (
-        [plain["results"]["unit/type/incr"]["tests"]] * 3
-    )
+    assert set(courses.values()) == {courses["plain"]}
+    tests = GuestTests.read(plan, UNITS, told)
+    assert (tests.failed, tests.left) == ({}, ())
+    outcomes = [
+        [found[unit]["tests"] for unit in UNITS]
+        for found in (tests.found[name] for name in courses)
+    ]
+    assert outcomes == [outcomes[0]] * len(plan.variants)
