@@ -16,18 +16,26 @@ import suite
 from lp_build.module.load import loaded
 from lp_build.module.variants import GuestPlan, GuestVariant, run_tests
 
+# Seconds for a server, and for a file: t/restart.t takes minutes under emulation, with deopts more.
+LIMIT = 1799
+TIMEOUT = 3600.0
+
 
 def run_file(row: GuestVariant, sources: Path, file: str) -> tuple[bool, str, dict[str, Any]]:
     """One file of the tests with one variant, as run_tests wants it."""
     with tempfile.TemporaryDirectory() as temporary:
         bench = suite.bench_folder(
-            Path(temporary) / "bench", sources, Path(row.program), sources / "timedrun"
+            Path(temporary) / "bench",
+            sources,
+            Path(row.program),
+            sources / "timedrun",
+            LIMIT,
         )
         statistics = Path(temporary) / "stats"
         statistics.mkdir()
         told = {"LP_STATS": f"{statistics}/%p.json"} if row.module else {}
         environment = recipe.clean_environment(**row.environment, **told)
-        result = suite.run_suite(bench, [file], environment)[file]
+        result = suite.run_suite(bench, [file], environment, timeout=TIMEOUT)[file]
         begun, finished = recipe.elite_totals(statistics)
     found = {**asdict(result), "begun": begun, "finished": finished}
     return result.status != "failed", str(result), found

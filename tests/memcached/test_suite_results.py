@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,17 @@ def test_file_that_fails_once_is_run_again(tmp_path: Path) -> None:
     )
     (result,) = suite.run_suite(tmp_path, ["t/once.t"], os.environ).values()
     assert (result.status, result.attempts) == ("ok", 2)
+
+
+@pytest.mark.parametrize(("limit", "passed"), [(None, "600"), (1799, "1799")])
+def test_servers_may_be_given_more_time(tmp_path: Path, limit: int | None, passed: str) -> None:
+    sources = tmp_path / "sources"
+    (sources / "t").mkdir(parents=True)
+    timedrun = sources / "timedrun"
+    timedrun.write_text('#!/bin/sh\necho "$$" "$@"\n')
+    timedrun.chmod(0o755)
+    bench = suite.bench_folder(tmp_path / "bench", sources, timedrun, timedrun, limit)
+    arguments = [bench / "timedrun", "600", "server", "-m 2"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as run:
+        out, _ = run.communicate()
+    assert out == f"{run.pid} {passed} server -m 2\n"
