@@ -25,7 +25,7 @@ enum lp_body_state { LP_BODY_FRESH, LP_BODY_ATTACHED, LP_BODY_PLAIN };
 struct lp_body {
 	enum lp_body_state state;
 	int fd;		    /* of the session */
-	pid_t pid;	    /* of E */
+	pid_t child;	    /* E, where it is the process's child, else 0 */
 	uint64_t stack_low; /* of the thread's own stack; 0: not known */
 	struct lp_body *next;
 };

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -220,7 +221,7 @@ static void unlist(struct lp_body *one)
 	pthread_mutex_unlock(&bodies_lock);
 }
 
-/* E is a child that says nothing when it ends; it has to be waited for all the same. */
+/* A child that says nothing when it ends has to be waited for all the same. */
 static void bury(pid_t pid)
 {
 	while (waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
@@ -232,7 +233,8 @@ void lp_kernel_detach(struct lp_body *one, bool close_it)
 	ioctl(one->fd, LP_IOC_DETACH, 0);
 	if (close_it)
 		close(one->fd);
-	bury(one->pid);
+	if (one->child)
+		bury(one->child);
 	one->state = LP_BODY_FRESH;
 	unlist(one);
 }
@@ -260,13 +262,62 @@ static uint64_t own_stack_low(void)
 	return (uint64_t)low;
 }
 
+/* -- E ----------------------------------------------------------------------------------------- */
+
+struct birth {
+	int fd;	    /* of the session */
+	pid_t body; /* E, or -1 */
+	bool there; /* it serves */
+};
+
+/* Make E and wait for it. A debugger would wait for it to stop, which it does not. */
+static int make_body(void *argument)
+{
+	struct birth *birth = argument;
+	struct lp_enter enter = {0};
+	struct lp_await await = {0};
+
+	birth->body =
+	    (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_FS | CLONE_UNTRACED, 0, 0, 0, 0);
+	if (birth->body == 0) {
+		ioctl(birth->fd, LP_IOC_ENTER, &enter);
+		_exit(1);
+	}
+	await.pid = birth->body;
+	birth->there = birth->body > 0 && ioctl(birth->fd, LP_IOC_AWAIT, &await) == 0;
+	return 0;
+}
+
+/* Who reaps orphans, itself or as the first process of a container, would find E all the same. */
+static bool reaps_orphans(void)
+{
+	int reaper = 0;
+
+	return getpid() == 1 || prctl(PR_GET_CHILD_SUBREAPER, &reaper) || reaper;
+}
+
+/*
+ * Programs and their tools look for a server's children: redis's own tests kill the first one,
+ * which they take for the one that saves. So E is not one: it is made by a child that ends at once,
+ * on our memory (as vfork() makes one; glibc's posix_spawn does the same) and a stack of its own.
+ */
+static void make_orphan(struct birth *birth)
+{
+	char stack[4096] __attribute__((aligned(16)));
+	pid_t maker =
+	    clone(make_body, stack + sizeof(stack),
+		  CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_FS | CLONE_UNTRACED, birth);
+
+	if (maker > 0)
+		bury(maker);
+}
+
 static bool try_to_attach(void)
 {
 	struct lp_attach attach = identity;
-	struct lp_enter enter = {0};
-	struct lp_await await = {0};
+	struct birth birth;
 	sigset_t all, old;
-	pid_t pid;
+	bool orphan;
 	int fd;
 
 	lp_body.state = LP_BODY_PLAIN;
@@ -280,24 +331,23 @@ static bool try_to_attach(void)
 	/* No handler of the application's is to run in E before it leaves user space. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	/* A debugger would wait for E to stop, which it does not. */
-	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_FS | CLONE_UNTRACED, 0, 0, 0, 0);
-	if (pid == 0) {
-		ioctl(fd, LP_IOC_ENTER, &enter);
-		_exit(1);
-	}
-	await.pid = pid;
-	if (pid > 0 && ioctl(fd, LP_IOC_AWAIT, &await) == 0) {
+	birth = (struct birth){.fd = fd, .body = -1};
+	orphan = !reaps_orphans();
+	if (orphan)
+		make_orphan(&birth);
+	else
+		make_body(&birth);
+	if (birth.there) {
 		lp_body.fd = fd;
-		lp_body.pid = pid;
+		lp_body.child = orphan ? 0 : birth.body;
 		lp_body.state = LP_BODY_ATTACHED;
 		lp_body.stack_low = own_stack_low();
 		lp_forms_attach();
 		list(&lp_body);
 	} else {
 		close(fd);
-		if (pid > 0)
-			bury(pid);
+		if (!orphan && birth.body > 0)
+			bury(birth.body);
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return lp_body.state == LP_BODY_ATTACHED;

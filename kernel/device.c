@@ -181,11 +181,11 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 	case LP_IOC_OPEN:
 		return argument ? -EINVAL : open_another();
 	}
+	if (command == LP_IOC_AWAIT && lp_session_may_await(session, current))
+		return await(session, user);
 	if (!lp_session_is_user(session, current))
 		return -EPERM;
 	switch (command) {
-	case LP_IOC_AWAIT:
-		return await(session, user);
 	case LP_IOC_CALL:
 		return call(session, user);
 	case LP_IOC_RUN:

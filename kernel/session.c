@@ -3,6 +3,7 @@
 #include <linux/cred.h>
 #include <linux/fdtable.h>
 #include <linux/hashtable.h>
+#include <linux/pid.h>
 #include <linux/resource.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -248,6 +249,36 @@ int lp_session_attach(struct lp_session *session, struct lp_attach *attach)
 	return error;
 }
 
+/*
+ * Whether the task was made for U's session to become E, or to make E: by U itself, or by a child
+ * of U's that has U's memory, as vfork() makes one. The latter is gone soon, and E is no child of
+ * U's then. Under RCU's lock.
+ */
+static bool made_by_user(const struct lp_session *session, const struct task_struct *task)
+{
+	const struct task_struct *parent = rcu_dereference(task->real_parent);
+
+	if (parent == session->user)
+		return true;
+	return READ_ONCE(parent->mm) == session->mirror.mm &&
+	       rcu_access_pointer(parent->real_parent) == session->user;
+}
+
+/* Whether `task` may wait for E: U, or the child of U's that makes E. */
+bool lp_session_may_await(struct lp_session *session, const struct task_struct *task)
+{
+	bool may;
+
+	if (lp_session_is_user(session, task))
+		return true;
+	if (stage_of(session) == NEW || task->mm != session->mirror.mm)
+		return false;
+	rcu_read_lock();
+	may = rcu_access_pointer(task->real_parent) == session->user;
+	rcu_read_unlock();
+	return may;
+}
+
 /* Descriptors; and the root, the working folder and the mask of files to be made. */
 static bool shares_files(struct task_struct *task)
 {
@@ -277,13 +308,18 @@ static bool shares_memory(void)
 
 static int become_body(struct lp_session *session)
 {
+	bool made = false;
 	int error = 0;
 
 	spin_lock(&session->lock);
+	if (session->stage == ATTACHED) {
+		rcu_read_lock();
+		made = made_by_user(session, current);
+		rcu_read_unlock();
+	}
 	if (session->stage != ATTACHED || session->body)
 		error = session->stage == ENDED ? -EPIPE : -EBUSY;
-	else if (rcu_access_pointer(current->real_parent) != session->user ||
-		 current->mm == session->mirror.mm || shares_memory() ||
+	else if (!made || current->mm == session->mirror.mm || shares_memory() ||
 		 !shares_files(session->user) || current->ptrace)
 		error = -EPERM;
 	if (!error) {
@@ -427,7 +463,7 @@ long lp_session_enter(struct lp_session *session, struct file *file)
 	return error ? error : -EINTR;
 }
 
-/* U waits for E. */
+/* U waits for E, or who makes E does. */
 int lp_session_await(struct lp_session *session, pid_t pid)
 {
 	struct task_struct *child;
@@ -572,10 +608,29 @@ int lp_session_run(struct lp_session *session, struct lp_run *run)
 	return error;
 }
 
+/* Wait until E has let go of all that it shared with U, whoever is to reap it. */
+static int wait_for_exit(struct task_struct *body)
+{
+	struct pid *pid = get_task_pid(body, PIDTYPE_PID);
+	int error;
+
+	/* There is none any more once it is reaped. */
+	if (!pid)
+		return 0;
+	error = wait_event_killable(pid->wait_pidfd, READ_ONCE(body->exit_state));
+	put_pid(pid);
+	return error;
+}
+
 int lp_session_detach(struct lp_session *session)
 {
+	int error;
+
 	end(session);
-	return wait_event_killable(session->to_user, stage_of(session) == ENDED);
+	error = wait_event_killable(session->to_user, stage_of(session) == ENDED);
+	if (!error && session->body)
+		error = wait_for_exit(session->body);
+	return error;
 }
 
 int lp_session_counters(struct lp_session *session, struct lp_counters *counters)
@@ -596,17 +651,23 @@ int lp_session_counters(struct lp_session *session, struct lp_counters *counters
 /* A task ends; called with preemption off. */
 void lp_session_departed(struct task_struct *task)
 {
+	const struct task_struct *parent;
 	struct lp_session *session;
 
+	rcu_read_lock();
 	spin_lock(&sessions_lock);
 	session = find(task);
 	if (session)
 		end(session);
 	/* A child that was to become E, and did not: AWAIT looks again. */
-	session = find(rcu_access_pointer(task->real_parent));
+	parent = rcu_dereference(task->real_parent);
+	session = find(parent);
+	if (!session)
+		session = find(rcu_access_pointer(parent->real_parent));
 	if (session)
 		wake_up_all(&session->to_user);
 	spin_unlock(&sessions_lock);
+	rcu_read_unlock();
 }
 
 /* For applications' modules: see lakeplacid.h. */

@@ -14,6 +14,7 @@ void lp_session_release(struct lp_session *session);
 int lp_session_mmap(struct lp_session *session, struct vm_area_struct *vma);
 
 bool lp_session_is_user(struct lp_session *session, const struct task_struct *task);
+bool lp_session_may_await(struct lp_session *session, const struct task_struct *task);
 int lp_session_attach(struct lp_session *session, struct lp_attach *attach);
 long lp_session_enter(struct lp_session *session, struct file *file);
 int lp_session_await(struct lp_session *session, pid_t pid);

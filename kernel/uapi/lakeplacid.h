@@ -13,18 +13,21 @@
  *   ioctl(fd, LP_IOC_AWAIT)
  *   ioctl(fd, LP_IOC_RUN)             ->     runs
  *   ...                               <-     registers
- *   ioctl(fd, LP_IOC_DETACH), waitpid(E, __WCLONE)
+ *   ioctl(fd, LP_IOC_DETACH)
  *
  * ATTACH finds the application's module by name. It must be of the same build: else ESTALE, and
  * the module's build id is written back. ENOENT: no such module. EBUSY: this thread or this file
  * has a session already. EOPNOTSUPP: the processor's LASS is on (boot with lass=off).
  *
- * ENTER turns the caller into E. It must be U's child, share U's table of files, not share U's
- * memory, and have no tracer, which would wait in vain for it to stop (CLONE_UNTRACED): a raw
- * clone() with no signal at its end, so that U's wait() does not see it. What the caller had mapped
- * is gone when it succeeds, and it ends only by dying.
+ * ENTER turns the caller into E. It must be U's child, or the child of one that has U's memory (as
+ * vfork() makes one); share U's table of files, not share U's memory, and have no tracer, which
+ * would wait in vain for it to stop (CLONE_UNTRACED). A child of U's is made by a raw clone() with
+ * no signal at its end, so that U's wait() does not see it, but U has to, by waitpid(E, __WCLONE).
+ * A grandchild goes to whoever reaps orphans, and nobody takes it for a child of U's. What the
+ * caller had mapped is gone when it succeeds, and it ends only by dying.
  *
- * AWAIT waits until E is there. ECHILD: the process with that id is no child of U's, or it died.
+ * AWAIT waits until E is there. It is for E's parent, U or the child in between. ECHILD: the
+ * process with that id is no child of the caller's, or it died.
  *
  * CALL has E run an operation of the application's module and waits for its end. The stack is
  * memory of U's that the module runs on; all of it below stack_top is lost. What the operation
@@ -41,12 +44,12 @@
  * OPEN gives a file as open() does, to whoever has one: a server that gives up its rights, or forks
  * after it has, keeps a file for the threads that are still to come. It is close-on-exec.
  *
- * DETACH ends E and waits for that. So does closing the file in U's process, or U's death; a RUN
- * that another thread closes the file under stops first, as by a signal. When E dies otherwise, U
- * is killed: its state may have been E's.
+ * DETACH ends E and waits until it has let go of files and memory. So does closing the file in U's
+ * process, or U's death; a RUN that another thread closes the file under stops first, as by a
+ * signal. When E dies otherwise, U is killed: its state may have been E's.
  *
- * All but ENTER and OPEN are U's own calls: EPERM for any other task. Flags and padding must be
- * zero, else EINVAL; so are ranges that make no sense. No kernel address is ever written to user
+ * All but ENTER, OPEN and AWAIT are U's own calls: EPERM for any other task. Flags and padding must
+ * be zero, else EINVAL; so are ranges that make no sense. No kernel address is ever written to user
  * space.
  */
 #ifndef _UAPI_LAKEPLACID_H
@@ -55,7 +58,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define LP_PROTOCOL 1
+#define LP_PROTOCOL 2
 #define LP_NAME_SIZE 32
 #define LP_BUILD_ID_SIZE 20
 #define LP_ARGUMENTS 6
@@ -80,7 +83,7 @@ struct lp_enter {
 };
 
 struct lp_await {
-	__s32 pid; /* what clone() gave to U */
+	__s32 pid; /* what clone() gave to the caller */
 	__u32 flags;
 };
 

@@ -48,6 +48,8 @@ BODIES = {
     "the program that it becomes": "here 1 20\nbecome 1 30\nhere 1 20\n",
     "another user": "here 1 20\nnobody 1 40\n",
     "another user from the start": "nobody 1 40\nhere 1 20\n",
+    "no child of its own": "childless 4 50\n",
+    "the one who reaps": "reaper 4 50\n",
     "signals": "ticking 1 200\n",
     "memory that comes and goes": "disturbed 1 1000\n",
 }
@@ -289,7 +291,11 @@ def requests_of(script: str) -> int:
     total = 0
     for what, many, count in (line.split() for line in script.splitlines()):
         # As another user: itself, two threads and two children.
-        bodies = {"threads": int(many), "children": int(many), "nobody": 5}.get(what, 1)
+        bodies = {"nobody": 5}.get(what, 1)
+        if what in ("threads", "children"):
+            bodies = int(many)
+        elif what in ("childless", "reaper"):
+            bodies = 1 + int(many)
         total += bodies * int(count)
     return total
 

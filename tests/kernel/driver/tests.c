@@ -567,7 +567,8 @@ static void only_us_own_child_becomes_e(void)
 	pid_t child;
 
 	CHECK(ioctl(fd, LP_IOC_ATTACH, &attach) == 0);
-	/* U itself; a child with a table of files of its own; a grandchild. */
+	/* U itself; a child with a table of files of its own; the child of one that has other
+	 * memory. */
 	CHECK(ioctl_error(fd, LP_IOC_ENTER, &enter) == EPERM);
 	child = fork();
 	if (child == 0)
@@ -580,6 +581,13 @@ static void only_us_own_child_becomes_e(void)
 		if (grandchild == 0)
 			_exit(ioctl_error(fd, LP_IOC_ENTER, &enter));
 		_exit(WEXITSTATUS(ended(grandchild, __WCLONE)));
+	}
+	CHECK(WEXITSTATUS(ended(child, __WCLONE)) == EPERM);
+	/* A child of U's may not await what another makes. */
+	child = syscall(SYS_clone, CLONE_FILES | CLONE_FS, 0, 0, 0, 0);
+	if (child == 0) {
+		await.pid = 1;
+		_exit(ioctl_error(fd, LP_IOC_AWAIT, &await));
 	}
 	CHECK(WEXITSTATUS(ended(child, __WCLONE)) == EPERM);
 	/* One that a debugger would wait for. */
@@ -599,6 +607,85 @@ static void only_us_own_child_becomes_e(void)
 	CHECK(ioctl_error(fd, LP_IOC_AWAIT, &await) == ECHILD);
 	CHECK(ended(child, __WCLONE) == 0);
 	close(fd);
+}
+
+struct maker {
+	int fd;
+	bool in_vain;
+	pid_t body;
+	int error; /* of AWAIT */
+};
+
+/* As vfork()'s child, on U's memory. */
+static int make_body(void *argument)
+{
+	struct maker *maker = argument;
+	struct lp_await await = {0};
+
+	maker->body = maker->in_vain ? syscall(SYS_clone, CLONE_FILES | CLONE_FS, 0, 0, 0, 0)
+				     : start_body(maker->fd);
+	if (maker->body == 0)
+		_exit(0);
+	await.pid = maker->body;
+	maker->error = ioctl_error(maker->fd, LP_IOC_AWAIT, &await);
+	return 0;
+}
+
+static void make_orphan(struct maker *maker)
+{
+	char *stack = map_pages(8);
+	pid_t pid = clone(make_body, stack + 8 * PAGE,
+			  CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_FS | CLONE_UNTRACED, maker);
+
+	CHECK(pid > 0 && ended(pid, __WCLONE) == 0);
+	CHECK(munmap(stack, 8 * PAGE) == 0);
+}
+
+/* Whether it is there, and more than an entry in the table of processes. */
+static bool lives(pid_t pid)
+{
+	char path[64], state = 'Z';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = 'Z';
+	fclose(file);
+	return state != 'Z' && state != 'X';
+}
+
+static void e_may_be_made_by_a_child_that_ends(void)
+{
+	struct lp_attach attach = attach_request();
+	struct maker maker = {.fd = open(DEVICE, O_RDWR)};
+	struct session s = {.fd = maker.fd, .stack = map_pages(STACK_SIZE / PAGE)};
+
+	CHECK(ioctl(s.fd, LP_IOC_ATTACH, &attach) == 0);
+	make_orphan(&maker);
+	CHECK(maker.error == 0);
+	/* So U has no child. */
+	CHECK(waitpid(-1, NULL, __WALL | WNOHANG) == -1 && errno == ECHILD);
+	word = 8;
+	CHECK(load(&s, &word) == 8);
+	CHECK(lives(maker.body));
+	CHECK(ioctl(s.fd, LP_IOC_DETACH, 0) == 0);
+	CHECK(!lives(maker.body));
+	close(s.fd);
+	until_gone(maker.body);
+}
+
+static void one_that_dies_instead_of_becoming_e_is_not_awaited_for_ever(void)
+{
+	struct lp_attach attach = attach_request();
+	struct maker maker = {.fd = open(DEVICE, O_RDWR), .in_vain = true};
+
+	CHECK(ioctl(maker.fd, LP_IOC_ATTACH, &attach) == 0);
+	make_orphan(&maker);
+	CHECK(maker.error == ECHILD);
+	close(maker.fd);
 }
 
 static void others_may_not_use_the_session(void)
@@ -862,6 +949,8 @@ static const struct test tests[] = {
 	TEST(a_module_of_another_build_is_refused_with_its_id),
 	TEST(arguments_are_checked),
 	TEST(only_us_own_child_becomes_e),
+	TEST(e_may_be_made_by_a_child_that_ends),
+	TEST(one_that_dies_instead_of_becoming_e_is_not_awaited_for_ever),
 	TEST(others_may_not_use_the_session),
 	TEST(others_than_root_may_not_open_it),
 	TEST(who_has_a_file_gets_more_of_them),

@@ -5,12 +5,15 @@
  * the requests summed up to, which does not depend on who runs when.
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <glob.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -236,6 +239,56 @@ static long somebody_else(long count)
 	return some(count) + in_threads(2, count) + in_children(2, count);
 }
 
+/* How many children the process has, as `pgrep -P` finds them. */
+static long children_listed(void)
+{
+	long count = 0;
+	glob_t lists;
+
+	if (glob("/proc/self/task/*/children", 0, NULL, &lists))
+		return -1;
+	for (size_t i = 0; i < lists.gl_pathc; i++) {
+		FILE *list = fopen(lists.gl_pathv[i], "r");
+		int child;
+
+		while (list && fscanf(list, "%d", &child) == 1)
+			count++;
+		if (list)
+			fclose(list);
+	}
+	globfree(&lists);
+	return count;
+}
+
+static long childless(long threads, long count)
+{
+	long sum = some(count) + in_threads(threads, count);
+
+	if (children_listed() || waitpid(-1, NULL, __WALL | WNOHANG) != -1 || errno != ECHILD)
+		return -1;
+	return sum;
+}
+
+/* As the first process of a container: orphans are its own, among them the grandchild. */
+static long as_reaper(long threads, long count)
+{
+	long sum;
+
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1))
+		return -1;
+	sum = some(count) + in_threads(threads, count);
+	if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
+		return -2;
+	if (fork() == 0)
+		_exit(fork() ? 0 : 1);
+	for (int i = 0, status; i < 2; i++)
+		if (wait(&status) < 0)
+			return -3;
+	if (wait(NULL) != -1 || errno != ECHILD)
+		return -4;
+	return sum;
+}
+
 static void become(long count)
 {
 	char left[32];
@@ -262,6 +315,10 @@ static long act(const char *what, long many, long count)
 		return while_ticking(count);
 	if (!strcmp(what, "nobody"))
 		return somebody_else(count);
+	if (!strcmp(what, "childless"))
+		return childless(many, count);
+	if (!strcmp(what, "reaper"))
+		return as_reaper(many, count);
 	return -1;
 }
 
