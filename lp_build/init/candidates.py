@@ -2,7 +2,8 @@
 
 A request function is called about as often as messages come in, does most of the program's own
 work, and either receives and sends below itself (one call a client that has something to say) or
-stands between the two (one call a message). Each of these is a factor from 0 to 1.
+stands between the two (one call a message). What waits below itself until some client has something
+to say is rather a turn of the loop. Each of these is a factor from 0 to 1.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _BETWEEN = 0.4  # nothing does: its caller receives, calls it, and sends
 _BOTH = 0.4  # and up to 1 by the share of messages
 _RECEIVES = 0.15  # and up to _BETWEEN by how much of the program it reaches
 _SENDS = 0.1
+_TURN = 0.3  # what is left of that if each call waits for clients
 # A function is but a wrapper of one that it calls each time and that has this share of its work.
 _ALWAYS, _WHOLE, _MOST = 0.95, 0.98, 0.6
 _LONG = 8  # iterations in a call, from which on a loop is one that serves
@@ -31,7 +33,8 @@ class Candidate:
     """A function and how well it fits, 0 to 1.
 
     once: how near its calls are to one a message; work: its share of the work of the busiest
-    candidate; receives, sends: shares of all messages that come in and go out below it.
+    candidate; receives, sends: shares of all messages that come in and go out below it; turn: of
+    its calls, the share in which the program waits for any of its clients (poll and its kin).
     """
 
     function: SurveyedFunction
@@ -41,6 +44,7 @@ class Candidate:
     work: float
     receives: float
     sends: float
+    turn: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -91,12 +95,14 @@ def rank(survey: Survey) -> list[Candidate]:
     }
     work = {key: counts.cycles for key, counts in often.items() if _once(counts, messages) > 0.5}
     most = max(work.values(), default=0) or 1
-    reach = {key: len(survey.below(key)) for key in often}
-    widest = max(reach.values(), default=0)
-    found = [
-        _candidate(survey.functions[key], counts, messages, most, _breadth(reach[key], widest))
-        for key, counts in often.items()
-    ]
+    below = {key: survey.below(key) for key in often}
+    widest = max(map(len, below.values()), default=0)
+    found = []
+    for key, counts in often.items():
+        polls = sum(survey.counts[one].own_waits for one in {key, *below[key]})
+        breadth = _breadth(len(below[key]), widest)
+        turn = min(1.0, polls / counts.calls)
+        found.append(_candidate(survey.functions[key], counts, messages, most, breadth, turn))
     found.sort(key=lambda one: (-one.score, one.function.key))
     return _without_wrappers(survey, found)
 
@@ -110,7 +116,12 @@ def _breadth(reached: int, widest: int) -> float:
 
 
 def _candidate(
-    function: SurveyedFunction, counts: Counts, messages: Messages, most: int, breadth: float
+    function: SurveyedFunction,
+    counts: Counts,
+    messages: Messages,
+    most: int,
+    breadth: float,
+    turn: float,
 ) -> Candidate:
     once = _once(counts, messages)
     work = min(1.0, counts.cycles / most)
@@ -124,8 +135,8 @@ def _candidate(
         place = _SENDS
     else:
         place = _BETWEEN
-    score = once * place * (0.25 + 0.75 * work)
-    return Candidate(function, counts, score, once, work, receives, sends)
+    score = once * place * (1 - (1 - _TURN) * turn) * (0.25 + 0.75 * work)
+    return Candidate(function, counts, score, once, work, receives, sends, turn)
 
 
 def _without_wrappers(survey: Survey, ranked: list[Candidate]) -> list[Candidate]:

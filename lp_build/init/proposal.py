@@ -179,6 +179,8 @@ def _reasons(
         )
     else:
         reasons.append("It stands between receiving and sending: neither happens below it.")
+    if candidate.turn >= 0.5:
+        reasons.append("The program waits for clients below it too, so a request is a turn.")
     if candidate.work >= 0.99:
         reasons.append("Nothing else that runs once a message does more of the program's own work.")
     return reasons
@@ -192,6 +194,8 @@ def _lesser(one: Candidate, best: Candidate) -> str:
     """Why a candidate is not the first, in a few words."""
     if one.once < best.once - 0.1:
         return f"called {_times(one.counts.calls, 'time')}"
+    if one.turn > best.turn + 0.1:
+        return "waits for clients itself"
     if one.counts.received and one.counts.sent:
         return "what it calls does as much" if one.score >= best.score else "has less below it"
     if one.counts.received:

@@ -83,9 +83,23 @@ def test_a_handler_whose_answers_are_sent_later() -> None:
     shape.calls("loop", "events", 900).calls("events", "read_query").calls("read_query", "read")
     shape.calls("read_query", "run").calls("events", "before_wait", 900)
     shape.calls("before_wait", "write")
-    # `events` has both below it, but it is the loop's turn: several clients at once.
+    shape.function("poll", 900, 10, own_waits=900, waits=900).calls("events", "poll", 900)
+    # `events` has both below it, but it is the loop's turn: several clients at once,
     shape.survey.counts["s.c:events"].calls = 200
     assert shape.chosen() == ("read_query", "loop")
+    # or one, for which it waits each time.
+    shape.survey.counts["s.c:events"].calls = 1010
+    shape.survey.counts["s.c:poll"].own_waits = 1010
+    assert shape.chosen() == ("read_query", "loop")
+
+
+def test_a_turn_of_the_loop_where_nothing_else_runs_once_a_message() -> None:
+    shape = Shape()
+    shape.function("main", 1, 0, rounds=MESSAGES, waits=2 * MESSAGES, **ALL)
+    shape.function("turn", MESSAGES, 400, waits=2 * MESSAGES, own_waits=MESSAGES, **ALL, **OWN)
+    shape.function("compare", 90 * MESSAGES, 300)
+    shape.calls("main", "turn").calls("turn", "compare", 90 * MESSAGES)
+    assert shape.chosen() == ("turn", "main")
 
 
 def test_a_worker_that_reads_handles_and_writes() -> None:
