@@ -9,8 +9,8 @@ PYTEST := $(BIN)/python -m pytest
 export PYTHON
 
 .PHONY: help demo test lint test-long alloc-bench bench csmith memcached memcached-kernel \
-	memcached-kernel-suite nginx nginx-kernel redis redis-kernel redis-kernel-suite programs \
-	driver manual set-up-demo set-up-test clean
+	memcached-kernel-suite nginx nginx-kernel redis redis-jemalloc redis-kernel redis-kernel-suite \
+	programs programs-kernel driver manual set-up-demo set-up-test clean
 
 help:
 	@echo "make demo         a small server, its hot path as Elite code, in one process and in a guest's kernel"
@@ -23,12 +23,14 @@ help:
 	@echo "make memcached    fetch memcached, specialise it, and run its own tests"
 	@echo "make nginx        the same for nginx, with a suite over the protocol"
 	@echo "make redis        the same for redis, with its own tests"
+	@echo "make redis-jemalloc  redis's own tests once more, with the heap that it brings"
 	@echo "make memcached-kernel  some of its tests with Elite in the kernel of a guest"
 	@echo "make nginx-kernel  the suite with Elite in the kernel of a guest"
 	@echo "make redis-kernel  some of its tests with Elite in the kernel of a guest"
 	@echo "make memcached-kernel-suite  all of them there, for hours"
 	@echo "make redis-kernel-suite  all of them there, for hours"
 	@echo "make programs     zlib and Lua with deopts forced at every site"
+	@echo "make programs-kernel  both with Elite in the kernel of a guest"
 	@echo "make driver       the driver in guests, for half an hour: a million random calls, storms, cycles"
 	@echo "make manual       manual pages, completion and reference, from the commands' definitions"
 	@echo "make clean        remove what these left, but not .venv"
@@ -73,6 +75,9 @@ nginx-kernel: set-up-test
 redis: set-up-test
 	@$(BIN)/python sample_projects/redis/recipe.py
 
+redis-jemalloc: set-up-test
+	@$(BIN)/python sample_projects/redis/recipe.py process --malloc jemalloc
+
 redis-kernel: set-up-test
 	@$(BIN)/python sample_projects/redis/recipe.py kernel
 
@@ -81,6 +86,9 @@ redis-kernel-suite: set-up-test
 
 programs: set-up-test
 	@$(BIN)/python sample_projects/programs/programs.py
+
+programs-kernel: set-up-test
+	@$(BIN)/python sample_projects/programs/programs.py --kernel 6.1
 
 driver: set-up-test
 	@$(PYTEST) -q -s -m campaign tests/kernel/test_driver.py

@@ -2,7 +2,8 @@
 
 Each recipe runs one suite with several builds of one server and writes what came out as
 `docs/compatibility/<server>.json` (`Findings`), or `<server>-guest.json` where Elite was in the
-kernel of a guest, `<server>-guest-wide.json` for its wide builds there. `python -m
+kernel of a guest, `<server>-guest-wide.json` for its wide builds there, `<server>-<kind>.json` for
+one of several ways to build it. `python -m
 lp_build.compatibility` makes the page of all of them.
 """
 
@@ -48,7 +49,8 @@ class Variant:
 class Findings:
     """One program's results. build: the commands, in short; suite: whose tests these are;
     variants: by name, in the order of the page; notes: sentences below the table; where: the
-    machine, if it is not this one; wide: all builds are specialised for what the tests do."""
+    machine, if it is not this one; wide: all builds are specialised for what the tests do; kind:
+    of several ways to build the program this one, in a word."""
 
     server: str
     version: str
@@ -58,6 +60,13 @@ class Findings:
     notes: tuple[str, ...] = ()
     where: str = ""
     wide: bool = False
+    kind: str = ""
+
+    @property
+    def title(self) -> str:
+        """What its notes are headed by."""
+        words = (self.server, self.kind and f"with {self.kind}", self.place)
+        return ", ".join(word for word in words if word)
 
     @property
     def place(self) -> str:
@@ -68,8 +77,8 @@ class Findings:
 
 def write_findings(findings: Findings, folder: Path) -> Path:
     """Write one program's results to `folder`; return the file."""
-    kind = ("-guest" if findings.where else "") + ("-wide" if findings.wide else "")
-    path = folder / f"{findings.server}{kind}.json"
+    marks = (findings.kind, findings.where and "guest", "wide" if findings.wide else "")
+    path = folder / f"{'-'.join([findings.server, *filter(None, marks)])}.json"
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(findings), indent=1) + "\n", encoding="utf-8")
     return path
@@ -104,8 +113,7 @@ def render(found: Sequence[Findings]) -> str:
             first = ["", "", ""]
     for one in found:
         if one.notes:
-            title = f"{one.server}, {one.place}" if one.place else one.server
-            lines += ["", f"## {title}", "", *[f"- {note}" for note in one.notes]]
+            lines += ["", f"## {one.title}", "", *[f"- {note}" for note in one.notes]]
     return "\n".join(lines) + "\n"
 
 
@@ -130,7 +138,7 @@ def _row(cells: Sequence[str]) -> str:
 def make_page(docs: Path) -> str:
     """The page of all results below folder `docs`."""
     found = [read_findings(path) for path in (docs / "compatibility").glob("*.json")]
-    return render(sorted(found, key=lambda one: (one.server, one.where, one.wide)))
+    return render(sorted(found, key=lambda one: (one.server, one.kind, one.where, one.wide)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

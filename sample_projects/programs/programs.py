@@ -2,7 +2,8 @@
 
 `python programs.py` fetches, builds, scouts and specialises them, and runs every case with the
 plain build, the scouted one, and the specialised one, without and with forced deopts, also at each
-single site. What a case prints must be the same bytes.
+single site. With `--kernel`, Elite is in the kernel of a guest. What a case prints must be the same
+bytes.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from elftools.elf.elffile import ELFFile
 from rich.console import Console
@@ -27,13 +30,19 @@ from rich.console import Console
 from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.demo import clean_environment
 from lp_build.errors import LakePlacidError
+from lp_build.module.build import Headers, build_modules, find_headers
+from lp_build.module.load import loaded
 from lp_build.sources import Source, cache_folder, copy_tree, fetch
 from lp_build.steps import run_step, tool
+from lp_build.vm import kernels
+from lp_build.vm.script import run_script
 
 TIMEOUT = 300.0  # seconds for one run of a program
 SCRIPTS = Path(__file__).parent / "lua"
 FORCED = ("all", "nth:2", "nth:7", "random:1:0.3", "random:2:0.01", "random:3:0.001")
+FORCED_IN_KERNEL = ("all", "nth:7", "random:2:0.01", "random:3:0.001")
 ELITE = {"LP_ELITE": "inprocess"}
+GUEST_TIMEOUT = 4 * 3600.0  # seconds
 # struct lp_site of c_runtime/lp_abi.h.
 SITE_BYTES, SITE_NAME, SITE_KIND, SITE_FORCE = 72, 32, 52, 4
 
@@ -343,21 +352,34 @@ class Runs:
             )
 
 
+def build_plainly(program: Program, folder: Path, cache: Path, show: Console) -> Tree:
+    """Its own build, in a fresh tree."""
+    show.print(f"{program.name}: building it plainly")
+    plain = prepare(program, folder / "plain", cache, next(iter(program.requests.values())))
+    build(plain)
+    return plain
+
+
+def scout_requests(
+    program: Program, folder: Path, cache: Path, runs: Runs
+) -> Iterator[tuple[str, Tree]]:
+    """For each of its requests, a tree that was scouted under all cases."""
+    for name, request in program.requests.items():
+        runs.show.print(f"{program.name}: the request is {request}")
+        tree = prepare(program, folder / name, cache, request)
+        build(tree, "scout")
+        runs.run(f"{name}: scouted", tree, tree.programs())
+        yield name, tree
+
+
 def run_program(
     program: Program, folder: Path, cache: Path, show: Console, *, each_site: bool
 ) -> Runs:
     """All variants of one program."""
     runs = Runs(program, folder / "run", show)
-    show.print(f"{program.name}: building it plainly")
-    first = next(iter(program.requests.values()))
-    plain = prepare(program, folder / "plain", cache, first)
-    build(plain)
+    plain = build_plainly(program, folder, cache, show)
     runs.run("plain", plain, plain.programs())
-    for name, request in program.requests.items():
-        show.print(f"{program.name}: the request is {request}")
-        tree = prepare(program, folder / name, cache, request)
-        build(tree, "scout")
-        runs.run(f"{name}: scouted", tree, tree.programs())
+    for name, tree in scout_requests(program, folder, cache, runs):
         runs.run(f"{name}: specialised", tree, specialize(tree), **ELITE)
         stress = specialize(tree, stress=True)
         for force in FORCED:
@@ -367,6 +389,88 @@ def run_program(
     return runs
 
 
+@dataclass(frozen=True)
+class GuestRun:
+    """One variant in a guest. programs: their folder; modules: what they need in its kernel."""
+
+    name: str
+    programs: str
+    modules: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def run_in_kernel(
+    program: Program, folder: Path, cache: Path, show: Console, kernel: str
+) -> dict[str, Variant]:
+    """The variants of one program with Elite in the kernel of a guest, the plain build among them;
+    and what its own suite gives there with the plain one. kernel: one of kernels.SERIES.
+
+    Raises LakePlacidError as run_script does, and where the guest's plain build fails.
+    """
+    headers = find_headers(kernel, kernels.cache_folder(os.environ))
+    plain = build_plainly(program, folder, cache, show)
+    rows = [GuestRun("plain", str(plain.programs()), (), {})]
+    scouting = Runs(program, folder / "scouting", show)
+    scouting.run("plain", plain, plain.programs())
+    driver = ""
+    for name, tree in scout_requests(program, folder, cache, scouting):
+        ordinary, stress = specialize(tree), specialize(tree, stress=True)
+        driver, modules = build_all(program, ordinary, headers, folder / "modules" / name)
+        settings = {"LP_ELITE": "kernel"}
+        rows.append(GuestRun(f"{name}: kernel", str(ordinary), modules, settings))
+        _, modules = build_all(program, stress, headers, folder / "modules" / f"{name}-stress")
+        for force in FORCED_IN_KERNEL:
+            forced = {**settings, "LP_FORCE_DEOPT": force}
+            rows.append(GuestRun(f"{name}: kernel, forced {force}", str(stress), modules, forced))
+    show.print(f"{program.name}: running it in a guest with Debian's {kernel}")
+    told = run_script(
+        Path(__file__).with_name("programs_guest.py"),
+        {
+            "program": program.name,
+            "sources": str(plain.root),
+            "driver": driver,
+            "rows": [asdict(row) for row in rows],
+        },
+        kernels.cache_folder(os.environ),
+        os.environ,
+        kernel=kernel,
+        folder=folder,
+        timeout=GUEST_TIMEOUT,
+        show=lambda text: show.print(text, end="", markup=False, highlight=False),
+    )
+    *variants, failed = told
+    if failed:
+        raise LakePlacidError(f"{', '.join(failed)} fails with the plain build in the guest")
+    return {
+        row.name: Variant(**{**one, "different": tuple(one["different"])})
+        for row, one in zip(rows, variants, strict=True)
+    }
+
+
+def build_all(
+    program: Program, folder: Path, headers: Headers, target: Path
+) -> tuple[str, tuple[str, ...]]:
+    """The driver, and the modules of all the programs in `folder`."""
+    built = [build_modules(folder / name, headers, target) for name in program.programs]
+    return str(built[0].driver), tuple(str(one.application) for one in built)
+
+
+def run_guest(plan: Mapping[str, Any], show: Console) -> Iterator[Any]:
+    """In the guest: each row of the plan, and at last the commands of its own suite that fail with
+    the plain build."""
+    program = {one.name: one for one in PROGRAMS}[plan["program"]]
+    tree = Tree(program, Path(plan["sources"]))
+    runs = Runs(program, tree.root.parent / "guest", show)
+    with loaded(Path(plan["driver"])):
+        for row in (GuestRun(**row) for row in plan["rows"]):
+            with ExitStack() as stack:
+                for module in row.modules:
+                    stack.enter_context(loaded(Path(module)))
+                runs.run(row.name, tree, Path(row.programs), **row.environment)
+            yield asdict(runs.variants[row.name])
+    yield list(failed_plain(runs))
+
+
 def failed_plain(runs: Runs) -> Iterator[str]:
     """Commands of its own suite that fail with the plain build: then nothing was proved."""
     for command in runs.program.own:
@@ -374,9 +478,8 @@ def failed_plain(runs: Runs) -> Iterator[str]:
             yield " ".join(command)
 
 
-def findings(runs: Runs) -> Findings:
+def findings(program: Program, variants: Mapping[str, Variant], where: str = "") -> Findings:
     """What docs/compatibility.md says of it."""
-    program = runs.program
     requests = ", ".join(f"*{name}*: {request}" for name, request in program.requests.items())
     words = [" ".join(command) for command in program.build if command]
     return Findings(
@@ -384,7 +487,8 @@ def findings(runs: Runs) -> Findings:
         version=program.source.version,
         build="; ".join(f"lp-wrap {command}" for command in words),
         suite=program.suite,
-        variants=runs.variants,
+        variants=variants,
+        where=where,
         notes=(f"No server: what counts as a request is {requests}.",),
     )
 
@@ -396,6 +500,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("programs", nargs="*", metavar="|".join(names), help="default: all")
     parser.add_argument("--dir", type=Path, help="work folder (default: .cache/programs)")
     parser.add_argument("--no-sites", action="store_true", help="not each site singly")
+    parser.add_argument(
+        "--kernel", choices=kernels.SERIES, help="with Elite in the kernel of a guest that has it"
+    )
     parser.add_argument("--docs", type=Path, help="where compatibility/*.json are to be kept")
     options = parser.parse_args(argv)
     if unknown := [name for name in options.programs if name not in names]:
@@ -405,16 +512,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     show = Console(stderr=True, soft_wrap=True)
     good = True
     try:
-        for name in options.programs or names:
-            runs = run_program(
-                names[name], folder / name, cache, show, each_site=not options.no_sites
-            )
-            for command in failed_plain(runs):
-                show.print(f"{name}: `{command}` fails with the plain build", highlight=False)
-                good = False
-            good = good and not any(variant.different for variant in runs.variants.values())
+        for program in [names[name] for name in options.programs or names]:
+            work = folder / program.name
+            place = ""
+            if options.kernel:
+                place = f"a guest with Debian's {options.kernel}"
+                variants = run_in_kernel(program, work, cache, show, options.kernel)
+            else:
+                runs = run_program(program, work, cache, show, each_site=not options.no_sites)
+                for command in failed_plain(runs):
+                    words = f"{program.name}: `{command}` fails with the plain build"
+                    show.print(words, highlight=False)
+                    good = False
+                variants = runs.variants
+            good = good and not any(variant.different for variant in variants.values())
             if options.docs:
-                write_findings(findings(runs), options.docs / "compatibility")
+                found = findings(program, variants, place)
+                write_findings(found, options.docs / "compatibility")
     except LakePlacidError as error:
         print(f"programs: {error}", file=sys.stderr)
         return 1

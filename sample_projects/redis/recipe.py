@@ -106,10 +106,10 @@ def course(program: Path, **settings: str) -> str:
 def prepared(options: argparse.Namespace, cache: Path, show: Console) -> tuple[Path, build.Tree]:
     """The plain server, and a tree that is scouted and has its manifest."""
     show.print("building redis plainly")
-    plain = build.prepare(options.dir / "plain", cache)
+    plain = build.prepare(options.dir / "plain", cache, options.malloc)
     build.build_plain(plain, options.jobs)
     show.print("building it for scouting")
-    tree = build.prepare(options.dir / "server", cache)
+    tree = build.prepare(options.dir / "server", cache, options.malloc)
     build.build_scouted(tree, options.jobs)
     show.print("scouting it under GETs and SETs")
     scout(tree)
@@ -165,7 +165,8 @@ def step_process(options: argparse.Namespace, cache: Path, show: Console) -> boo
         ]
     )
     if options.docs and not options.units:
-        write_findings(findings(runs.rows, "", UNITS), options.docs / "compatibility")
+        found = findings(runs.rows, "", UNITS, options.malloc)
+        write_findings(found, options.docs / "compatibility")
     return share >= SHARE and runs.good
 
 
@@ -288,7 +289,8 @@ def in_guest(
     if options.docs and not options.units:
         place = f"a guest with Debian's {options.kernel}"
         done = list(tests.found["plain"])
-        write_findings(findings(runs.rows, place, done, wide=wide), options.docs / "compatibility")
+        found = findings(runs.rows, place, done, options.malloc, wide=wide)
+        write_findings(found, options.docs / "compatibility")
     return (wide or load.share >= SHARE) and runs.good and not tests.failed
 
 
@@ -338,17 +340,23 @@ def run_variant(
 
 
 def findings(
-    variants: Mapping[str, Variant], where: str, units: Sequence[str], *, wide: bool = False
+    variants: Mapping[str, Variant],
+    where: str,
+    units: Sequence[str],
+    malloc: str,
+    *,
+    wide: bool = False,
 ) -> Findings:
     """What docs/compatibility.md says of it."""
     return Findings(
         server="redis",
         version=build.REDIS.version,
-        build="lp-wrap make MALLOC=libc",
+        build=" ".join(["lp-wrap", *build.MAKE[malloc]]),
         suite=f"redis's own: {len(units)} units of tests/unit, without what is tagged slow",
         variants=variants,
         where=where,
         wide=wide,
+        kind="" if malloc == "libc" else malloc,
         notes=(
             "Units: " + ", ".join(unit.removeprefix("unit/") for unit in units) + ". Each test's "
             "outcome is compared; a unit that fails is run a second time.",
@@ -378,20 +386,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "steps", nargs="*", metavar="process|kernel|kernel-suite", help="default: process"
     )
-    parser.add_argument("--dir", type=Path, help="work folder (default: .cache/redis)")
+    parser.add_argument(
+        "--malloc",
+        choices=build.MAKE,
+        default="libc",
+        help="whose heap: libc's, which LakePlacid's replaces, or jemalloc, redis's default",
+    )
+    parser.add_argument("--dir", type=Path, help="work folder (default: .cache/redis or the like)")
     parser.add_argument("--jobs", type=int, default=2, help="of make, and variants at a time")
     parser.add_argument("--requests", type=int, default=50000, help="of the load that is measured")
     parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these, as unit/type/set")
     parser.add_argument(
         "--minutes", type=float, default=math.inf, help="begin no unit in the guest after so many"
     )
-    parser.add_argument("--docs", type=Path, help="where compatibility/redis.json is to be kept")
+    parser.add_argument("--docs", type=Path, help="where compatibility/redis*.json are to be kept")
     parser.add_argument("--kernel", choices=kernels.SERIES, default="6.1", help="of the guest")
     options = parser.parse_args(argv)
     if unknown := [step for step in options.steps if step not in STEPS]:
         parser.error(f"no such step: {unknown[0]}")
     cache = cache_folder(os.environ, Path.cwd())
-    options.dir = (options.dir or cache / "redis").absolute()
+    name = "redis" if options.malloc == "libc" else f"redis-{options.malloc}"
+    options.dir = (options.dir or cache / name).absolute()
     options.dir.mkdir(parents=True, exist_ok=True)
     show = Console(stderr=True)
     try:

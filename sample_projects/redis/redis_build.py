@@ -13,17 +13,18 @@ from lp_build.steps import run_step, tool
 REDIS = Source(
     "redis", "7.0.15", "4b1dc4ee6d622a09fff9c6777191209750fb5e5a725ef78ea012d6eef4c22982"
 )
-# With libc's malloc, which LakePlacid's heap replaces; jemalloc would be a heap of redis's own.
-MAKE = ("make", "MALLOC=libc")
+# With libc's malloc, which LakePlacid's heap replaces, or with redis's default, a heap of its own.
+MAKE = {"libc": ("make", "MALLOC=libc"), "jemalloc": ("make",)}
 PROGRAMS = Path("redis") / "src"  # in the tree, and below each folder of `lp build`
 SERVER = "redis-server"
 
 
 @dataclass(frozen=True)
 class Tree:
-    """One source tree; root has lp.toml and, once wrapped, `.lp/`."""
+    """One source tree; root has lp.toml and, once wrapped, `.lp/`. malloc: a key of MAKE."""
 
     root: Path
+    malloc: str = "libc"
 
     @property
     def redis(self) -> Path:
@@ -41,13 +42,13 @@ class Tree:
         return self.root / ".lp" / "traces"
 
 
-def prepare(root: Path, cache: Path) -> Tree:
+def prepare(root: Path, cache: Path, malloc: str = "libc") -> Tree:
     """Lay out a fresh tree at `root`, in place of what was there; sources come from the cache."""
     sources = fetch(REDIS, cache)
     if root.exists():
         shutil.rmtree(root)
     root.mkdir(parents=True)
-    tree = Tree(root)
+    tree = Tree(root, malloc)
     copy_tree(sources, tree.redis)
     shutil.copy(Path(__file__).with_name("lp.toml"), root / "lp.toml")
     return tree
@@ -55,13 +56,13 @@ def prepare(root: Path, cache: Path) -> Tree:
 
 def build_plain(tree: Tree, jobs: int = 2) -> None:
     """Build as if LakePlacid did not exist."""
-    run_step([*MAKE, f"-j{jobs}"], tree.redis, clean_environment())
+    run_step([*MAKE[tree.malloc], f"-j{jobs}"], tree.redis, clean_environment())
 
 
 def build_scouted(tree: Tree, jobs: int = 2) -> None:
     """`lp-wrap make`; redis is told nothing."""
     wrap = [tool("lp-wrap"), "--phase", "scout", "--"]
-    run_step([*wrap, *MAKE, f"-j{jobs}"], tree.redis, clean_environment())
+    run_step([*wrap, *MAKE[tree.malloc], f"-j{jobs}"], tree.redis, clean_environment())
 
 
 def manifest(tree: Tree, *arguments: str) -> None:

@@ -48,6 +48,21 @@ def test_zlib_unpacks_in_all_variants(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.needs_qemu
+def test_zlib_packs_with_elite_in_the_kernel_in_all_variants(tmp_path: Path) -> None:
+    request = {"deflate": programs.ZLIB.requests["deflate"]}
+    zlib = replace(programs.ZLIB, requests=request)
+    variants = programs.run_in_kernel(
+        zlib, tmp_path, cache_folder({}, ROOT), Console(quiet=True), "6.1"
+    )
+    assert {name: found.different for name, found in variants.items()} == dict.fromkeys(
+        variants, ()
+    )
+    assert variants["deflate: kernel"].finished > 100
+    assert variants["deflate: kernel, forced all"].finished == 0
+
+
+@pytest.mark.slow
 def test_lua_runs_scripts_in_all_variants(tmp_path: Path) -> None:
     runs = run_all(programs.LUA, tmp_path)
     check(runs)

@@ -49,9 +49,10 @@ def test_each_variant_is_a_row_with_its_differences(tmp_path: Path) -> None:
 
 def test_results_of_a_guest_and_of_wide_builds_stand_beside_the_others(tmp_path: Path) -> None:
     guest = replace(FOUND, where="a guest")
-    for one in (FOUND, guest, replace(guest, wide=True)):
+    for one in (FOUND, guest, replace(guest, wide=True), replace(guest, kind="jemalloc")):
         write_findings(one, tmp_path / "compatibility")
     page = make_page(tmp_path)
+    assert "## kv, with jemalloc, in a guest\n" in page
     assert page.index("## kv\n") < page.index("## kv, in a guest\n")
     assert page.index("## kv, in a guest\n") < page.index("## kv, in a guest, wide\n")
 
