@@ -169,16 +169,22 @@ void lp_session_sum(struct lp_application *application, struct lp_run_counters *
 	spin_unlock(&sessions_lock);
 }
 
+/* Its U may have another by now; what it has counted stays. */
+static void forget(struct lp_session *session)
+{
+	lockdep_assert_held(&sessions_lock);
+	if (!hash_hashed(&session->link))
+		return;
+	hash_del(&session->link);
+	lp_run_count(&session->application->ended, &session->state.run);
+}
+
 /* Neither a descriptor, nor E, nor its area are left. */
 void lp_session_release(struct lp_session *session)
 {
-	if (session->user) {
-		spin_lock(&sessions_lock);
-		hash_del(&session->link);
-		if (session->application)
-			lp_run_count(&session->application->ended, &session->state.run);
-		spin_unlock(&sessions_lock);
-	}
+	spin_lock(&sessions_lock);
+	forget(session);
+	spin_unlock(&sessions_lock);
 	lp_mirror_release(&session->mirror);
 	if (session->application)
 		lp_application_put(session->application);
@@ -208,13 +214,59 @@ bool lp_session_is_user(struct lp_session *session, const struct task_struct *ta
 	return READ_ONCE(session->user) == task && stage_of(session) > NEW;
 }
 
-static int claim(struct lp_session *session, struct lp_application *application)
+/* Wait until E has let go of all that it shared with U, whoever is to reap it. */
+static int wait_for_exit(struct task_struct *body)
 {
-	int error = 0;
+	struct pid *pid = get_task_pid(body, PIDTYPE_PID);
+	int error;
+
+	/* There is none any more once it is reaped. */
+	if (!pid)
+		return 0;
+	error = wait_event_killable(pid->wait_pidfd, READ_ONCE(body->exit_state));
+	put_pid(pid);
+	return error;
+}
+
+/* The E of a session that the caller has closed, if it is still on its way out. */
+static struct task_struct *ending_body(void)
+{
+	struct task_struct *body = NULL;
+	struct lp_session *session;
 
 	spin_lock(&sessions_lock);
+	session = find(current);
+	if (session) {
+		spin_lock(&session->lock);
+		if (session->stage >= ENDING && session->body)
+			body = get_task_struct(session->body);
+		spin_unlock(&session->lock);
+	}
+	spin_unlock(&sessions_lock);
+	return body;
+}
+
+static int claim(struct lp_session *session, struct lp_application *application)
+{
+	struct task_struct *ending = ending_body();
+	struct lp_session *other;
+	int error = 0;
+
+	if (ending) {
+		error = wait_for_exit(ending);
+		put_task_struct(ending);
+		if (error)
+			return error;
+	}
+	spin_lock(&sessions_lock);
+	other = find(current);
+	/* A child's copy of the file may keep it for long. */
+	if (other && stage_of(other) == ENDED) {
+		forget(other);
+		other = NULL;
+	}
 	spin_lock(&session->lock);
-	if (session->stage != NEW || session->user || find(current)) {
+	if (session->stage != NEW || session->user || other) {
 		error = -EBUSY;
 	} else {
 		session->user = get_task_struct(current);
@@ -605,20 +657,6 @@ int lp_session_run(struct lp_session *session, struct lp_run *run)
 		lp_run_undo(state);
 	if (READ_ONCE(session->closed))
 		end(session);
-	return error;
-}
-
-/* Wait until E has let go of all that it shared with U, whoever is to reap it. */
-static int wait_for_exit(struct task_struct *body)
-{
-	struct pid *pid = get_task_pid(body, PIDTYPE_PID);
-	int error;
-
-	/* There is none any more once it is reaped. */
-	if (!pid)
-		return 0;
-	error = wait_event_killable(pid->wait_pidfd, READ_ONCE(body->exit_state));
-	put_pid(pid);
 	return error;
 }
 

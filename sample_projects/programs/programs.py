@@ -31,7 +31,7 @@ from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.demo import clean_environment
 from lp_build.errors import LakePlacidError
 from lp_build.module.build import Headers, build_modules, find_headers
-from lp_build.module.load import loaded
+from lp_build.module.load import loaded, read_status
 from lp_build.sources import Source, cache_folder, copy_tree, fetch
 from lp_build.steps import run_step, tool
 from lp_build.vm import kernels
@@ -457,7 +457,7 @@ def build_all(
 
 def run_guest(plan: Mapping[str, Any], show: Console) -> Iterator[Any]:
     """In the guest: each row of the plan, and at last the commands of its own suite that fail with
-    the plain build."""
+    the plain build. Raises LakePlacidError where Elite was never in the kernel."""
     program = {one.name: one for one in PROGRAMS}[plan["program"]]
     tree = Tree(program, Path(plan["sources"]))
     runs = Runs(program, tree.root.parent / "guest", show)
@@ -467,6 +467,9 @@ def run_guest(plan: Mapping[str, Any], show: Console) -> Iterator[Any]:
                 for module in row.modules:
                     stack.enter_context(loaded(Path(module)))
                 runs.run(row.name, tree, Path(row.programs), **row.environment)
+                kernel = sum(one["runs"] for one in read_status()["applications"])
+            if row.modules and not kernel:
+                raise LakePlacidError(f"{row.name}: nothing ran in the kernel")
             yield asdict(runs.variants[row.name])
     yield list(failed_plain(runs))
 

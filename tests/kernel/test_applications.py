@@ -50,6 +50,8 @@ BODIES = {
     "another user from the start": "nobody 1 40\nhere 1 20\n",
     "no child of its own": "childless 4 50\n",
     "the one who reaps": "reaper 4 50\n",
+    "files that are closed": "closed 1 50\nclosed 1 50\n",
+    "files that a child keeps": "childs 1 50\nchilds 1 50\n",
     "signals": "ticking 1 200\n",
     "memory that comes and goes": "disturbed 1 1000\n",
 }
@@ -291,7 +293,7 @@ def requests_of(script: str) -> int:
     total = 0
     for what, many, count in (line.split() for line in script.splitlines()):
         # As another user: itself, two threads and two children.
-        bodies = {"nobody": 5}.get(what, 1)
+        bodies = {"nobody": 5, "closed": 2, "childs": 2}.get(what, 1)
         if what in ("threads", "children"):
             bodies = int(many)
         elif what in ("childless", "reaper"):

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -269,6 +270,34 @@ static long childless(long threads, long count)
 	return sum;
 }
 
+/* As a daemon begins, but in the middle: our own files are among them. */
+static long all_closed(long count)
+{
+	long sum = some(count);
+
+	if (close_range(3, ~0U, 0))
+		return -1;
+	return sum + some(count);
+}
+
+/* The same with a child that keeps its copies: one that no handler of fork() saw. */
+static long all_but_the_childs_closed(long count)
+{
+	long sum = some(count);
+	int status;
+	pid_t child = (pid_t)syscall(SYS_fork);
+
+	if (child == 0) {
+		pause();
+		_exit(1);
+	}
+	if (close_range(3, ~0U, 0))
+		return -1;
+	sum += some(count);
+	kill(child, SIGKILL);
+	return waitpid(child, &status, 0) == child ? sum : -2;
+}
+
 /* As the first process of a container: orphans are its own, among them the grandchild. */
 static long as_reaper(long threads, long count)
 {
@@ -319,6 +348,10 @@ static long act(const char *what, long many, long count)
 		return childless(many, count);
 	if (!strcmp(what, "reaper"))
 		return as_reaper(many, count);
+	if (!strcmp(what, "closed"))
+		return all_closed(count);
+	if (!strcmp(what, "childs"))
+		return all_but_the_childs_closed(count);
 	return -1;
 }
 
