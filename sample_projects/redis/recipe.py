@@ -352,7 +352,7 @@ def findings(
         server="redis",
         version=build.REDIS.version,
         build=" ".join(["lp-wrap", *build.MAKE[malloc]]),
-        suite=f"redis's own: {len(units)} units of tests/unit, without what is tagged slow",
+        suite=f"redis's own: {len(units)} units of tests/unit, without those tagged slow or defrag",
         variants=variants,
         where=where,
         wide=wide,
