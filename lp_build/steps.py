@@ -18,7 +18,7 @@ TAIL = 20  # lines of a failed command's output that go into the message
 
 
 def tool(name: str) -> str:
-    """The path of `lp`, `lp-cc` or `lp-wrap`: beside this Python, else on PATH."""
+    """The path of `lp`, `lp-cc`, `lp-wrap` or the like: beside this Python, else on PATH."""
     beside = str(Path(sys.executable).parent)
     found = shutil.which(name, path=os.pathsep.join([beside, os.environ.get("PATH", "")]))
     if found is None:

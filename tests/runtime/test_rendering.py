@@ -12,6 +12,7 @@ import pytest
 from lp_build.config import Config
 from lp_build.resources import resource_dir
 from lp_build.runtime_render import render_runtime
+from lp_build.steps import tool
 
 from .conftest import compile_file
 
@@ -101,7 +102,7 @@ def test_rendered_c_is_formatted(mode: str, tmp_path: Path) -> None:
     style = resource_dir("templates").parent / ".clang-format"
     ours = [s.path for s in sources if s.path.suffix == ".c"]
     done = subprocess.run(
-        ["clang-format", f"--style=file:{style}", "--dry-run", "--Werror", *map(str, ours)],
+        [tool("clang-format"), f"--style=file:{style}", "--dry-run", "--Werror", *map(str, ours)],
         capture_output=True,
         text=True,
     )
