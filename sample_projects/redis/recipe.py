@@ -364,6 +364,9 @@ def findings(
             "1`), which scouting with GETs and SETs doesn't: every request leaves Elite in `call`, "
             "if not before. *wide*: scouted with the tests themselves. A fixed course of commands "
             "is compared besides. Servers that are killed tell no figures.",
+            "`client-eviction` looks through one connection at what another has sent, without "
+            "waiting until the server has read it: a slower server, as a scouted one is, fails "
+            "that now and then.",
         ),
     )
 
