@@ -228,7 +228,7 @@ int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const
 	state->open_files = current->signal->rlim[RLIMIT_NOFILE];
 	state->file_size = current->signal->rlim[RLIMIT_FSIZE];
 	state->adoptions = state->crossing.adoptions;
-	state->begun = false;
+	WRITE_ONCE(state->claim, LP_RUN_OFFERED);
 	state->slices = 0;
 	state->fault_repeats = 0;
 	state->nudged = false;
@@ -237,11 +237,28 @@ int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const
 	return 0;
 }
 
-/* E did not begin. */
-void lp_run_undo(struct lp_run_state *state)
+static bool claim(struct lp_run_state *state, enum lp_run_claim by)
+{
+	return cmpxchg(&state->claim, LP_RUN_OFFERED, by) == LP_RUN_OFFERED;
+}
+
+/* E did not begin, and will not. */
+static void undo(struct lp_run_state *state)
 {
 	if (write_word(state->kept_at, state->kept))
 		force_sig(SIGSEGV);
+}
+
+/*
+ * U does not wait for E any more, which may be about to begin: on a stack with U's own return
+ * address it would return there. False: it has begun, and the stack is E's.
+ */
+bool lp_run_withdraw(struct lp_run_state *state)
+{
+	if (!claim(state, LP_RUN_WITHDRAWN))
+		return false;
+	undo(state);
+	return true;
 }
 
 /* A walk over the frames that E left: `where` says which word of the stack has a register. */
@@ -448,7 +465,7 @@ int lp_run_end(struct lp_run_state *state, struct lp_run *run)
 	int error;
 
 	if (state->stop.unbegun) {
-		lp_run_undo(state);
+		undo(state);
 		return -EFAULT;
 	}
 	error = give_back(state, run);
@@ -748,6 +765,9 @@ void lp_run_elite(struct lp_run_state *state)
 	state->stop.unbegun = enter(state) && enter(state);
 	if (state->stop.unbegun)
 		return;
-	WRITE_ONCE(state->begun, true);
+	if (!claim(state, LP_RUN_BEGUN)) {
+		leave(state);
+		return;
+	}
 	lp_elite_start(&state->crossing, &state->registers);
 }

@@ -51,6 +51,13 @@ struct lp_stop {
 	u64 address;	  /* the return address, when it stopped behind the call */
 };
 
+/* Who has a run that U prepared: whoever is first to say so, E or U. */
+enum lp_run_claim {
+	LP_RUN_OFFERED,
+	LP_RUN_BEGUN,	 /* E has U's state; what became of it is E's to say */
+	LP_RUN_WITHDRAWN /* U has it back; E does not begin */
+};
+
 /* A session's runs. U writes it while E is idle, E while it runs. */
 struct lp_run_state {
 	struct lp_elite_registers registers;
@@ -58,7 +65,7 @@ struct lp_run_state {
 	const struct lp_elite *elite;
 	struct task_struct *user;
 	struct lp_stop stop;
-	bool begun;	/* E has taken U's state; what became of it is E's to say */
+	u32 claim;	/* enum lp_run_claim; changed by cmpxchg() while both may */
 	u64 kept;	/* the return address that the exit stub stands for */
 	u64 kept_at;	/* and where it lies */
 	u64 budget;	/* in U's memory */
@@ -83,7 +90,7 @@ void lp_run_count(struct lp_run_counters *sum, const struct lp_run_state *state)
 int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const struct lp_run *run,
 		 struct lp_mirror *mirror);
 int lp_run_end(struct lp_run_state *state, struct lp_run *run);
-void lp_run_undo(struct lp_run_state *state);
+bool lp_run_withdraw(struct lp_run_state *state);
 
 /* In E. */
 void lp_run_elite(struct lp_run_state *state);

@@ -650,11 +650,9 @@ int lp_session_run(struct lp_session *session, struct lp_run *run)
 	error = have_done(session, RUN);
 	if (!error)
 		error = lp_run_end(state, run);
-	else if (READ_ONCE(state->begun))
+	else if (!lp_run_withdraw(state))
 		/* U ends, or E did: what U had is lost. */
 		force_sig(SIGKILL);
-	else
-		lp_run_undo(state);
 	if (READ_ONCE(session->closed))
 		end(session);
 	return error;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -236,6 +237,116 @@ static void the_end_of_the_process_ends_a_run_of_its_threads(void)
 		close(ends[0]);
 		close(ends[1]);
 	}
+}
+
+/* The stack's pages that U has not touched; E fetches them before it begins. */
+#define MISSING_PAGES 4
+
+/* Shared with a process that has our descriptors. */
+struct killed {
+	struct session session;
+	int faults; /* a userfaultfd of the missing pages */
+	uint64_t count;
+};
+
+static char *missing_pages(const struct killed *killed)
+{
+	return killed->session.stack + STACK_SIZE - 2 * MISSING_PAGES * PAGE;
+}
+
+static _Noreturn void run_with_missing_pages(struct killed *killed)
+{
+	struct uffdio_register missing = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+	struct uffdio_api api = {.api = UFFD_API};
+	struct lp_registers given;
+
+	raise(SIGSTOP);
+	begin(&killed->session);
+	missing.range =
+	    (struct uffdio_range){(uintptr_t)missing_pages(killed), MISSING_PAGES * PAGE};
+	killed->faults = syscall(SYS_userfaultfd, O_CLOEXEC);
+	CHECK(killed->faults >= 0 && ioctl(killed->faults, UFFDIO_API, &api) == 0);
+	CHECK(ioctl(killed->faults, UFFDIO_REGISTER, &missing) == 0);
+	given = counting(1, &killed->count);
+	run(&killed->session, LP_ENTRY_COUNT, &given);
+	_exit(1);
+}
+
+/* How often a process has gone to sleep; all bits set: it is awake, or it has gone. */
+static uint64_t sleeps(pid_t pid)
+{
+	char path[64], line[128];
+	uint64_t count = UINT64_MAX;
+	bool asleep = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file)) {
+		asleep |= !strncmp(line, "State:\tS", 8) || !strncmp(line, "State:\tD", 8);
+		sscanf(line, "voluntary_ctxt_switches: %lu", &count);
+	}
+	if (file)
+		fclose(file);
+	return asleep ? count : UINT64_MAX;
+}
+
+/*
+ * The moment between E's taking a run and its beginning: E waits for a page of the stack, U is
+ * killed, and held by its tracer at the very end of its life. Then E gets the page.
+ */
+static void what_u_took_back_when_it_was_killed_e_does_not_run(void)
+{
+	struct killed *killed =
+	    mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	double deadline = now() + 20;
+	struct uffdio_zeropage page = {0};
+	struct uffd_msg message;
+	uint64_t before, after;
+	pid_t user;
+	int status;
+
+	CHECK(killed != MAP_FAILED && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+	user = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+	if (user == 0)
+		run_with_missing_pages(killed);
+	CHECK(WIFSTOPPED(ended(user, WUNTRACED)));
+	CHECK(ptrace(PTRACE_SEIZE, user, NULL, PTRACE_O_TRACEEXIT) == 0);
+	CHECK(kill(user, SIGCONT) == 0);
+	while (!killed->faults) {
+		/* What SIGCONT and the child that made E bring about. */
+		if (waitpid(user, &status, __WALL | WNOHANG) == user)
+			CHECK(WIFSTOPPED(status) && ptrace(PTRACE_CONT, user, NULL, NULL) == 0);
+		CHECK(now() < deadline);
+		sched_yield();
+	}
+	CHECK(read(killed->faults, &message, sizeof(message)) == sizeof(message));
+	while ((before = sleeps(killed->session.body)) == UINT64_MAX)
+		CHECK(now() < deadline);
+
+	CHECK(kill(user, SIGKILL) == 0);
+	do {
+		status = ended(user, __WALL);
+		CHECK(WIFSTOPPED(status));
+		if (status >> 16 != PTRACE_EVENT_EXIT)
+			CHECK(ptrace(PTRACE_CONT, user, NULL, NULL) == 0);
+	} while (status >> 16 != PTRACE_EVENT_EXIT);
+	CHECK(ptrace(PTRACE_PEEKDATA, user, frame_of(&killed->session), NULL) == RETURN_ADDRESS);
+
+	page.range = (struct uffdio_range){(uintptr_t)missing_pages(killed), MISSING_PAGES * PAGE};
+	CHECK(ioctl(killed->faults, UFFDIO_ZEROPAGE, &page) == 0);
+	/* Until it waits for its next run. */
+	do {
+		CHECK(killed->count == 0);
+		CHECK(now() < deadline);
+		after = sleeps(killed->session.body);
+	} while (after == UINT64_MAX || after <= before);
+	CHECK(killed->count == 0);
+
+	CHECK(ptrace(PTRACE_CONT, user, NULL, NULL) == 0);
+	status = ended(user, __WALL);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	until_gone(killed->session.body);
 }
 
 static int unload(const char *module)
@@ -726,6 +837,7 @@ const struct test fault_tests[] = {
 	TEST(a_tracer_of_e_waits_in_vain_and_does_no_harm),
 	TEST(stopping_u_in_a_loop_loses_nothing),
 	TEST(the_end_of_the_process_ends_a_run_of_its_threads),
+	TEST(what_u_took_back_when_it_was_killed_e_does_not_run),
 	TEST(modules_are_not_unloaded_under_a_run),
 	TEST(a_sandbox_holds_in_elite),
 	TEST(a_tracer_sees_all_system_calls),
