@@ -4,71 +4,54 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from lp_build.profile.traces import ITERATION, REQUEST, PathClass, Target, Trace
-from lp_build.source.model import Function
+from lp_build.source.model import Function, function_of, name_versions, unversioned
 
 
 @dataclass(frozen=True)
 class Profile:
     """What all traces together say.
 
-    functions: those of the sources that the manifest is for. warnings: functions that changed
-    between traces, files cut off.
+    functions: those of the sources that the manifest is for, by name (see `name_versions`), as
+    arms and targets name them too. warnings: functions that changed between traces, files cut off.
+    units: of functions in several versions, the names of files that are compiled with each.
     """
 
     functions: Mapping[str, Function]
     classes: tuple[PathClass, ...]
     targets: tuple[Target, ...]
     warnings: tuple[str, ...]
+    units: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def requests(self, kind: int = REQUEST) -> int:
         """How many requests (or loop iterations) were seen."""
         return sum(c.count for c in self.classes if c.kind == kind)
 
 
-def function_of(arm: str) -> str:
-    """The key of the function that an arm (or an entry) belongs to."""
-    parts = arm.split(":")
-    return ":".join(parts[:2])
-
-
 Sources = Mapping[str, Mapping[str, Function]]  # by key, then by digest
 
 
-def _plain(name: str) -> str:
-    """A name in a trace less the digest that tells versions of a function apart."""
-    file, _, rest = name.partition(":")
-    function, colon, arm = rest.partition(":")
-    return f"{file}:{function.partition('#')[0]}{colon}{arm}"
-
-
-def _choose_functions(traces: Sequence[Trace], current: Sources | None) -> dict[str, Function]:
-    """The version of each function that counts (see `merge_traces`)."""
+def _choose_functions(traces: Sequence[Trace], current: Sources | None) -> Sources:
+    """The versions of each function that count (see `merge_traces`)."""
     busy = {id(t): sum(c.count for c in t.classes) for t in traces}
-    entered = {id(t): {function_of(a) for c in t.classes for a in c.arms} for t in traces}
-    best: dict[str, tuple[bool, bool, int, int]] = {}
-    functions: dict[str, Function] = {}
+    best: dict[str, tuple[bool, int, int]] = {}
+    functions: dict[str, Mapping[str, Function]] = {}
     for trace in traces:
-        digests = set(trace.digests)
+        entered = {unversioned(function_of(a)) for c in trace.classes for a in c.arms}
+        versions: dict[str, dict[str, Function]] = {}
         for function in (f for table in trace.tables for f in table.functions):
-            key, known = function.key, (current or {}).get(function.key)
-            name = key if key in digests else f"{key}#{function.digest}"
-            rank = (
-                known is not None and function.digest in known,
-                name in entered[id(trace)],
-                busy[id(trace)] if known else trace.modified,
-                trace.modified if known else busy[id(trace)],
-            )
-            if key not in best or rank > best[key]:
-                best[key] = rank
-                functions[key] = function
-    for key in functions:
-        known = (current or {}).get(key)
-        if known and functions[key].digest not in known:
-            functions[key] = next(iter(known.values()))
+            versions.setdefault(function.key, {})[function.digest] = function
+        for key, found in versions.items():
+            known = (current or {}).get(key)
+            rank = (key in entered, trace.modified, busy[id(trace)])
+            if known:
+                functions[key] = known
+            elif key not in best or rank > best[key]:
+                best[key], functions[key] = rank, found
     return functions
 
 
@@ -76,38 +59,66 @@ def merge_traces(traces: Sequence[Trace], current: Sources | None) -> Profile:
     """Merge traces of any number of processes and machines by stable names.
 
     `current`: the functions of the captured sources, where known; one that is compiled twice with
-    other macros has several digests. Of each function one digest counts: among those that are
-    current, the one that the busiest trace entered; where the sources are not known, the one that
-    the newest trace entered. Other traces say nothing of that function.
+    other macros has several digests, and each of them counts for itself. Where the sources are not
+    known, those versions count that the program of the newest trace that entered any has. Traces
+    say nothing of other versions.
     """
-    functions = _choose_functions(traces, current)
+    chosen = _choose_functions(traces, current)
+    names = name_versions(f for versions in chosen.values() for f in versions.values())
+    functions = {
+        names[key, digest]: function
+        for key, versions in chosen.items()
+        for digest, function in versions.items()
+    }
     warnings = [warning for trace in traces for warning in trace.warnings]
     counts: Counter[tuple[int, frozenset[str]]] = Counter()
     targets: Counter[tuple[str, str]] = Counter()
     left_out: dict[str, list[Trace]] = {}
+    units: dict[str, set[str]] = {}
     for trace in traces:
-        digests = trace.digests
-        changed = {n for n, digest in digests.items() if functions[_plain(n)].digest != digest}
-        variants = any("#" in name for name in digests)
+        # What a function of this trace is called here, where that is something else; None: it has
+        # changed.
+        other = {
+            name: names.get(version)
+            for version, name in trace.names.items()
+            if names.get(version) != name
+        }
         seen: set[str] = set()
+
+        def renamed(
+            arm: str, other: Mapping[str, str | None] = other, seen: set[str] = seen
+        ) -> str | None:
+            function = function_of(arm)
+            if function not in other:
+                return arm
+            name = other[function]
+            if name is None:
+                seen.add(function)
+                return None
+            return name + arm[len(function) :]
+
         for item in trace.classes:
             arms = item.arms
-            if changed:
-                seen |= {name for name in map(function_of, arms) if name in changed}
-                arms = frozenset(a for a in arms if function_of(a) not in changed)
-            if variants:
-                arms = frozenset(map(_plain, arms))
+            if other:
+                arms = frozenset(name for name in map(renamed, arms) if name is not None)
             counts[item.kind, arms] += item.count
+        left = seen.copy()
         for target in trace.targets:
-            if function_of(target.site) not in changed:
-                targets[_plain(target.site), target.symbol] += target.count
-        for name in seen:
-            left_out.setdefault(_plain(name), []).append(trace)
+            site = renamed(target.site)
+            if site is not None:
+                targets[site, target.symbol] += target.count
+        for name in left:
+            left_out.setdefault(unversioned(name), []).append(trace)
+        for table in trace.tables:
+            files = {Path(f.file).name for f in table.functions}
+            for function in table.functions:
+                known = names.get((function.key, function.digest))
+                if known is not None and known != function.key:
+                    units.setdefault(known, set()).update(files)
     for key, those in sorted(left_out.items()):
         more = f" and {len(those) - 1} more traces" if len(those) > 1 else ""
         warnings.append(
-            f"{key} has changed since, or has another version that counts: what {those[0].path}"
-            f"{more} saw there is left out"
+            f"{key} has changed since: what {those[0].path}{more} saw there is left out"
         )
     classes = tuple(
         PathClass(kind, arms, count)
@@ -116,17 +127,17 @@ def merge_traces(traces: Sequence[Trace], current: Sources | None) -> Profile:
         )
     )
     merged = tuple(Target(site, symbol, count) for (site, symbol), count in targets.items())
-    return Profile(functions, classes, merged, tuple(warnings))
+    return Profile(functions, classes, merged, tuple(warnings), units)
 
 
 def arm_weights(functions: Mapping[str, Function]) -> dict[str, int]:
     """Bytes of source that each arm, and each function's entry, adds to the hot code."""
     weights: dict[str, int] = {}
-    for function in functions.values():
-        weights[function.key] = function.weight
+    for name, function in functions.items():
+        weights[name] = function.weight
         for site in function.sites:
             for arm in site.arms:
-                weights[f"{function.key}:{site.ordinal}:{arm.name}"] = arm.weight
+                weights[f"{name}:{site.ordinal}:{arm.name}"] = arm.weight
     return weights
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from lp_build.config import load_config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir, find_build_dir
-from lp_build.profile.classes import Merge, Profile, Sources, Step, function_of, merge_traces
+from lp_build.profile.classes import Merge, Profile, Sources, Step, merge_traces
 from lp_build.profile.manifest import format_manifest, is_edited, manifest_from, merge_profile
 from lp_build.profile.traces import ITERATION, REQUEST, read_traces
-from lp_build.source.model import Function
+from lp_build.source.model import Function, function_of
 from lp_build.wrapper.capture import load_sites, load_units
 
 _NEXT = 3  # classes that --explain shows beyond the threshold

@@ -23,7 +23,7 @@ from lp_build.profile.classes import (
 )
 from lp_build.profile.traces import ITERATION, REQUEST, Trace
 from lp_build.profile.verdicts import FunctionVerdicts, Manifest, Verdict
-from lp_build.source.model import CONDITION_KINDS, Function
+from lp_build.source.model import CONDITION_KINDS, Function, name_versions, unversioned
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -86,8 +86,8 @@ def manifest_from(profile: Profile, config: Config, merges: Mapping[int, Merge])
         )
     hot = merges[REQUEST].hot | merges[ITERATION].hot
     if not any(
-        key in hot and is_function(config.request, f.file, f.name)
-        for key, f in profile.functions.items()
+        name in hot and is_function(config.request, f.file, f.name)
+        for name, f in profile.functions.items()
     ):
         raise LakePlacidError(
             f"no request was seen in the traces: none of them is of `{config.request}` as it is now"
@@ -96,65 +96,77 @@ def manifest_from(profile: Profile, config: Config, merges: Mapping[int, Merge])
             "load, or correct `request` in lp.toml",
         )
     both = _both_arms(profile, config)
-    seen = frozenset().union(*(c.arms for c in profile.classes))
+    seen = {unversioned(arm) for c in profile.classes for arm in c.arms if arm.count(":") == 1}
     targets = _targets(profile)
     functions: dict[str, FunctionVerdicts] = {}
-    for key, function in sorted(profile.functions.items()):
+    for name, function in sorted(profile.functions.items()):
         looped = is_function(config.loop, function.file, function.name)
-        elite = key in hot or (looped and profile.requests(ITERATION) > 0)
-        if elite or key in seen:
-            functions[key] = _function(function, hot | both.get(key, frozenset()), targets, elite)
+        elite = name in hot or (looped and profile.requests(ITERATION) > 0)
+        # Of a source that is compiled in several versions all are told: one that is not here has
+        # changed since.
+        if elite or function.key in seen:
+            arms = hot | both.get(name, frozenset())
+            functions[name] = _function(name, function, arms, targets, elite)
     return Manifest(
         config.request, config.loop, config.threshold, merges[REQUEST].covered, functions
     )
 
 
 def _both_arms(profile: Profile, config: Config) -> dict[str, frozenset[str]]:
-    """All arms of the functions that lp.toml has under `unknown`, by key. Raises LakePlacidError
+    """All arms of the functions that lp.toml has under `unknown`, by name. Raises LakePlacidError
     for one that the program lacks."""
     found: dict[str, frozenset[str]] = {}
     for wanted in config.unknown:
-        functions = [f for f in profile.functions.values() if is_function(wanted, f.file, f.name)]
+        functions = {
+            name: f for name, f in profile.functions.items() if is_function(wanted, f.file, f.name)
+        }
         if not functions:
             raise LakePlacidError(
                 f"`unknown` names `{wanted}`, which the scouted program lacks",
                 file="lp.toml",
                 remedy="name a function of its own C sources, as `name` or `file.c:name`",
             )
-        for function in functions:
+        for name, function in functions.items():
             arms = [f"{s.ordinal}:{arm.name}" for s in function.sites for arm in s.arms]
-            found[function.key] = frozenset(f"{function.key}:{arm}" for arm in arms)
+            found[name] = frozenset(f"{name}:{arm}" for arm in arms)
     return found
 
 
 def _targets(profile: Profile) -> dict[str, tuple[str, ...]]:
-    """Observed targets by site, the commonest first, as function keys where they are known."""
-    by_name: dict[str, list[Function]] = {}
-    for function in profile.functions.values():
-        by_name.setdefault(function.name, []).append(function)
+    """Observed targets by site, the commonest first, as functions' names where they are known."""
+    by_name: dict[str, list[tuple[str, Function]]] = {}
+    for version, function in profile.functions.items():
+        by_name.setdefault(function.name, []).append((version, function))
     counts: dict[str, Counter[str]] = {}
     for target in profile.targets:
         file, _, name = target.symbol.rpartition(":")
         # A symbol with a file is a local one: static, or hidden from other files by the linker. Its
         # file is the unit's, and not the header's where an inline function may stand.
         known_as = by_name.get(name, [])
-        matches = [f for f in known_as if f.static == bool(file)] or known_as
-        same_file = [f for f in matches if Path(f.file).name == Path(file).name]
+        matches = [(v, f) for v, f in known_as if f.static == bool(file)] or known_as
+        same_file = [(v, f) for v, f in matches if Path(f.file).name == Path(file).name]
         matches = same_file or matches
-        known = matches[0].key if len(matches) == 1 else name
+        same_unit = [(v, f) for v, f in matches if Path(file).name in profile.units.get(v, ())]
+        matches = same_unit or matches
+        known = matches[0][0] if len(matches) == 1 else name
         if known != "?":
             counts.setdefault(target.site, Counter())[known] += target.count
     return {site: tuple(k for k, _ in c.most_common()) for site, c in counts.items()}
 
 
 def _function(
-    function: Function, hot: frozenset[str], targets: Mapping[str, tuple[str, ...]], elite: bool
+    version: str,
+    function: Function,
+    hot: frozenset[str],
+    targets: Mapping[str, tuple[str, ...]],
+    elite: bool,
 ) -> FunctionVerdicts:
+    """The verdicts on a function that is called `version` in the profile."""
     conditions: dict[int, Verdict] = {}
     switches: dict[int, tuple[str, ...]] = {}
     called: dict[int, tuple[str, ...]] = {}
     for site in function.sites:
-        name = f"{function.key}:{site.ordinal}"
+        name = f"{version}:{site.ordinal}"
         taken = tuple(arm.name for arm in site.arms if f"{name}:{arm.name}" in hot)
         if site.kind == "icall":
             called[site.ordinal] = targets.get(name, ())
@@ -200,7 +212,7 @@ def format_manifest(manifest: Manifest, profile: Profile) -> str:
     if manifest.loop:
         out.append(f"loop = {_text(manifest.loop)}")
     out += [f"threshold = {manifest.threshold}", f"covered = {manifest.covered!r}"]
-    for key, verdicts in manifest.functions.items():
+    for name, verdicts in manifest.functions.items():
         out += [
             "",
             "[[function]]",
@@ -211,7 +223,7 @@ def format_manifest(manifest: Manifest, profile: Profile) -> str:
             f"digest = {_text(verdicts.digest)}",
             f"elite = {str(verdicts.elite).lower()}",
         ]
-        rows = _site_rows(verdicts, profile.functions[key], counts)
+        rows = _site_rows(name, verdicts, profile.functions[name], counts)
         out += ["sites = [", *rows, "]"] if rows else []
     body = "\n".join(out) + "\n"
     return f"{_HEAD}{_DIGEST}{_digest(body)}\n\n{body}"
@@ -229,11 +241,11 @@ def is_edited(text: str) -> bool:
 
 
 def _site_rows(
-    verdicts: FunctionVerdicts, function: Function, counts: Mapping[str, int]
+    version: str, verdicts: FunctionVerdicts, function: Function, counts: Mapping[str, int]
 ) -> list[str]:
     rows: list[str] = []
     for site in function.sites if verdicts.elite else ():
-        name = f"{function.key}:{site.ordinal}"
+        name = f"{version}:{site.ordinal}"
         head = f'site = {site.ordinal}, kind = "{site.kind}", at = "{site.line}:{site.column}"'
         if site.kind == "icall":
             tail = f"targets = {_text(verdicts.targets[site.ordinal])}"
@@ -278,14 +290,14 @@ def load_manifest(path: Path) -> Manifest:
 
 def load_counts(path: Path) -> dict[str, int]:
     """What a manifest that `load_manifest` has read says was counted: requests by arm, as
-    `file:function:ordinal:arm`."""
+    `file:function:ordinal:arm`; the function as `Manifest` names it."""
     counts: dict[str, int] = {}
-    for function in tomllib.loads(path.read_text(encoding="utf-8")).get("function", []):
-        for site in function.get("sites", []):
+    rows = tomllib.loads(path.read_text(encoding="utf-8")).get("function", [])
+    for row, function in zip(rows, load_manifest(path).functions, strict=True):
+        for site in row.get("sites", []):
             for arm in ("true", "false"):
                 if isinstance(site.get(arm), int):
-                    name = f"{function['file']}:{function['name']}:{site['site']}:{arm}"
-                    counts[name] = site[arm]
+                    counts[f"{function}:{site['site']}:{arm}"] = site[arm]
     return counts
 
 
@@ -322,22 +334,28 @@ class _Reader:
                 raise self.fail(f"unknown key `{key}`", f"known are: {', '.join(_TOP_TYPES)}", key)
             if not _is(value, _TOP_TYPES[key]):
                 raise self.fail(f"`{key}` has the wrong type", "make it again", f"{key} =")
-        functions: dict[str, FunctionVerdicts] = {}
+        functions: list[FunctionVerdicts] = []
+        known: set[tuple[str, str]] = set()
         for number, row in enumerate(data.get("function", [])):
             if not isinstance(row, dict):
                 raise self.fail("`function` holds something else", "make it again", "function")
             verdicts = self.function(row, number)
-            if verdicts.key in functions:
+            if (verdicts.key, verdicts.digest) in known:
                 raise self.fail(
-                    f"{verdicts.key} stands here twice", "remove one", "name", function=number
+                    f"{verdicts.key} stands here twice with one digest",
+                    "remove one",
+                    "name",
+                    function=number,
                 )
-            functions[verdicts.key] = verdicts
+            known.add((verdicts.key, verdicts.digest))
+            functions.append(verdicts)
+        names = name_versions(functions)
         return Manifest(
             data.get("request", ""),
             data.get("loop"),
             float(data.get("threshold", 0)),
             float(data.get("covered", 0)),
-            functions,
+            {names[verdicts.key, verdicts.digest]: verdicts for verdicts in functions},
         )
 
     def function(self, row: dict[str, Any], number: int) -> FunctionVerdicts:

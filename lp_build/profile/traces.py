@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.errors import LakePlacidError
-from lp_build.source.model import Function, ScoutTable
+from lp_build.source.model import ScoutTable, name_versions
 
 _MAGIC = b"LPTRACE1"
 _HEADER = struct.Struct("<8sIIQQII")
@@ -54,8 +54,12 @@ class Trace:
     @property
     def digests(self) -> dict[str, str]:
         """The digest of each function, by its name in this trace, as this process was built."""
-        variants = _variants(self.tables)
-        return {_name(f, variants): f.digest for table in self.tables for f in table.functions}
+        return {name: digest for (_, digest), name in self.names.items()}
+
+    @property
+    def names(self) -> dict[tuple[str, str], str]:
+        """The name of each function in this trace, by key and digest."""
+        return name_versions(f for table in self.tables for f in table.functions)
 
 
 def find_traces(places: Iterable[Path]) -> list[Path]:
@@ -234,32 +238,17 @@ class _Records:
         return False
 
 
-def _variants(tables: Iterable[ScoutTable]) -> frozenset[str]:
-    """Keys of functions that one program has in several versions, such as an inline function of a
-    header that sees other macros in each unit: their ordinals don't mean the same."""
-    digests: dict[str, set[str]] = {}
-    for table in tables:
-        for function in table.functions:
-            digests.setdefault(function.key, set()).add(function.digest)
-    return frozenset(key for key, found in digests.items() if len(found) > 1)
-
-
-def _name(function: Function, variants: frozenset[str]) -> str:
-    key = function.key
-    return f"{key}#{function.digest}" if key in variants else key
-
-
 def _names(
     units: Sequence[dict[str, int]], tables: Sequence[ScoutTable]
 ) -> tuple[dict[int, str], dict[int, str]]:
     """The stable names of arms and of indirect calls, by their numbers in this process."""
-    variants = _variants(tables)
+    known_as = name_versions(f for table in tables for f in table.functions)
     arms: dict[int, str] = {}
     icalls: dict[int, str] = {}
     for unit, table in zip(units, tables, strict=True):
         base, icall_base = int(unit["base"]), int(unit["icall_base"])
         for function, entry, first in zip(table.functions, table.entries, table.first, strict=True):
-            known = _name(function, variants)
+            known = known_as[function.key, function.digest]
             arms[base + entry] = known
             for site, index in zip(function.sites, first, strict=True):
                 name = f"{known}:{site.ordinal}"

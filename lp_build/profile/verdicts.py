@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from lp_build.source.model import Version
+
 
 class Verdict(Enum):
     """Of one conditional (thesis 3.1.1): which way Elite assumes that it goes."""
@@ -20,8 +22,8 @@ class FunctionVerdicts:
     """One function of the manifest.
 
     conditions: verdict by site ordinal. switches: names of the arms that stay hot, by ordinal.
-    targets: observed targets of indirect calls by ordinal, as `file:name` keys, or a bare `name`
-    for a function that scouting did not instrument.
+    targets: observed targets of indirect calls by ordinal, as names of the manifest's functions
+    (see `Manifest`), or a bare `name` for a function that scouting did not instrument.
     """
 
     file: str
@@ -56,13 +58,23 @@ class FunctionVerdicts:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All verdicts, by function key. threshold and covered are shares of requests (0 to 1)."""
+    """All verdicts. functions: by name, which is `file:name`, or `file:name#digest` where a source
+    was compiled in several versions (see `name_versions`): each has an entry, though no request
+    came to it. threshold and covered are shares of requests (0 to 1)."""
 
     request: str
     loop: str | None
     threshold: float
     covered: float
     functions: dict[str, FunctionVerdicts]
+
+    def named(self, function: Version) -> str | None:
+        """The name here of this version of a function; None: it has no entry."""
+        for name in (function.key, f"{function.key}#{function.digest}"):
+            entry = self.functions.get(name)
+            if entry is not None and entry.digest == function.digest:
+                return name
+        return None
 
     def elite_functions(self) -> tuple[FunctionVerdicts, ...]:
         """The functions that have an Elite copy."""

@@ -7,7 +7,7 @@ just before it: the same compile stands behind both sides, so any instruction bo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lp_build.projection.assembly import (
@@ -69,7 +69,8 @@ class Callee:
 @dataclass(frozen=True)
 class Context:
     """What a function's projection needs to know of its unit. forms: it is one of our own, and its
-    `syscall` instructions have a kernel form."""
+    `syscall` instructions have a kernel form. shown_as: what functions are called in sites' names,
+    by symbol, where that is not the symbol."""
 
     file: AsmFile
     tables: Tables
@@ -81,6 +82,7 @@ class Context:
     keep_debug: bool
     prefix: str
     forms: bool = False
+    shown_as: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -433,7 +435,8 @@ class Projector:
 
     def _call_name(self, position: int, callee: str) -> str:
         file, line = self.locations[position]
-        return f"{file}:{self.function.name}:call@{line}:{callee}"
+        name = self.function.name
+        return f"{file}:{self.context.shown_as.get(name, name)}:call@{line}:{callee}"
 
     def _stub(self, position: int) -> str:
         """The label of the stub that leaves Elite at item `position`."""

@@ -35,6 +35,7 @@ from lp_build.projection.kernel import KernelProjector
 from lp_build.projection.libcalls import direct_calls, form_name, kernel_forms
 from lp_build.projection.records import KernelSite, SiteKind, SiteRecord, Tables
 from lp_build.source.markers import ENTRY, Marker
+from lp_build.source.model import unversioned
 
 if TYPE_CHECKING:
     from lp_build.source.specialize import SpecializedUnit
@@ -53,8 +54,9 @@ class ProjectionRequest:
     never a library call). observed: symbols of targets of indirect calls by (file, line).
     not_elite: reasons of the source pass by symbol. source_name: names a file of a `.file`.
     known_as: names under which other units know this unit's static Elite functions, by symbol.
-    known_elsewhere: such names of other units' (see `known_name`). request_elsewhere: the request
-    function, by its symbol or such a name, where it is another unit's. kernel: with kernel forms;
+    known_elsewhere: such names of other units' (see `known_name`). request_elsewhere: request
+    functions of other units, by their symbols or such names. shown_as: what functions are called
+    in names of sites, by symbol, where that is not the symbol. kernel: with kernel forms;
     forms: the unit is our own forms of library calls, which have no copy for one process.
     """
 
@@ -70,7 +72,8 @@ class ProjectionRequest:
     source_name: Callable[[str], str]
     known_as: Mapping[str, str] = field(default_factory=dict)
     known_elsewhere: frozenset[str] = frozenset()
-    request_elsewhere: str | None = None
+    request_elsewhere: frozenset[str] = frozenset()
+    shown_as: Mapping[str, str] = field(default_factory=dict)
     kernel: bool = False
     forms: bool = False
 
@@ -92,10 +95,10 @@ class Projection:
     rejected: tuple[Rejected, ...]
 
 
-def known_name(key: str) -> str:
-    """The symbol by which other units know the static function `key` (`file:name`) as the target
-    of their indirect calls; with `.lp_elite` behind it, its Elite copy."""
-    return f"lp_known.{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+def known_name(function: str) -> str:
+    """The symbol by which other units know a static function, by the manifest's name for it, as
+    the target of their indirect calls; with `.lp_elite` behind it, its Elite copy."""
+    return f"lp_known.{hashlib.sha256(function.encode()).hexdigest()[:16]}"
 
 
 def request_for(
@@ -111,18 +114,20 @@ def request_for(
 ) -> ProjectionRequest:
     """The projection that `manifest` asks for, for a unit that was compiled in folder `cwd`."""
     here = {function.key: function for function in unit.functions.functions}
-    elite = {f.key: f for f in manifest.elite_functions()}
-    own = {key: f.name for key, f in elite.items() if key in here}
-    hidden = {key for key, f in elite.items() if f.static and key not in here}
+    elite = {name: f for name, f in manifest.functions.items() if f.elite}
+    versions = {key: manifest.named(function) for key, function in here.items()}
+    own = {name: here[key] for key, name in versions.items() if name in elite}
+    hidden = {name for name, f in elite.items() if f.static and name not in own}
     observed: dict[tuple[str, int], tuple[str, ...]] = {}
     for key, function in here.items():
-        verdicts = manifest.functions.get(key)
-        if verdicts is None or verdicts.digest != function.digest:
+        name = versions[key]
+        if name is None:
             continue
+        verdicts = manifest.functions[name]
         for site in function.sites:
             names = verdicts.targets.get(site.ordinal, ())
             visible = tuple(
-                known_name(target) if target in hidden else target.rpartition(":")[2]
+                known_name(target) if target in hidden else unversioned(target).rpartition(":")[2]
                 for target in names
             )
             place = (function.file, site.line)
@@ -131,18 +136,16 @@ def request_for(
     request = next(
         (f.name for f in here.values() if is_function(config.request, f.file, f.name)), None
     )
-    outside = next(
-        (
-            known_name(key) if f.static else f.name
-            for key, f in elite.items()
-            if key not in here and is_function(config.request, f.file, f.name)
-        ),
-        None,
+    outside = frozenset(
+        known_name(name) if f.static else f.name
+        for name, f in elite.items()
+        if is_function(config.request, f.file, f.name)
+        and (name not in own if f.static else f.key not in here)
     )
     return ProjectionRequest(
-        elite=frozenset(own.values()),
+        elite=frozenset(f.name for f in own.values()) | {here[key].name for key in unit.not_elite},
         elite_elsewhere=frozenset(
-            f.name for key, f in elite.items() if key not in here and not f.static
+            f.name for f in elite.values() if f.key not in here and not f.static
         ),
         defined=defined,
         markers=unit.markers,
@@ -152,7 +155,8 @@ def request_for(
         stress=stress,
         keep_debug=keep_debug,
         source_name=lambda file: build.relative(file, cwd),
-        known_as={name: known_name(key) for key, name in own.items() if elite[key].static},
+        shown_as={f.name: name.rpartition(":")[2] for name, f in own.items()},
+        known_as={f.name: known_name(name) for name, f in own.items() if f.static},
         known_elsewhere=frozenset(map(known_name, hidden)),
         request_elsewhere=outside,
         kernel=True,
@@ -286,6 +290,7 @@ class _Unit:
             resolve=self.resolve,
             observed=self.observed,
             source_name=lambda number: names.get(number, "?"),
+            shown_as=self.request.shown_as,
             stress=self.request.stress,
             keep_debug=self.request.keep_debug,
             prefix=_PREFIX,
@@ -296,7 +301,7 @@ class _Unit:
 
     def resolve(self, symbol: str) -> Callee:
         """What a call of `symbol` becomes in Elite (see elite.Callee)."""
-        if symbol == self.request.request_elsewhere:
+        if symbol in self.request.request_elsewhere:
             if symbol in self.request.known_elsewhere:
                 self.known.add(symbol)
             return Callee("stub", symbol)

@@ -104,8 +104,8 @@ def _is_elsewhere(session: Session, unit: Unit, manifest: Manifest) -> bool:
     for several programs, with other flags for each, and the manifest is that of one."""
     for other in load_units(session.build):
         request = _request(session, other) if other.id != unit.id else None
-        scouted = manifest.functions.get(request.key) if request else None
-        if request and scouted and scouted.digest == request.digest:
+        name = manifest.named(request) if request else None
+        if name is not None and manifest.functions[name].elite:
             return True
     return False
 

@@ -17,9 +17,9 @@ from rich.markup import escape
 from lp_build.config import load_config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir, find_build_dir
-from lp_build.profile.classes import function_of
 from lp_build.report.source import read_lines
 from lp_build.report.statistics import OFF, DeoptLine, Run, by_line, read_run, sum_runs
+from lp_build.source.model import function_of, unversioned
 from lp_build.wrapper.files import write_whole
 
 VERSION = 1
@@ -214,7 +214,8 @@ class _Lines:
     def left(self, row: DeoptLine) -> Left:
         """The place of a line."""
         lines = self._text(row.file)
-        function = function_of(row.names[0]).rpartition(":")[2]
+        # The digest of a version would change with the function; its line is told by its text.
+        function = unversioned(function_of(row.names[0])).rpartition(":")[2]
         if not 0 < row.line <= len(lines):
             return Left(Place(row.file, function, "", str(row.line), 0), row.line, row.hits)
         above, text = self._pair(lines, row.line - 1)

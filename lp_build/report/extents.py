@@ -5,7 +5,7 @@ The sites that a build leaves say where an arm begins; where it ends, only the c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lp_build.layout import BuildDir
@@ -31,7 +31,7 @@ class ArmLines:
 
 @dataclass(frozen=True)
 class FunctionLines:
-    """A function's lines, and its arms, an outer one before those within it."""
+    """A function's lines, and its arms, an outer one before those within it. key: its name."""
 
     key: str
     first: int
@@ -39,25 +39,24 @@ class FunctionLines:
     arms: tuple[ArmLines, ...]
 
 
-def find_lines(build: BuildDir, unit: Unit, wanted: Collection[str]) -> list[FunctionLines]:
-    """The lines of the functions of `unit` whose keys are `wanted`. Raises LakePlacidError when
-    the captured text can't be parsed (any more)."""
+def find_lines(
+    build: BuildDir, unit: Unit, wanted: Mapping[tuple[str, str], str]
+) -> list[FunctionLines]:
+    """The lines of the functions of `unit` that are `wanted`: names by key and digest. Raises
+    LakePlacidError when the captured text can't be parsed (any more)."""
     text = unit.preprocessed(build).read_bytes()
     parsed = parse_unit(text)
     found = find_sites(parsed, name_files(parsed, build, unit.cwd))
-    return [
-        _function(function, text, parsed.lines)
-        for function in found
-        if function.function.key in wanted
-    ]
+    named = [(wanted.get((f.function.key, f.function.digest)), f) for f in found]
+    return [_function(name, f, text, parsed.lines) for name, f in named if name is not None]
 
 
-def _function(function: FunctionSites, text: bytes, lines: LineMap) -> FunctionLines:
-    described, node = function.function, function.node
+def _function(name: str, function: FunctionSites, text: bytes, lines: LineMap) -> FunctionLines:
+    node = function.node
     arms: list[tuple[Span, ArmLines]] = []
     for ordinal, site in enumerate(function.sites):
         for arm in site.arms:
-            covered = _arm(f"{described.key}:{ordinal}:{arm.name}", arm.span, text, lines)
+            covered = _arm(f"{name}:{ordinal}:{arm.name}", arm.span, text, lines)
             if covered is None or lines.at(arm.span[0]).file != node.position.file:
                 continue
             if site.kind == "switch" and arm.line < covered.first:  # its label
@@ -65,7 +64,7 @@ def _function(function: FunctionSites, text: bytes, lines: LineMap) -> FunctionL
             arms.append((arm.span, covered))
     arms.sort(key=lambda item: (item[0][0], -item[0][1]))
     return FunctionLines(
-        described.key,
+        name,
         lines.line(node.start),
         lines.line(node.end - 1),
         tuple(arm for _, arm in arms),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lp_build.config import Config, is_function, load_config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
-from lp_build.profile.classes import Merge, Profile, Sources, function_of, merge_traces
+from lp_build.profile.classes import Merge, Profile, Sources, merge_traces
 from lp_build.profile.command import captured_functions
 from lp_build.profile.manifest import load_counts, load_manifest, manifest_from, merge_profile
 from lp_build.profile.traces import ITERATION, REQUEST, read_traces
@@ -32,7 +33,7 @@ from lp_build.report.model import (
 from lp_build.report.sizes import Size, function_sizes
 from lp_build.report.source import Source, lay_out
 from lp_build.report.statistics import OFF, Run, sum_runs
-from lp_build.source.model import Function, Site
+from lp_build.source.model import Function, Site, function_of, name_versions, unversioned
 from lp_build.wrapper.capture import Unit, load_sites, load_units
 from lp_build.wrapper.problems import load_report
 from lp_build.wrapper.treat import description
@@ -43,7 +44,8 @@ _PLACES = 6  # of what a class adds
 
 @dataclass
 class _Material:
-    """What was found, before it is put in order."""
+    """What was found, before it is put in order. functions: by name, as captured, else as a trace
+    saw them. names: of functions by key and digest (see `name_versions`)."""
 
     build: BuildDir
     config: Config
@@ -54,10 +56,27 @@ class _Material:
     manifest: Manifest | None
     proposed: bool
     counts: Mapping[str, int]
+    functions: Mapping[str, Function]
+    names: Mapping[tuple[str, str], str]
     built: bool = False
-    code: dict[str, EliteCode] = field(default_factory=dict)  # by function key
+    code: dict[str, EliteCode] = field(default_factory=dict)  # by function name
     rejected: dict[str, str] = field(default_factory=dict)
-    described: set[str] = field(default_factory=set)  # keys of functions in units with Elite code
+    described: set[str] = field(default_factory=set)  # names of functions in units with Elite code
+
+    def verdicts(self, name: str) -> FunctionVerdicts | None:
+        """The manifest's entry for a function, be it of another text than it has now."""
+        decided = self.manifest.functions if self.manifest else {}
+        function = self.functions.get(name)
+        known = self.manifest.named(function) if self.manifest and function else name
+        if known is not None:
+            return decided.get(known)
+        return self._by_key.get(unversioned(name))
+
+    @cached_property
+    def _by_key(self) -> dict[str, FunctionVerdicts]:
+        """Entries of the manifest, an Elite one where there are several."""
+        entries = self.manifest.functions.values() if self.manifest else ()
+        return {entry.key: entry for entry in sorted(entries, key=lambda entry: entry.elite)}
 
 
 def gather(build: BuildDir, traces: Sequence[Path], runs: Sequence[Run]) -> Report:
@@ -124,9 +143,27 @@ def _material(
                 counts[arm] += item.count
     elif manifest:
         counts.update(load_counts(build.manifest))
+    functions = {**(profile.functions if profile else {})}
+    names = name_versions([*functions.values(), *_all(captured or {})])
+    functions.update((names[f.key, f.digest], f) for f in _all(captured or {}))
     return _Material(
-        build, config, units, captured or {}, profile, merges, manifest, proposed, counts
+        build,
+        config,
+        units,
+        captured or {},
+        profile,
+        merges,
+        manifest,
+        proposed,
+        counts,
+        functions,
+        names,
     )
+
+
+def _all(sources: Sources) -> Iterator[Function]:
+    for versions in sources.values():
+        yield from versions.values()
 
 
 def _read_elite(material: _Material) -> None:
@@ -146,7 +183,7 @@ def _read_elite(material: _Material) -> None:
             ) from error
         material.built = True
         sites = load_sites(material.build, unit)
-        keys = {f.name: f.key for f in sites.functions} if sites else {}
+        keys = {f.name: _name(material, f) for f in sites.functions} if sites else {}
         target = unit.folder(material.build) / "elite.o"
         sizes = function_sizes(target) if target.exists() and built else {}
         material.described |= set(keys.values())
@@ -179,11 +216,13 @@ def _extents(
 ) -> tuple[dict[str, FunctionLines], list[Note]]:
     """Lines of the functions that a report shows at length, and what could not be found out."""
     wanted = {f.key for f in functions if f.state != "unseen" or f.hits}
+    names = {version: name for version, name in material.names.items() if name in wanted}
     found: dict[str, FunctionLines] = {}
     problems: list[Note] = []
     for unit in material.units:
         sites = load_sites(material.build, unit)
-        missing = {f.key for f in sites.functions} & wanted - found.keys() if sites else set()
+        here = {(f.key, f.digest) for f in sites.functions} if sites else set()
+        missing = {v: names[v] for v in here & names.keys() if names[v] not in found}
         if not missing:
             continue
         try:
@@ -197,12 +236,8 @@ def _extents(
 # -- verdicts ------------------------------------------------------------------------------------
 
 
-def _current(material: _Material, key: str, digest: str) -> Function | None:
-    """The function as it was captured, best with this digest, else as a trace saw it."""
-    known = material.sources.get(key, {})
-    if known:
-        return known.get(digest) or next(iter(known.values()))
-    return material.profile.functions.get(key) if material.profile else None
+def _name(material: _Material, function: Function) -> str:
+    return material.names[function.key, function.digest]
 
 
 def _is_hot(verdicts: FunctionVerdicts, site: Site, arm: str) -> bool:
@@ -216,11 +251,12 @@ def _hot_arms(material: _Material) -> set[str]:
     """Names of all arms that Elite has, entries of Elite functions included."""
     hot: set[str] = set()
     for verdicts in material.manifest.elite_functions() if material.manifest else ():
-        function = _current(material, verdicts.key, verdicts.digest)
-        hot.add(verdicts.key)
+        name = material.names.get((verdicts.key, verdicts.digest), verdicts.key)
+        function = material.functions.get(name)
+        hot.add(name)
         for site in function.sites if function else ():
             hot |= {
-                f"{verdicts.key}:{site.ordinal}:{arm.name}"
+                f"{name}:{site.ordinal}:{arm.name}"
                 for arm in site.arms
                 if _is_hot(verdicts, site, arm.name)
             }
@@ -241,15 +277,15 @@ def _functions(material: _Material, runs: Sequence[Run]) -> list[FunctionView]:
     for run in runs:
         for deopt in run.deopts:
             hits[function_of(deopt.name)] += deopt.hits
-    decided = material.manifest.functions if material.manifest else {}
-    keys = {*material.sources, *decided}
-    if material.profile:
-        keys |= material.profile.functions.keys()
+    keys = {*material.functions}
+    for entry in material.manifest.functions.values() if material.manifest else ():
+        if entry.key not in material.sources:
+            keys.add(material.names.get((entry.key, entry.digest), entry.key))
     total = _requests(material)
     views = []
     for key in sorted(keys):
-        verdicts = decided.get(key)
-        function = _current(material, key, verdicts.digest if verdicts else "")
+        verdicts = material.verdicts(key)
+        function = material.functions.get(key)
         state, reason = _state(material, key, verdicts, function)
         requests = material.counts.get(key, 0)
         if verdicts is None and function is None:
@@ -267,7 +303,7 @@ def _functions(material: _Material, runs: Sequence[Run]) -> list[FunctionView]:
                 requests=requests,
                 share=requests / total if total else 0.0,
                 hits=hits[key],
-                sites=_sites(material, verdicts, function),
+                sites=_sites(material, key, verdicts, function),
                 code=material.code.get(key),
             )
         )
@@ -289,7 +325,7 @@ def _state(
         return "elite", ""
     if key in material.rejected:
         return "rejected", material.rejected[key]
-    known = material.sources.get(key)
+    known = material.sources.get(unversioned(key))
     if verdicts is not None and verdicts.elite:
         if known and verdicts.digest not in known:
             return "changed", "it has changed since scouting: scout it again"
@@ -310,14 +346,17 @@ def _state(
 
 
 def _sites(
-    material: _Material, verdicts: FunctionVerdicts | None, function: Function | None
+    material: _Material,
+    key: str,
+    verdicts: FunctionVerdicts | None,
+    function: Function | None,
 ) -> tuple[SiteView, ...]:
     if function is None:
         return ()
     elite = verdicts is not None and verdicts.elite
     views = []
     for site in function.sites:
-        name = f"{function.key}:{site.ordinal}"
+        name = f"{key}:{site.ordinal}"
         verdict = ""
         targets: tuple[str, ...] = ()
         if verdicts is not None and elite:

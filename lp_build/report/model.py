@@ -109,7 +109,8 @@ class EliteCode:
 
 @dataclass(frozen=True)
 class FunctionView:
-    """A function. state: one of STATES; reason: in words. requests: those that entered it."""
+    """A function. key: its name (see `name_versions`). state: one of STATES; reason: in words.
+    requests: those that entered it."""
 
     key: str
     name: str

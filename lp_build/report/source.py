@@ -15,6 +15,7 @@ from lp_build.layout import BuildDir
 from lp_build.report.extents import FunctionLines, innermost, within_lines
 from lp_build.report.model import ELITE_STATES, FileView, FunctionView, LineView, SiteView
 from lp_build.report.statistics import Run
+from lp_build.source.model import unversioned
 
 # Kinds of tokens with a colour, the special ones first; the letters are classes in report.css.
 _STYLES = (
@@ -98,7 +99,7 @@ def _file(
     arms: dict[int, tuple[str, ...]] = {}
     partly: dict[int, tuple[str, ...]] = {}
     sites: dict[int, list[SiteView]] = {}
-    for function in functions:
+    for function in _shown(functions):
         extent = source.extents.get(function.key)
         if extent is None:
             continue
@@ -134,6 +135,16 @@ def _file(
         )
         previous = taken if owner else None
     return FileView(name, tuple(lines), tuple(functions), "")
+
+
+def _shown(functions: Sequence[FunctionView]) -> list[FunctionView]:
+    """Of a function in several versions, which have the same lines, the busiest."""
+    busiest: dict[str, FunctionView] = {}
+    for function in functions:
+        known = busiest.setdefault(unversioned(function.key), function)
+        if (function.requests, function.hits) > (known.requests, known.hits):
+            busiest[unversioned(function.key)] = function
+    return list(busiest.values())
 
 
 def _state(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 # Kinds with the two arms "true" and "false".
 CONDITION_KINDS = ("if", "cond", "and", "or", "while", "do", "for")
@@ -101,9 +101,43 @@ def _function(item: dict[str, Any]) -> Function:
     return Function(**{**item, "sites": sites})
 
 
-def merge_functions(units: Iterable[UnitSites]) -> dict[str, Function]:
-    """All functions by key; an inline function of a header is the same in each unit."""
-    return {function.key: function for unit in units for function in unit.functions}
+class Version(Protocol):
+    """What says which function something is about: its stable name, and its text by its digest."""
+
+    @property
+    def key(self) -> str:
+        """`file:name`."""
+
+    @property
+    def digest(self) -> str:
+        """Of its own tokens."""
+
+
+def name_versions(functions: Iterable[Version]) -> dict[tuple[str, str], str]:
+    """A name for each function, by key and digest: `file:name`, and `file:name#digest` where one
+    key has several digests, such as a function of a header whose macros differ from unit to unit:
+    their ordinals don't mean the same."""
+    digests: dict[str, dict[str, None]] = {}
+    for function in functions:
+        digests.setdefault(function.key, {})[function.digest] = None
+    return {
+        (key, digest): f"{key}#{digest}" if len(found) > 1 else key
+        for key, found in digests.items()
+        for digest in found
+    }
+
+
+def unversioned(name: str) -> str:
+    """A name of a function, or of something in it (`file:function#digest:ordinal:arm`), less the
+    digest that tells versions of the function apart."""
+    file, _, rest = name.partition(":")
+    function, colon, arm = rest.partition(":")
+    return f"{file}:{function.partition('#')[0]}{colon}{arm}"
+
+
+def function_of(name: str) -> str:
+    """The function that an arm, a site or an entry belongs to, by its name as it stands there."""
+    return ":".join(name.split(":")[:2])
 
 
 @dataclass(frozen=True)

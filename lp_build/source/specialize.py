@@ -46,13 +46,14 @@ class _Pass:
         self.stress = stress
         self.edits = Edits()
         self.markers: list[Marker] = []
+        self._name = ""  # of the function under way
         self._cwd = cwd
         self._build = build
 
     def _mark(self, kind: str, function: Function, name: str, file: str, line: int) -> str:
         """A marker's text; `name` is the rest of the site's name."""
         relative = self._build.relative(file, self._cwd)
-        self.markers.append(Marker(kind, f"{function.key}:{name}", relative, line, function.key))
+        self.markers.append(Marker(kind, f"{self._name}:{name}", relative, line, function.key))
         return marker_text(kind, len(self.markers) - 1)
 
     def _arm(self, function: Function, ordinal: int, site: SiteNode, number: int, hot: bool) -> str:
@@ -64,10 +65,12 @@ class _Pass:
         return self._mark(kind, function, f"{ordinal}:{arm.name}", site.file, arm.line)
 
     def function(
-        self, function: FunctionSites, verdicts: FunctionVerdicts, *, entered: bool
+        self, name: str, function: FunctionSites, verdicts: FunctionVerdicts, *, entered: bool
     ) -> None:
-        """All markers of one Elite function; `entered`: the Fallback may enter it at its loops."""
+        """All markers of one Elite function, which the manifest calls `name`; `entered`: the
+        Fallback may enter it at its loops."""
         described = function.function
+        self._name = name
         waiting: dict[tuple[int, int], str] = {}  # loop markers that go with a condition
         for loop in function.loops:
             self._loop(described, loop, entered, waiting)
@@ -165,7 +168,8 @@ def specialize_source(
     problems = list(named_problems(unit, build, cwd))
     work = _Pass(cwd=cwd, build=build, stress=stress)
     not_elite: dict[str, str] = {}
-    wanted = _by_key(manifest)
+    known = {entry.key for entry in manifest.functions.values()}
+    elite = {entry.key for entry in manifest.elite_functions()}
     for function in functions:
         described = function.function
         if is_function(config.request, described.file, described.name):
@@ -173,25 +177,25 @@ def specialize_source(
             # Its callers must neither inline it nor rely on what it leaves in registers.
             attribute = "__noinline__,__used__" if clang else "__noipa__"
             work.edits.insert(function.node.start, f"__attribute__(({attribute})) ")
-        known = wanted.get(described.key)
-        if known is None:
+        if described.key not in known:
             continue
-        verdicts = known.get(described.digest)
-        if verdicts is None:
-            if any(entry.elite for entry in known.values()):
+        name = manifest.named(described)
+        if name is None:
+            if described.key in elite:
                 not_elite[described.key] = _CHANGED
             reason = f"{described.name} {_CHANGED}"
             problems.append(Problem(described.file, described.line, reason))
             continue
+        verdicts = manifest.functions[name]
         if not verdicts.elite:
             continue
         reader = _FRAME_READERS.search(text, function.node.body_start, function.node.body_end)
         if reader is not None:
-            name = reader.group().decode()
-            not_elite[described.key] = f"it uses {name}, which would see Elite's own addresses"
+            builtin = reader.group().decode()
+            not_elite[described.key] = f"it uses {builtin}, which would see Elite's own addresses"
             continue
         entered = is_function(config.loop, described.file, described.name)
-        work.function(function, verdicts, entered=entered)
+        work.function(name, function, verdicts, entered=entered)
     return SpecializedUnit(
         work.edits.apply(text),
         tuple(work.markers),
@@ -199,12 +203,3 @@ def specialize_source(
         tuple(problems),
         not_elite,
     )
-
-
-def _by_key(manifest: Manifest) -> dict[str, dict[str, FunctionVerdicts]]:
-    """The manifest's functions by key and digest: a source that is compiled twice, with other
-    macros, has two entries of one key, however the manifest tells them apart."""
-    known: dict[str, dict[str, FunctionVerdicts]] = {}
-    for entry in manifest.functions.values():
-        known.setdefault(entry.key, {})[entry.digest] = entry
-    return known

@@ -165,8 +165,9 @@ def specialize(
         stress=stress,
         clang=is_clang(unit.compiler),
     )
-    here = {f.key for f in marked.functions.functions}
-    if not any(f.key in here for f in manifest.elite_functions()):
+    here = {(f.key, f.digest) for f in marked.functions.functions}
+    elite_here = any((f.key, f.digest) in here for f in manifest.elite_functions())
+    if not elite_here and not marked.not_elite:
         return Treated(None, marked.functions, marked.problems)
     folder, name = unit.folder(build), "stress" if stress else "elite"
     edited, asm = folder / f"{name}.i", folder / f"{name}.s"

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lp_build.config import Config
 from lp_build.errors import LakePlacidError
+from lp_build.profile.classes import Profile, merge_traces
 from lp_build.profile.manifest import (
     check_sites,
     format_manifest,
     is_edited,
+    load_counts,
     load_manifest,
     manifest_from,
     merge_profile,
 )
-from lp_build.profile.traces import Target
+from lp_build.profile.traces import PathClass, Target
 from lp_build.profile.verdicts import Manifest, Verdict
-from tests.profile.support import condition, function, icall, path, profile, switch
+from tests.profile.support import condition, function, icall, path, profile, switch, trace
 
 GET = function(
     "get", condition(0), condition(1), condition(2), switch(3, "case0", "default"), icall(4)
@@ -125,6 +128,51 @@ def test_a_target_is_known_by_its_symbol(symbol: str, key: str) -> None:
     assert manifest.functions["a.c:get"].targets == {4: (key,)}
 
 
+VERSIONS = (
+    GET,
+    function("find", condition(0), file="find.h", digest="up", static=True),
+    function("find", condition(0), file="find.h", digest="down", static=True),
+)
+
+
+def versions(tmp_path: Path) -> Profile:
+    """Of a request that calls both versions of `find` by a pointer, in the unit of each."""
+    found = function("other", file="b.c")
+    arms = ("a.c:get", "find.h:find#up", "find.h:find#up:0:true", "find.h:find#down:0:false")
+    seen = PathClass(0, frozenset((*arms, "find.h:find#down")), 4)
+    target = Target("a.c:get:4", "b.c:find", 4)
+    both = trace(tmp_path / "1", VERSIONS[:2], (seen,), (target,))
+    (table,) = trace(tmp_path / "2", (found, VERSIONS[2]), ()).tables
+    return merge_traces([replace(both, tables=(*both.tables, table))], None)
+
+
+def test_each_version_of_a_function_has_verdicts_of_its_own(tmp_path: Path) -> None:
+    seen = versions(tmp_path)
+    manifest = manifest_from(seen, CONFIG, merge_profile(seen, 0.9))
+    assert manifest.functions["find.h:find#up"].conditions == {0: Verdict.LIKELY}
+    assert manifest.functions["find.h:find#down"].conditions == {0: Verdict.UNLIKELY}
+    place = tmp_path / "lp-manifest.toml"
+    place.write_text(format_manifest(manifest, seen), encoding="utf-8")
+    assert load_manifest(place) == manifest
+    assert load_counts(place)["find.h:find#down:0:false"] == 4
+
+
+def test_a_target_in_two_versions_is_that_of_its_unit(tmp_path: Path) -> None:
+    seen = versions(tmp_path)
+    manifest = manifest_from(seen, CONFIG, merge_profile(seen, 0.9))
+    assert manifest.functions["a.c:get"].targets == {4: ("find.h:find#down",)}
+
+
+def test_a_version_that_no_request_entered_is_there_and_not_elite(tmp_path: Path) -> None:
+    one, other = VERSIONS[1:]
+    seen = PathClass(0, frozenset({"a.c:get", "find.h:find"}), 4)
+    current = {GET.key: {"d0": GET}, one.key: {"up": one, "down": other}}
+    merged = merge_traces([trace(tmp_path / "1", VERSIONS[:2], (seen,))], current)
+    manifest = manifest_from(merged, CONFIG, merge_profile(merged, 0.9))
+    assert manifest.functions["find.h:find#up"].elite
+    assert not manifest.functions["find.h:find#down"].elite
+
+
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert load_manifest(written(tmp_path)) == decide()
 
@@ -152,7 +200,7 @@ def test_an_edited_verdict_is_followed(tmp_path: Path) -> None:
         ('["case0"]', '"case0"', "`hot` is no list of names"),
         ('["io.c:reader", "recv"]', "[1]", "`targets` is no list of names"),
         ("{ site = 1,", "{ site = 0,", "site 0 stands here twice"),
-        ('name = "get"', 'name = "cold"', "a.c:cold stands here twice"),
+        ('name = "get"', 'name = "cold"', "a.c:cold stands here twice with one digest"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, part: str) -> None:

@@ -91,7 +91,9 @@ def test_a_unit_that_has_no_copy_after_all_still_links(tmp_path: Path) -> None:
 
 def test_pointer_to_another_units_request_function_meets_its_stub(tmp_path: Path) -> None:
     """Which puts the request on a slot; its Elite copy itself would run where the caller is."""
-    caller = projected(tmp_path, "caller", CALLER, replace(REQUEST, request_elsewhere=KNOWN))
+    caller = projected(
+        tmp_path, "caller", CALLER, replace(REQUEST, request_elsewhere=frozenset({KNOWN}))
+    )
     owner = projected(tmp_path, "callee", CALLEE, replace(OWN, request="target"))
     # The stub leads through lp_request_target, which this runtime sets to the Fallback.
     (tmp_path / "stub.c").write_text(

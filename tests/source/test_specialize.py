@@ -13,6 +13,7 @@ from lp_build.config import Config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.profile.verdicts import FunctionVerdicts, Manifest, Verdict
+from lp_build.source.model import name_versions
 from lp_build.source.scout import scout_source
 from lp_build.source.specialize import SpecializedUnit, specialize_source
 
@@ -47,7 +48,9 @@ def mark(
     clang: bool = False,
     config: Config = CONFIG,
 ) -> SpecializedUnit:
-    manifest = Manifest("handle", None, 0.99, 1.0, {f"{n}": e for n, e in enumerate(entries)})
+    known_as = name_versions(entries)
+    functions = {known_as[e.key, e.digest]: e for e in entries}
+    manifest = Manifest("handle", None, 0.99, 1.0, functions)
     return specialize_source(
         text.encode(),
         cwd="/b",
@@ -131,7 +134,7 @@ def test_a_changed_function_is_reported_and_not_elite() -> None:
 def test_of_two_entries_of_one_name_the_one_with_the_same_digest_counts() -> None:
     entry = elite(IF, "f", {0: Verdict.LIKELY})
     unit = mark(IF, entry, replace(entry, digest="0" * 16, conditions={0: Verdict.UNLIKELY}))
-    assert names(unit) == [("LP_COLD", "a.c:f:0:false")]
+    assert names(unit) == [("LP_COLD", f"a.c:f#{entry.digest}:0:false")]
     assert not unit.problems
 
 
