@@ -42,6 +42,9 @@ _RETURNS = frozenset(("ret", "retq"))
 _TRAPS = frozenset(("ud2", "hlt", "int3"))
 # Left to the Fallback: they change what the tables or the kernel body can't follow.
 _SYSTEM = frozenset("syscall sysenter int iret iretq lret lretq sysret sysretq wrfsbase".split())
+# Why a block ends where nobody comes, or where the data decide: no stops to tell of.
+_COLD_ARM = "cold"
+_END = "the end of its text"
 # Labels in the Fallback's text, whichever projection asks for them.
 FALLBACK_PREFIX = "lp"
 _TABLE_OPERAND = re.compile(r"^(\.L[\w.$]+)\(,(%r\w+),8\)$")
@@ -59,11 +62,13 @@ class Callee:
     """What a direct call or tail call in Elite becomes.
 
     how: "elite" (symbol is Elite's own copy), "stub" (the request function: dispatched, or run on
-    the slot that it is on), "library" (as it stands) or "deopt" (before the call, with a reason).
+    the slot that it is on), "plain" (as it stands: it returns into Elite, whoever it is) or "deopt"
+    (before the call, for `reason`).
     """
 
     how: str
     symbol: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,24 +117,39 @@ class Edits:
 
 @dataclass
 class Block:
-    """Items [start, end) of a function; `stop` says why Elite ends before item `end`."""
+    """Items [start, end) of a function; `stop` says why Elite ends before item `end`, and `callee`
+    before the call of what, where it is a call of a name."""
 
     start: int
     end: int
     stop: str = ""
     falls: bool = True
     targets: tuple[str, ...] = ()
+    callee: str = ""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A place on the hot path, by the original source, where Elite always leaves, for `reason`;
+    callee: what would be called there, for a call of a name."""
+
+    file: str
+    line: int
+    reason: str
+    callee: str = ""
 
 
 @dataclass(frozen=True)
 class EliteFunction:
-    """One function's Elite copy and what reports say of it."""
+    """One function's Elite copy and what reports say of it. stops: where it leaves whatever the
+    data (cold arms are not among them)."""
 
     name: str
     text: tuple[str, ...]
     instructions: int
     uses_fp: bool
     deopts: int
+    stops: tuple[Stop, ...] = ()
 
 
 class NotElite(Exception):
@@ -231,11 +251,11 @@ class Projector:
             if position > start and isinstance(item, Label) and self._is_target(item.name):
                 return Block(start, position)
             if isinstance(item, MarkerItem) and item.kind == COLD:
-                return Block(start, position, stop="cold", falls=False)
+                return Block(start, position, stop=_COLD_ARM, falls=False)
             if isinstance(item, Cfi) and item.name == "cfi_endproc":
                 # Behind a call that doesn't return, or where the compiler proved that nothing
                 # defined comes here: whatever the plain build does, the Fallback does.
-                return Block(start, position, stop="the end of its text", falls=False)
+                return Block(start, position, stop=_END, falls=False)
             if isinstance(item, Data):
                 return Block(start, position, stop="data among its instructions", falls=False)
             if isinstance(item, InlineAsm):
@@ -254,7 +274,7 @@ class Projector:
                     return ended
             position += 1
         # clang writes .size ahead of .cfi_endproc.
-        return Block(start, position, stop="the end of its text", falls=False)
+        return Block(start, position, stop=_END, falls=False)
 
     def _asm_problem(self, item: InlineAsm) -> str:
         """Why an asm statement can't be copied ("" if it can)."""
@@ -290,37 +310,38 @@ class Projector:
         if mnemonic in _JUMPS:
             if operands in self.labels:
                 return Block(start, position + 1, falls=False, targets=(operands,))
-            if operands.startswith("*"):
-                table = self._jump_table(start, position, operands[1:])
-                if table is not None:
-                    return Block(start, position + 1, falls=False, targets=table[1])
-                if self._is_tail_call(position):
-                    return Block(start, position + 1, falls=False)
-                return Block(start, position, stop="an indirect jump", falls=False)
-            return self._tail_call(start, position, operands, falls=False)
+            name = self._direct_name(operands)
+            if name is not None:
+                return self._tail_call(start, position, name, falls=False)
+            table = self._jump_table(start, position, operands[1:])
+            if table is not None:
+                return Block(start, position + 1, falls=False, targets=table[1])
+            if self._is_tail_call(position):
+                return Block(start, position + 1, falls=False)
+            return Block(start, position, stop="a jump by a computed address", falls=False)
         if is_conditional(mnemonic):
             if operands in self.labels:
                 return Block(start, position + 1, targets=(operands,))
-            return self._tail_call(start, position, operands, falls=True)
+            return self._tail_call(start, position, operands.removesuffix("@PLT"), falls=True)
         if mnemonic in _CALLS:
-            if operands.startswith("*") and self._direct_name(operands) is None:
-                if "%r11" in operands and "(" in operands:
-                    return Block(start, position, stop="an indirect call by %r11", falls=False)
-                return None
-            callee = self.context.resolve(self._direct_name(operands) or operands)
-            if callee.how == "deopt":
-                return Block(start, position, stop="call", falls=False)
+            name = self._direct_name(operands)
+            return self._stops_before(start, position, name) if name else None
         return None
 
-    def _tail_call(self, start: int, position: int, operands: str, *, falls: bool) -> Block:
-        callee = self.context.resolve(operands.removesuffix("@PLT"))
-        if callee.how == "deopt":
-            return Block(start, position, stop="call", falls=False)
-        return Block(start, position + 1, falls=falls)
+    def _tail_call(self, start: int, position: int, name: str, *, falls: bool) -> Block:
+        ended = self._stops_before(start, position, name)
+        return ended or Block(start, position + 1, falls=falls)
+
+    def _stops_before(self, start: int, position: int, name: str) -> Block | None:
+        """The block that ends before a call of `name`, where Elite can't make it."""
+        callee = self.context.resolve(name)
+        if callee.how != "deopt":
+            return None
+        return Block(start, position, stop=callee.reason, falls=False, callee=name)
 
     @staticmethod
     def _direct_name(operands: str) -> str | None:
-        """The symbol that a call names, or None for a call through a register or memory."""
+        """The symbol that a call or jump names, or None for one through a register or memory."""
         if not operands.startswith("*"):
             return operands.removesuffix("@PLT")
         match = re.fullmatch(r"\*([\w.$]+)@GOTPCREL\(%rip\)", operands)
@@ -483,7 +504,18 @@ class Projector:
         except CfiError as error:
             raise NotElite(f"{error}") from error
         text = self._framed([*self.out, *self._late_text()])
-        return EliteFunction(self.function.name, tuple(text), self.count, self.fp, self.deopts)
+        return EliteFunction(
+            self.function.name, tuple(text), self.count, self.fp, self.deopts, self._stops()
+        )
+
+    def _stops(self) -> tuple[Stop, ...]:
+        """Where Elite leaves whatever the data; a place that was copied counts once."""
+        found: dict[Stop, None] = {}
+        for _, block in sorted(self.blocks.items()):
+            if block.stop and block.stop not in (_COLD_ARM, _END):
+                file, line = self.locations[block.end]
+                found[Stop(file, line, block.stop, block.callee)] = None
+        return tuple(found)
 
     def _framed(self, body: list[str]) -> list[str]:
         """The function around its text."""
@@ -634,7 +666,8 @@ class Projector:
             self._emit_jump(block, position, item)
         elif is_conditional(mnemonic):  # a conditional tail call
             callee = self.context.resolve(operands.removesuffix("@PLT"))
-            self.out.append(f"\t{mnemonic} {callee.symbol}")
+            target = operands if callee.how == "plain" else callee.symbol
+            self.out.append(f"\t{mnemonic} {target}")
         elif block.targets and self._reads_table(block, position):
             label = _LOCAL_LABEL.search(operands)
             assert label is not None
@@ -666,7 +699,7 @@ class Projector:
             target = self._target(operands)
             self.out.append(f"\tjmp {target}")
             return
-        if operands.startswith("*"):
+        if self._direct_name(operands) is None:
             found = self._jump_table(block.start, position, operands[1:])
             if found is None:
                 self._emit_indirect(position, item, tail=True)
@@ -679,8 +712,7 @@ class Projector:
             return
         if self.context.stress:
             self.out += self._force(position, operands)
-        callee = self.context.resolve(operands.removesuffix("@PLT"))
-        self.out.append(f"\tjmp {callee.symbol}" if callee.symbol else f"\t{item.text}")
+        self.out.append(f"\tjmp {self._named(operands)}")
 
     def _return(self, position: int, serial: str = "") -> str:
         """A return label in Elite, with its record."""
@@ -700,18 +732,20 @@ class Projector:
             return
         if self.context.stress:
             self.out += self._force(position, name)
-        callee = self.context.resolve(name)
-        if callee.how == "library":
-            self.out.append(f"\t{item.text}")
-            return
-        self.out += [f"\tcall {self._callee_text(callee)}", f"{self._return(position)}:"]
+        # A record for each: what is called may jump on into Elite, which may leave.
+        self.out += [f"\tcall {self._named(item.operands)}", f"{self._return(position)}:"]
+
+    def _named(self, operands: str) -> str:
+        """What a call or jump whose operands name a function has for operands here."""
+        callee = self.context.resolve(self._direct_name(operands) or operands)
+        return operands if callee.how == "plain" else self._callee_text(callee)
 
     def _callee_text(self, callee: Callee) -> str:
         # What the stub would do, without going there.
         return "*lp_request_target(%rip)" if callee.how == "stub" else callee.symbol
 
     def _emit_indirect(self, position: int, item: Insn, *, tail: bool) -> None:
-        """Thesis 3.4.1: the observed targets, then the table, then a deopt before the call."""
+        """Thesis 3.4.1: the observed targets, then what the table has, then the pointer's own."""
         operand = item.operands[1:]
         if self.context.stress:
             self.out += self._force(position, item.operands)
@@ -731,7 +765,7 @@ class Projector:
             out = [f"{base}_{serial}:", *load]
             self.late.append((rule, out))
             pointer, load = "%r11", []
-        out += [*load, "\tcall lp_lookup", f"\tjz {self._stub(position)}"]
+        out += [*load, "\tcall lp_lookup"]
         out += self._made(position, verb, "*%r11", "_t", done, serial == 0)
 
     def _made(

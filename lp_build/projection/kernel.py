@@ -95,6 +95,9 @@ class KernelProjector(Projector):
         ended = super()._ends(start, position, item)
         if ended is None or not ended.targets:
             indirect = item.operands.startswith("*") and self._direct_name(item.operands) is None
+            if indirect and "%r11" in item.operands and "(" in item.operands:
+                # No register is left for the pointer, should this be a deopt after all.
+                return Block(start, position, stop="an indirect call by %r11", falls=False)
             if indirect and not (ended and ended.stop) and not self._observed(position):
                 return Block(start, position, stop="an indirect call", falls=False)
         return ended

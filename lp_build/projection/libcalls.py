@@ -1,4 +1,4 @@
-"""The library calls that Elite makes itself, from c_runtime/libcalls.toml."""
+"""The library calls that Elite makes itself in the kernel, from c_runtime/libcalls.toml."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _FORM = re.compile(r"^(?:[\w *]+\blp_form_(\w+)\(|CALL\(\w+, (\w+),)", re.M)
 
 @cache
 def direct_calls() -> frozenset[str]:
-    """Names of the library functions that have a form on both sides; a call of any other function
-    that is not Elite is a deopt before the call."""
+    """Names of the library functions that the kernel form calls; a call of any other function that
+    is not Elite is a deopt before the call there."""
     text = (resource_dir("c_runtime") / "libcalls.toml").read_text(encoding="utf-8")
     groups = tomllib.loads(text)
     return frozenset(name for group in groups.values() for name in group["names"])

@@ -32,7 +32,7 @@ from lp_build.projection.elite import (
 )
 from lp_build.projection.kernel import PREFIX as KERNEL_PREFIX
 from lp_build.projection.kernel import KernelProjector
-from lp_build.projection.libcalls import direct_calls, form_name, kernel_forms
+from lp_build.projection.libcalls import form_name, kernel_forms
 from lp_build.projection.records import KernelSite, SiteKind, SiteRecord, Tables
 from lp_build.source.markers import ENTRY, Marker
 from lp_build.source.model import unversioned
@@ -50,9 +50,9 @@ class ProjectionRequest:
     """What to project from one unit.
 
     elite: symbols of this unit's own Elite functions. elite_elsewhere: global Elite functions of
-    other units. defined: all global functions that the program itself defines (a call of these is
-    never a library call). observed: symbols of targets of indirect calls by (file, line).
-    not_elite: reasons of the source pass by symbol. source_name: names a file of a `.file`.
+    other units. defined: functions that the program itself defines under the name of a library's
+    (a call of these is no library call). observed: symbols of targets of indirect calls by (file,
+    line). not_elite: reasons of the source pass by symbol. source_name: names a file of a `.file`.
     known_as: names under which other units know this unit's static Elite functions, by symbol.
     known_elsewhere: such names of other units' (see `known_name`). request_elsewhere: request
     functions of other units, by their symbols or such names. shown_as: what functions are called
@@ -88,11 +88,13 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Projection:
-    """The combined assembly, and what became of each Elite function."""
+    """The combined assembly, and what became of each Elite function: as it runs in one process, and
+    its kernel form (none for one that leaves at its entry)."""
 
     text: str
     functions: tuple[EliteFunction, ...]
     rejected: tuple[Rejected, ...]
+    kernel: tuple[EliteFunction, ...] = ()
 
 
 def known_name(function: str) -> str:
@@ -185,6 +187,7 @@ class _Unit:
         self.rejected: dict[str, str] = {}
         self.accepted: set[str] = set()
         self.kernel: dict[str, tuple[str, ...]] = {}
+        self.kernel_functions: list[EliteFunction] = []
         self.kernel_entries: dict[int, Projector] = {}
         self.kernel_fp = False
 
@@ -259,19 +262,22 @@ class _Unit:
                 self.kernel[name] = self._stand_in(name)
                 continue
             self.kernel[name] = result.text
+            self.kernel_functions.append(result)
             self.kernel_fp = self.kernel_fp or result.uses_fp
             self.kernel_entries.update({m.line: projector for m in projector.entries()})
 
-    def _stand_in(self, symbol: str, weak: str = "") -> tuple[str, ...]:
-        """A kernel form that is a deopt at the entry. weak: the program's record that counts it,
-        for a function of another unit, which may have a form of its own."""
-        if not weak:
-            weak = f".L{_PREFIX}w_{symbol}"
+    def _stand_in(self, symbol: str) -> tuple[str, ...]:
+        """A kernel form that is a deopt at the entry, which the program's own record counts."""
+        counted = "0"
+        if not self.request.forms:
+            counted = f".L{_PREFIX}w_{symbol}"
             self.tables.sites.append(
-                SiteRecord(weak, symbol, FrameRule(), f"?:{symbol}:entry", "?", 0, SiteKind.ENTRY)
+                SiteRecord(
+                    counted, symbol, FrameRule(), f"?:{symbol}:entry", "?", 0, SiteKind.ENTRY
+                )
             )
         site = f".L{KERNEL_PREFIX}w_{symbol}"
-        self.tables.kernel.sites.append(KernelSite(site, symbol, FrameRule(), weak))
+        self.tables.kernel.sites.append(KernelSite(site, symbol, FrameRule(), counted))
         form = f"{symbol}.lp_kernel"
         return (
             f"\t.type {form}, @function",
@@ -314,13 +320,11 @@ class _Unit:
         if symbol in self.file.functions:
             if symbol in self.accepted:
                 return Callee("elite", f"{symbol}.lp_elite")
-            return Callee("deopt")
+            return Callee("plain", symbol)
         if symbol in self.request.elite_elsewhere:
             self.outside.add(symbol)
             return Callee("elite", f"{symbol}.lp_elite")
-        if symbol in direct_calls() and symbol not in self.request.defined:
-            return Callee("library", symbol)
-        return Callee("deopt")
+        return Callee("plain", symbol)
 
     def resolve_kernel(self, symbol: str) -> Callee:
         """The same for the kernel form."""
@@ -329,10 +333,14 @@ class _Unit:
             return Callee("elite", f"{callee.symbol.removesuffix('.lp_elite')}.lp_kernel")
         if callee.how == "stub":
             return Callee("stub", "lp_k_enter_request")
-        # Forms call the library's own function where they can't do what it does.
-        if callee.how == "library" and symbol in kernel_forms() and not self.request.forms:
-            return Callee("elite", f"{form_name(symbol)}.lp_kernel")
-        return Callee("deopt")
+        if self.request.forms:
+            # Forms call the library's own function where they can't do what it does.
+            return Callee("deopt", reason="a call that only the Fallback makes")
+        if symbol in self.file.functions or symbol in self.request.defined:
+            return Callee("deopt", reason="a call of a function that is not Elite")
+        if symbol not in kernel_forms():
+            return Callee("deopt", reason="a call of a function that has no kernel form")
+        return Callee("elite", f"{form_name(symbol)}.lp_kernel")
 
     def observed(
         self, file: str, line: int, resolve: Callable[[str], Callee] | None = None
@@ -459,9 +467,7 @@ class _Unit:
                 out.append(f"\t.set {known}.lp_kernel, {form}")
         for symbol in sorted(self.outside):
             form = f"{symbol}.lp_kernel"
-            out += [f"\t.weak {form}", f"\t.hidden {form}"]
-            record = "" if self.request.forms else f".L{_PREFIX}w_{symbol}"
-            out += self._stand_in(symbol, record)
+            out += [f"\t.weak {form}", f"\t.hidden {form}", *self._stand_in(symbol)]
         for symbol in sorted(self.known):
             out += [f"\t.weak {symbol}.lp_kernel", f"\t.hidden {symbol}.lp_kernel"]
         if self.kernel_fp:
@@ -524,23 +530,19 @@ class _Unit:
         ]
 
     def _weak_entries(self) -> list[str]:
-        """Stand-ins for Elite functions of other units, should their units have none after all."""
+        """Names for Elite functions of other units, should their units have none after all: then
+        the functions themselves are called."""
         out: list[str] = []
         for symbol in sorted(self.outside):
-            label = f".L{_PREFIX}w_{symbol}"
-            self.tables.sites.append(
-                SiteRecord(label, symbol, FrameRule(), f"?:{symbol}:entry", "?", 0, SiteKind.ENTRY)
-            )
             elite = f"{symbol}.lp_elite"
             out += [f"\t.weak {elite}", f"\t.hidden {elite}", f"\t.type {elite}, @function"]
             out += [
                 f"{elite}:",
-                f"\tpushq ${label}",
-                "\tjmp lp_deopt",
+                "\t.cfi_startproc",
+                f"\tjmp {symbol}",
+                "\t.cfi_endproc",
                 f"\t.size {elite}, .-{elite}",
             ]
-        if out:
-            out.append("\tud2")
         return out
 
 
@@ -561,7 +563,9 @@ def project(asm: str, request: ProjectionRequest) -> Projection:
                 remedy="choose another request function in lp.toml, or mend what stands against it",
             )
     rejected = tuple(Rejected(base_name(n), reason) for n, reason in unit.rejected.items())
-    return Projection(unit.text(), tuple(unit.projected.values()), rejected)
+    return Projection(
+        unit.text(), tuple(unit.projected.values()), rejected, tuple(unit.kernel_functions)
+    )
 
 
 def project_forms(asm: str, source: str) -> str:

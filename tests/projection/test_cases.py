@@ -3,20 +3,23 @@
 A case's head says what is asked (`elite:`, `external:`, `defined:`, `observed: file:line symbol`,
 `request:`, `debug:`, `stress:`, `assembler:`) and what must come: `ELITE:` and `FALLBACK:` lines
 in order within Elite's and the Fallback's text, `KERNEL:` within the kernel form's, `…-NOT:` never,
-`SITE: name [register+offset [saved …]]` in the tables, `REJECTED: function: part of the reason`,
-`FP: function`.
+`SITE: name [register+offset [saved …]]` and `RETURN: register+offset [saved …]` in the tables,
+`REJECTED: function: part of the reason`, `FP: function`, and, all of them, `STOP:` and
+`KERNEL-STOP: file:line reason: callee` (`none`: there are none).
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from lp_build.projection.cfi import CALLEE_SAVED, NAMES
+from lp_build.projection.cfi import CALLEE_SAVED, NAMES, FrameRule
+from lp_build.projection.elite import EliteFunction
 from lp_build.projection.project import ProjectionRequest, _Unit, project
 from lp_build.source.markers import Marker
 
@@ -86,6 +89,20 @@ def find_in_order(wanted: list[str], text: str, what: str) -> None:
         position = found + len(item)
 
 
+def stops_of(functions: Sequence[EliteFunction]) -> list[str]:
+    return [
+        f"{stop.file}:{stop.line} {stop.reason}" + (f": {stop.callee}" if stop.callee else "")
+        for function in functions
+        for stop in function.stops
+    ]
+
+
+def rule_row(rule: FrameRule) -> list[str]:
+    """As cases have it."""
+    saved = [NAMES[r] for r in rule.usable_saved() if r in CALLEE_SAVED]
+    return [f"{NAMES[rule.register]}+{rule.offset}", *saved]
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_case(path: Path, tmp_path: Path) -> None:
     case = read_case(path)
@@ -111,6 +128,10 @@ def test_case(path: Path, tmp_path: Path) -> None:
     for name in case.heads.get("FP", []):
         assert any(f.name == name and f.uses_fp for f in result.functions)
 
+    for key, functions in (("STOP", result.functions), ("KERNEL-STOP", result.kernel)):
+        if key in case.heads:
+            assert stops_of(functions) == [row for row in case.heads[key] if row != "none"]
+
     source = tmp_path / "out.s"
     source.write_text(result.text, encoding="utf-8")
     for assembler in case.names("assembler") or ("gcc", "clang"):
@@ -120,7 +141,9 @@ def test_case(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in CASES if "SITE" in read_case(p).heads], ids=lambda path: path.stem
+    "path",
+    [p for p in CASES if {"SITE", "RETURN"} & read_case(p).heads.keys()],
+    ids=lambda path: path.stem,
 )
 def test_sites_of_case(path: Path) -> None:
     case = read_case(path)
@@ -128,11 +151,11 @@ def test_sites_of_case(path: Path) -> None:
     unit.project_all()
     unit.text()
     sites = {site.name: site.rule for site in unit.tables.sites}
-    for row in case.heads["SITE"]:
+    for row in case.heads.get("SITE", []):
         name, *rest = row.split()
         assert name in sites
         if rest:
-            rule = sites[name]
-            assert f"{NAMES[rule.register]}+{rule.offset}" == rest[0]
-            saved = [NAMES[r] for r in rule.usable_saved() if r in CALLEE_SAVED]
-            assert saved == [name for name in rest[1:] if name != "-"]
+            assert rule_row(sites[name]) == [word for word in rest if word != "-"]
+    if "RETURN" in case.heads:
+        returns = [" ".join(rule_row(rule)) for _, _, rule in unit.tables.returns]
+        assert returns == case.heads["RETURN"]

@@ -1,6 +1,7 @@
 # alloca and VLAs: the frame is found by %rbp.
 # elite: f
-# SITE: ?:f:call@0:other rbp+16 rbp
+# ELITE: call other
+# RETURN: rbp+16 rbp
 	.text
 	.type	f, @function
 f:

@@ -1,9 +1,12 @@
-# clang's conditional tail call: to Elite's copy, else a deopt at the branch itself (flags are kept).
+# clang's conditional tail call: to Elite's copy, else as it stands; in the kernel form a deopt at
+# the branch itself (flags are kept).
 # elite: f, g
 # ELITE: je g.lp_elite
-# ELITE: jmp .Llpx
+# ELITE: jne other
+# ELITE-NOT: lp_deopt
+# KERNEL: jmp .Llpkx
 # FALLBACK: .Llpf
-# FALLBACK: jne	other
+# FALLBACK: je	g
 	.text
 	.type	g, @function
 g:

@@ -1,6 +1,7 @@
-# The checked names of _FORTIFY_SOURCE are library calls too.
+# The checked names of _FORTIFY_SOURCE have forms for the kernel too.
 # elite: f
-# ELITE: call	__memcpy_chk@PLT
+# ELITE: call __memcpy_chk@PLT
+# KERNEL: call lp_form___memcpy_chk.lp_kernel
 	.text
 	.type	f, @function
 f:

@@ -1,6 +1,10 @@
-# A call through memory that %r11 addresses leaves no register for the pointer: a deopt.
+# A call through memory that %r11 addresses: the pointer takes its place, since no deopt follows. In
+# the kernel form one may: no register is left for the pointer, so the deopt comes first.
 # elite: f
-# ELITE-NOT: lp_lookup
+# ELITE: movq 8(%r11), %r11
+# ELITE: call lp_lookup
+# ELITE: call *%r11
+# KERNEL-NOT: (%r11)
 # SITE: ?:f:call@0:*8(%r11)
 	.text
 	.type	f, @function

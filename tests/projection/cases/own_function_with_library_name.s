@@ -1,7 +1,8 @@
-# The program's own `read` is not the library's: a deopt before the call.
+# The program's own `read` is not the library's: in the kernel form a deopt before the call.
 # elite: f
 # defined: read
-# ELITE-NOT: call
+# ELITE: call read
+# KERNEL-NOT: call
 # SITE: ?:f:call@0:read
 	.text
 	.type	f, @function

@@ -1,8 +1,11 @@
-# The stack protector's check stays; its failure is the Fallback's.
+# The stack protector's check stays, and the call of its failure; in the kernel form that is the
+# Fallback's.
 # elite: f
 # ELITE: subq	%fs:40, %rax
-# ELITE: jne .Llpx
-# ELITE-NOT: __stack_chk_fail
+# ELITE: jne .Llpe
+# ELITE: call __stack_chk_fail
+# KERNEL: jne .Llpkx
+# KERNEL-NOT: __stack_chk_fail
 # SITE: ?:f:call@0:__stack_chk_fail
 	.text
 	.type	f, @function

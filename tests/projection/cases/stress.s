@@ -4,7 +4,7 @@
 # ELITE: cmpb $0, lp_force_armed(%rip)
 # ELITE: jne .Llpk
 # ELITE: cmpb $0, lp_force_armed(%rip)
-# ELITE: call	memcpy
+# ELITE: call memcpy
 # ELITE: jmp lp_force
 	.text
 	.type	f, @function

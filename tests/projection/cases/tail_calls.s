@@ -1,8 +1,10 @@
-# Tail calls: to Elite's own copy, to the library as they stand, else a deopt before the jump.
+# Tail calls: to Elite's own copy, else as they stand; in the kernel form a deopt before the jump.
 # elite: f, g
 # ELITE: jmp g.lp_elite
-# ELITE: jne .Llpx
 # ELITE: jmp memcpy
+# ELITE: jmp other
+# ELITE-NOT: lp_deopt
+# KERNEL: jmp lp_form_memcpy.lp_kernel
 # SITE: ?:f:call@0:other
 	.text
 	.type	g, @function
