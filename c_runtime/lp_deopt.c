@@ -104,6 +104,7 @@ void lp_count_deopt(struct lp_site *site, struct lp_slot *slot)
 	if (slot && slot->deopted_request != slot->requests) {
 		slot->deopted_request = slot->requests;
 		slot->deopted++;
+		lp_slot_tidy_soon(slot);
 	}
 }
 

@@ -87,7 +87,7 @@ static uint64_t stack_low_at(uint64_t rsp)
 	uint64_t low = rsp - LP_KERNEL_LOOP_STACK + PAGE;
 
 	if (slot) {
-		uint64_t end = (uint64_t)slot + LP_SLOT_HEAD_SIZE - LP_STACK_SIZE;
+		uint64_t end = (uint64_t)slot + LP_SLOT_HEAD_SIZE - lp_slots.stack;
 
 		low = low > end ? low : end;
 	} else if (rsp - lp_body.stack_low < ROOM) {

@@ -9,7 +9,7 @@
 #include "lp_parameters.h"
 #include "lp_runtime.h"
 
-enum { LIVE_VERSION = 1 };
+enum { LIVE_VERSION = 2 };
 
 static struct {
 	char magic[8];
@@ -17,7 +17,8 @@ static struct {
 	uint32_t bytes;
 	const char *elite; /* "off", "inprocess" or "kernel"; NULL: the program has not begun */
 	const char *mode;
-	const struct lp_slot *slots; /* the head of the first; NULL: Elite is off */
+	uint64_t slots;		    /* the head of the first; zero: Elite is off */
+	const uint64_t *slots_used; /* bit n: slot n has a head, and memory */
 	uint64_t slot_stride;
 	uint64_t slot_count;
 	const struct lp_slot_counts *counts;
@@ -44,6 +45,7 @@ static struct {
     .version = LIVE_VERSION,
     .bytes = sizeof(live),
     .mode = LP_MODE,
+    .slots_used = lp_slots_used,
     .slot_count = LP_STACK_COUNT,
     .counts = &lp_slot_counts,
     .entries = &lp_entry_count,
@@ -68,9 +70,10 @@ static struct {
 
 void lp_live_init(const char *elite)
 {
-	if (lp_slots_mapped()) {
-		live.slots = lp_slot_number(0);
-		live.slot_stride = LP_SLOT_GUARD_SIZE + LP_STACK_SIZE + LP_SLOT_FP_SIZE;
+	if (lp_slots.area) {
+		live.slots =
+		    (uint64_t)lp_slots.area + lp_slots.guard + lp_slots.stack - LP_SLOT_HEAD_SIZE;
+		live.slot_stride = lp_slots.stride;
 	}
 	live.elite = elite;
 }

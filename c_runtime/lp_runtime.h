@@ -62,7 +62,20 @@ extern uint64_t lp_entry_count LP_HIDDEN;
 extern void lp_enter_request(void) LP_HIDDEN;
 extern const char lp_request_return[] LP_HIDDEN; /* where a slot's bottom frame returns */
 
-/* -- slots (stack_allocator.c) ----------------------------------------------------------------- */
+/* -- slots (stack_allocator.c, lp_slot_map.c) -------------------------------------------------- */
+
+/* Where the slots are: one after the other, `stride` bytes each. Set once, at start. */
+struct lp_slot_layout {
+	char *area;	 /* NULL: there are none */
+	uint64_t stride; /* guard, stack, floating-point state */
+	uint64_t guard;	 /* bytes at the low end of each */
+	uint64_t stack;	 /* bytes of each stack, the head included */
+	int protection;	 /* of all but the guard, once the slot is in use (PROT_*) */
+};
+
+extern struct lp_slot_layout lp_slots LP_HIDDEN;
+/* Find address space for them; refuses to start when there is none. */
+LP_HIDDEN void lp_slots_map(void);
 
 struct lp_slot_counts {
 	uint64_t taken;	     /* slots that are not free: in requests, or kept by threads */
@@ -70,6 +83,7 @@ struct lp_slot_counts {
 	uint64_t kept;	     /* slots that threads keep between their requests */
 	uint64_t nested;     /* requests made from within a request: on the same slot */
 	uint64_t waits;	     /* times that a thread had to wait for a slot */
+	uint64_t own_stack;  /* requests that got no slot's memory: they stayed where they were */
 };
 
 extern struct lp_slot_counts lp_slot_counts LP_HIDDEN;
@@ -78,7 +92,7 @@ extern struct lp_slot_counts lp_slot_counts LP_HIDDEN;
 extern __thread struct lp_slot *lp_own_slot __attribute__((tls_model("local-exec"))) LP_HIDDEN;
 extern __thread int32_t lp_own_idle __attribute__((tls_model("local-exec"))) LP_HIDDEN;
 
-/* Map the slots; refuses to start when there is no memory for them. */
+/* Set the slots up; refuses to start when there is no address space for them. */
 LP_HIDDEN void lp_slots_init(void);
 /* In a forked child: what belonged to other threads is free again, and counters begin anew. */
 LP_HIDDEN void lp_slots_forked(void);
@@ -90,9 +104,16 @@ LP_HIDDEN void lp_slot_put(struct lp_slot *slot);
 LP_HIDDEN void lp_slot_disown(struct lp_slot *slot);
 /* The slot whose stack `address` lies in, or NULL. GP. */
 LP_HIDDEN struct lp_slot *lp_slot_at(uint64_t address);
-/* Slot number `index`, from zero to LP_STACK_COUNT - 1; lp_slots_init has been called. GP. */
-LP_HIDDEN struct lp_slot *lp_slot_number(unsigned int index);
-LP_HIDDEN bool lp_slots_mapped(void);
+/* Give the memory back that a request deeper than most has left on `slot`, where nothing runs. GP.
+ */
+LP_HIDDEN void lp_slot_tidy(struct lp_slot *slot);
+/* Look for such memory at the end of this request, unless that was just done. GP. */
+LP_HIDDEN void lp_slot_tidy_soon(struct lp_slot *slot);
+/* Slot number `index`, from zero to LP_STACK_COUNT - 1, if this process has used it; else NULL: it
+ * has no memory, and nothing to count. GP. */
+LP_HIDDEN struct lp_slot *lp_slot_used(unsigned int index);
+/* Bit n: slot number n has been used. */
+extern uint64_t lp_slots_used[] LP_HIDDEN;
 
 /* -- floating point and SIMD (fp_state.S) ------------------------------------------------------ */
 

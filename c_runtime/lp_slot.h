@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A stack slot: one fixed-size call stack, and at its top who is parked on it.
+ * A stack slot: a call stack as large as a thread has, and at its top who is parked on it.
  *
  *	low addresses
- *	┌──────────────────────┐ guard page: no access
+ *	┌──────────────────────┐ guard: no access, lp_slots.guard
  *	├──────────────────────┤
- *	│ stack, grows down    │ LP_STACK_SIZE, the head included
+ *	│ stack, grows down    │ lp_slots.stack, the head included
  *	│  …                   │
  *	│ return: slot exit    │ head - 8, pushed by save_and_switch
  *	├──────────────────────┤ head: struct lp_slot, LP_SLOT_HEAD_SIZE bytes
@@ -21,7 +21,6 @@
 #ifndef LP_SLOT_H
 #define LP_SLOT_H
 
-#define LP_SLOT_GUARD_SIZE 4096
 #define LP_SLOT_HEAD_SIZE 256
 #define LP_SLOT_FP_SIZE 16384 /* XSAVE with AVX-512 takes 2.7 KiB, with AMX 11 KiB */
 
@@ -29,6 +28,7 @@
 #define LP_SLOT_REQUESTS 8
 #define LP_SLOT_PARKED 16
 #define LP_SLOT_CALLER_SAVED 24
+#define LP_SLOT_LOOK 96
 #define LP_SLOT_FP LP_SLOT_HEAD_SIZE
 
 /* struct lp_registers, from low addresses: what save_registers pushes, last first. */
@@ -61,6 +61,7 @@ struct lp_slot {
 	uint64_t deopted;		       /* requests that left Elite at least once */
 	uint64_t deopted_request;	       /* `requests` when that last happened */
 	uintptr_t owner;		       /* the thread that it belongs to; zero: none */
+	uint64_t look; /* from this of `requests` on: see whether memory is to go back */
 };
 
 /* What lp_deopt and lp_force push on the stack that they find. */
@@ -78,6 +79,7 @@ static_assert(offsetof(struct lp_slot, caller_rsp) == LP_SLOT_CALLER_RSP, "lp_sl
 static_assert(offsetof(struct lp_slot, requests) == LP_SLOT_REQUESTS, "lp_slot.h");
 static_assert(offsetof(struct lp_slot, parked) == LP_SLOT_PARKED, "lp_slot.h");
 static_assert(offsetof(struct lp_slot, caller_saved) == LP_SLOT_CALLER_SAVED, "lp_slot.h");
+static_assert(offsetof(struct lp_slot, look) == LP_SLOT_LOOK, "lp_slot.h");
 static_assert(sizeof(struct lp_slot) <= LP_SLOT_HEAD_SIZE, "lp_slot.h");
 static_assert(LP_SLOT_HEAD_SIZE % 64 == 0, "the FP area and the stack are aligned by the head");
 static_assert(offsetof(struct lp_registers, r15) == LP_REGISTERS_R15, "lp_slot.h");

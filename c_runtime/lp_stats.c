@@ -141,12 +141,13 @@ static void put_deopts(struct lp_text *text)
 static void put_slots(struct lp_text *text, uint64_t in_use)
 {
 	put_field(text, "  \"slots\": {\"count\": ", LP_STACK_COUNT);
-	put_field(text, ", \"size\": ", LP_STACK_SIZE);
+	put_field(text, ", \"size\": ", lp_slots.stack);
 	put_field(text, ", \"in_use\": ", in_use);
 	put_field(text, ", \"high_water\": ", lp_slot_counts.high_water);
 	put_field(text, ", \"waits\": ", lp_slot_counts.waits);
 	put_field(text, ", \"kept\": ", lp_slot_counts.kept);
 	put_field(text, ", \"nested\": ", lp_slot_counts.nested);
+	put_field(text, ", \"own_stack\": ", lp_slot_counts.own_stack);
 	lp_text_put(text, "},\n");
 }
 
@@ -167,9 +168,11 @@ static void put_all(struct lp_text *text)
 {
 	uint64_t requests = 0, others = 0, in_use = 0;
 
-	for (unsigned int i = 0; lp_slots_mapped() && i < LP_STACK_COUNT; i++) {
-		const struct lp_slot *slot = lp_slot_number(i);
+	for (unsigned int i = 0; i < LP_STACK_COUNT; i++) {
+		const struct lp_slot *slot = lp_slot_used(i);
 
+		if (!slot)
+			continue;
 		requests += slot->requests;
 		others += slot->deopted;
 		if (!slot->caller_rsp)

@@ -29,7 +29,7 @@ class Config:
     threshold: share of requests (0 to 1) that the Elite code is to cover.
     unknown: functions, named likewise, whose conditionals turn on the time or on chance: wherever
         one is Elite, both arms of each are.
-    stack_size: bytes of one stack slot (a multiple of the page size).
+    stack_size: bytes of one stack slot (a multiple of the page size); 0: as much as a thread has.
     stack_count: slots.
     mode: "wait" (the caller gets the Fallback's real result) or "queue" (thesis 3.3).
     queue_value: what a queued request returns to its caller.
@@ -45,7 +45,7 @@ class Config:
     loop: str | None = None
     threshold: float = 0.99
     unknown: Sequence[str] = ()
-    stack_size: int = 256 * 1024
+    stack_size: int = 0
     stack_count: int = 64
     mode: str = "wait"
     queue_value: int = 0
@@ -144,8 +144,9 @@ def _checked(data: dict[str, Any], text: str, path: Path) -> Config:
         ("threshold", 0 < config.threshold <= 1, "give a share above 0 and up to 1"),
         (
             "stack_size",
-            config.stack_size >= 4 * page and config.stack_size % page == 0,
-            f"give a multiple of {page} bytes, at least {4 * page}",
+            config.stack_size == 0
+            or (4 * page <= config.stack_size <= 1 << 34 and config.stack_size % page == 0),
+            f"give a multiple of {page} bytes from {4 * page} to {1 << 34}, or 0: as a thread has",
         ),
         ("stack_count", 1 <= config.stack_count <= 4096, "give 1 to 4096 slots"),
         ("mode", config.mode in MODES, f"one of: {', '.join(MODES)}"),

@@ -46,6 +46,7 @@ _FIXED: dict[str, tuple[str, ...]] = {
     "lp_fp.c": _COMMON,
     "lp_fp_state.S": _ASSEMBLY,
     "lp_forms.c": _COMMON,
+    "lp_slot_map.c": _COMMON,
     "lp_stats.c": _COMMON,
     "lp_live.c": _COMMON,
 }
@@ -149,7 +150,7 @@ def _write(
 def _header(name: str, config: Config, stress: bool) -> str:
     parameters = (
         f"request {config.request}, mode {config.mode}, {config.stack_count} slots of "
-        f"{config.stack_size} bytes",
+        + (f"{config.stack_size} bytes" if config.stack_size else "a thread's stack"),
         f"queue_value {config.queue_value}, ring_size {config.ring_size}, "
         f"workers {config.workers}, busy_poll {config.busy_poll}, "
         f"cancellation {config.cancellation}, stress {'yes' if stress else 'no'}",

@@ -18,9 +18,9 @@ from lp_build.report.statistics import Deopt
 
 _SECTION = "lp_live"
 _MAGIC = b"LPLIVE\0\0"
-_VERSION = 1
-_LIVE = struct.Struct("<8sII" + "Q" * 13 + "I" * 10)
-_SLOT_COUNTS = struct.Struct("<5Q")  # struct lp_slot_counts
+_VERSION = 2
+_LIVE = struct.Struct("<8sII" + "Q" * 14 + "I" * 10)
+_SLOT_COUNTS = struct.Struct("<6Q")  # struct lp_slot_counts
 _RING_COUNTS = struct.Struct("<3Q")  # struct lp_ring_counts
 _LONGEST = 4096  # bytes of a name
 _PROC = Path("/proc")
@@ -40,6 +40,7 @@ class Live:
     elite: int
     mode: int
     slots: int
+    slots_used: int
     slot_stride: int
     slot_count: int
     counts: int
@@ -132,7 +133,7 @@ class Process:
                 remedy="build it again with `lp build`",
             )
         requests, finished, used = self._slots(live)
-        _, most, _, _, waits = _SLOT_COUNTS.unpack(self._read(live.counts, _SLOT_COUNTS.size))
+        _, most, _, _, waits, _ = _SLOT_COUNTS.unpack(self._read(live.counts, _SLOT_COUNTS.size))
         ring_most = ring_waits = queued = 0
         if live.ring:
             counts = self._read(live.ring, _RING_COUNTS.size)
@@ -163,7 +164,11 @@ class Process:
         requests = others = used = 0
         if not live.slots:
             return 0, 0, 0
+        words = self._read(live.slots_used, (live.slot_count + 63) // 64 * 8)
+        known = int.from_bytes(words, "little")
         for number in range(live.slot_count):
+            if not known >> number & 1:
+                continue
             head = self._read(live.slots + number * live.slot_stride, _head_size(live))
             began = _word_at(head, live.slot_requests)
             requests += began

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,20 @@ class Finished:
 
 @dataclass(frozen=True)
 class Program:
-    """A built program. `run` takes the scenario's words; `env` wins over LP_ELITE=inprocess."""
+    """A built program. `run` takes the scenario's words; `env` wins over LP_ELITE=inprocess;
+    `limits`: soft limits by RLIMIT_*."""
 
     path: Path
     folder: Path
     runs: list[int] = field(default_factory=list)
 
-    def run(self, *words: str, env: Mapping[str, str] | None = None, timeout: int = 60) -> Finished:
+    def run(
+        self,
+        *words: str,
+        env: Mapping[str, str] | None = None,
+        timeout: int = 60,
+        limits: Mapping[int, int] | None = None,
+    ) -> Finished:
         self.runs.append(0)
         stats = self.folder / f"stats.{len(self.runs)}.json"
         environment = {**os.environ, "LP_ELITE": "inprocess", "LP_STATS": str(stats), **(env or {})}
@@ -51,16 +60,21 @@ class Program:
             text=True,
             timeout=timeout,
             cwd=self.folder,
-            preexec_fn=default_signals,
+            preexec_fn=partial(in_child, limits or {}),
         )
         pairs = (word.split("=") for word in done.stdout.split() if word.count("=") == 1)
         values = {name: int(value) for name, value in pairs if value.lstrip("-").isdigit()}
         found = json.loads(stats.read_text()) if stats.exists() else {}
         return Finished(done.returncode, done.stdout, done.stderr, values, found)
 
-    def check(self, *words: str, env: Mapping[str, str] | None = None) -> Finished:
+    def check(
+        self,
+        *words: str,
+        env: Mapping[str, str] | None = None,
+        limits: Mapping[int, int] | None = None,
+    ) -> Finished:
         """Run, and expect that it finds no error."""
-        done = self.run(*words, env=env)
+        done = self.run(*words, env=env, limits=limits)
         assert done.status == 0, (done.status, done.out, done.err)
         assert done.values["errors"] == 0
         return done
@@ -69,10 +83,12 @@ class Program:
 Builder = Callable[..., Program]
 
 
-def default_signals() -> None:
-    """In the child: a test run in the background has inherited that these are ignored."""
+def in_child(limits: Mapping[int, int]) -> None:
+    """A test run in the background has inherited that these signals are ignored."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+    for what, soft in limits.items():
+        resource.setrlimit(what, (soft, resource.getrlimit(what)[1]))
 
 
 def compile_file(compiler: str, source: Path, flags: tuple[str, ...], target: Path) -> Path:

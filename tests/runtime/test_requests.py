@@ -143,10 +143,6 @@ def test_unwinding_crosses_from_the_slot(build: Builder, mode: str, compiler: st
     assert build(compiler, mode=mode).check("back_trace", "4").values["crossed"] == 1
 
 
-def test_running_over_the_end_of_a_slot_is_a_fault(build: Builder) -> None:
-    assert build(stack_size=16384).run("guard").status == -signal.SIGSEGV
-
-
 @pytest.mark.parametrize("where", ["same", "alternate"])
 @pytest.mark.parametrize("mode", MODES)
 def test_signal_handlers_make_requests_anywhere(build: Builder, mode: str, where: str) -> None:

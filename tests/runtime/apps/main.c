@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -473,6 +474,131 @@ static void guard(char **arguments)
 	sem_wait(&been_in_fallback);
 }
 
+/* -- how large slots are --------------------------------------------------------------------------
+ */
+
+static size_t deep_bytes;
+
+/* Touch that much stack, as a frame with an array does. */
+static void go_deep(void)
+{
+	volatile char *array = __builtin_alloca(deep_bytes);
+
+	for (size_t at = 0; at < deep_bytes; at += 4096)
+		array[at] = 1;
+	array[deep_bytes - 1] = 1;
+	hook = NULL;
+}
+
+/* KiB of a slot's stack that are in memory. */
+static size_t resident(void)
+{
+	static unsigned char in_memory[1 << 18];
+	size_t kib = 0, pages = lp_slots.stack / 4096;
+
+	for (unsigned int i = 0; i < 64; i++) {
+		if (!lp_slot_used(i))
+			continue;
+		if (mincore(lp_slots.area + lp_slots.stride * i + lp_slots.guard, lp_slots.stack,
+			    in_memory))
+			fail("mincore");
+		for (size_t page = 0; page < pages; page++)
+			kib += in_memory[page] & 1 ? 4 : 0;
+	}
+	return kib;
+}
+
+/* deep KIB STAY MORE: a request that touches so much, in the Fallback or in Elite, then others that
+ * do not. */
+static void deep(char **arguments)
+{
+	deep_bytes = atol(arguments[0]) * 1024;
+	hook = go_deep;
+	call(3);
+	sem_wait(&been_in_fallback);
+	stay = 1;
+	for (long i = 0; i < atol(arguments[1]); i++)
+		call(3);
+#ifdef QUEUE
+	lp_workers_drain();
+#endif
+	printf("resident=%zu\n", resident());
+}
+
+static void *one_deep_call(void *argument)
+{
+	deep(argument);
+	return NULL;
+}
+
+/* The same in a thread. */
+static void deep_in_thread(char **arguments)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, one_deep_call, arguments);
+	pthread_join(thread, NULL);
+}
+
+static size_t maps(void)
+{
+	FILE *file = fopen("/proc/self/maps", "r");
+	size_t lines = 0;
+
+	for (int byte; (byte = fgetc(file)) != EOF;)
+		lines += byte == '\n';
+	fclose(file);
+	return lines;
+}
+
+static long faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+/* What a process with requests has mapped, and what a child of it touches to go on. */
+static void cost(char **arguments)
+{
+	pid_t child;
+	int to[2];
+	long touched;
+
+	stay = 1;
+	for (long i = 0; i < atol(arguments[0]); i++)
+		call(3);
+	if (pipe(to))
+		fail("pipe");
+	child = fork();
+	touched = faults();
+	if (!child) {
+		call(3);
+		touched = faults();
+		_exit(write(to[1], &touched, sizeof(touched)) != sizeof(touched));
+	}
+	if (read(to[0], &touched, sizeof(touched)) != sizeof(touched))
+		fail("read");
+	if (waitpid(child, NULL, 0) != child)
+		fail("waitpid");
+	printf("maps=%zu faults=%ld\n", maps(), touched);
+}
+
+/* Code on the stack, as nested functions have. */
+static void run_on_stack(void)
+{
+	volatile unsigned char code[16] = {0xc3};
+
+	((void (*)(void))code)();
+}
+
+static void code_on_stack(char **arguments)
+{
+	hook = run_on_stack;
+	leave(arguments);
+}
+
 /* -- signals and processes --------------------------------------------------------------------- */
 
 static volatile sig_atomic_t alarms;
@@ -663,6 +789,10 @@ static const struct scenario {
     {"thread_exits", 1, thread_exits},
     {"back_trace", 1, back_trace},
     {"guard", 0, guard},
+    {"deep", 2, deep},
+    {"deep_in_thread", 2, deep_in_thread},
+    {"cost", 1, cost},
+    {"code_on_stack", 2, code_on_stack},
     {"signals", 2, signals},
     {"forks", 1, forks},
 #ifdef NO_THREADS
