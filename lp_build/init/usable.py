@@ -34,7 +34,7 @@ class Obstacle:
                 remedy="the sources have changed since the survey: remove .lp/traces/*.lps, build "
                 "with `lp-wrap --phase survey` and run again",
             )
-        parsed = parse_unit(unit.preprocessed(self._build).read_bytes())
+        parsed = parse_unit(unit.preprocessed(self._build).read_bytes(), unit.language)
         for node in parsed.functions:
             where = self._build.relative(node.position.file, unit.cwd)
             if node.name == function.name and where == function.file:

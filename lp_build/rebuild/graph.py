@@ -102,8 +102,16 @@ class Graph:
         files = [unit.preprocessed(self.build), unit.plain_object(self.build)]
         sources = [str(path) for path in files if path.exists()]
         value = [
-            *(unit.flags, unit.debug, unit.coverage, unit.plain, self.stress, self.tool),
-            *(_identity(unit.compiler), self._slice(unit), self.defined),
+            *(
+                unit.flags,
+                unit.standard,
+                unit.debug,
+                unit.coverage,
+                unit.plain,
+                self.stress,
+                self.tool,
+            ),
+            *(unit.standard, _identity(unit.compiler), self._slice(unit), self.defined),
         ]
         command = [sys.executable, "-m", "lp_build.rebuild.unit", unit.id, str(target)]
         if self.stress:

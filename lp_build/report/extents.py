@@ -45,7 +45,7 @@ def find_lines(
     """The lines of the functions of `unit` that are `wanted`: names by key and digest. Raises
     LakePlacidError when the captured text can't be parsed (any more)."""
     text = unit.preprocessed(build).read_bytes()
-    parsed = parse_unit(text)
+    parsed = parse_unit(text, unit.language)
     found = find_sites(parsed, name_files(parsed, build, unit.cwd))
     named = [(wanted.get((f.function.key, f.function.digest)), f) for f in found]
     return [_function(name, f, text, parsed.lines) for name, f in named if name is not None]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import bisect
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clang import cindex
 
 from lp_build.errors import LakePlacidError
 from lp_build.source import ast
+from lp_build.source.language import language_arguments
 from lp_build.source.model import Problem
 
 # gcc's own type keywords that clang does not know in C, as macros: they may stand behind _Complex.
@@ -22,7 +24,7 @@ _TYPES = {
     "_Float32": "float",
 }
 _ARGUMENTS = [
-    *"-x c -undef -std=gnu17 --target=x86_64-linux-gnu -fgnu89-inline".split(),
+    *"-x c -undef --target=x86_64-linux-gnu -fgnu89-inline".split(),
     # The compiler that the build uses is the judge of warnings, and of errors by courtesy.
     *"-Wno-everything -ferror-limit=0 -fno-spell-checking -fbracket-depth=4096".split(),
     *(f"-D{name}={value}" for name, value in _TYPES.items()),
@@ -122,8 +124,9 @@ class ParsedUnit:
     tree: ast.Tree
 
 
-def parse_unit(text: bytes) -> ParsedUnit:
-    """Parse a preprocessed C unit (gcc's or clang's -E output).
+def parse_unit(text: bytes, language: Sequence[str] = ()) -> ParsedUnit:
+    """Parse a preprocessed C unit (gcc's or clang's -E output). language: as
+    `language_arguments` gives it.
 
     Positions in problems are as the line markers give them. Raises LakePlacidError when clang
     can't make sense of the unit outside of function bodies.
@@ -131,7 +134,9 @@ def parse_unit(text: bytes) -> ParsedUnit:
     lines = LineMap(text)
     try:
         unit = cindex.Index.create().parse(
-            _UNIT, args=_ARGUMENTS, unsaved_files=[(_UNIT, _for_clang(text))]
+            _UNIT,
+            args=[*_ARGUMENTS, *(language or language_arguments(()))],
+            unsaved_files=[(_UNIT, _for_clang(text))],
         )
     except cindex.TranslationUnitLoadError as error:
         raise LakePlacidError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -57,12 +58,15 @@ def named_problems(unit: ParsedUnit, build: BuildDir, cwd: str) -> tuple[Problem
     return tuple(Problem(build.relative(p.file, cwd), p.line, p.reason) for p in unit.problems)
 
 
-def scout_source(text: bytes, *, cwd: str, build: BuildDir, config: Config) -> ScoutedUnit:
-    """Instrument a preprocessed unit that was compiled in folder `cwd`.
+def scout_source(
+    text: bytes, *, cwd: str, build: BuildDir, config: Config, language: Sequence[str] = ()
+) -> ScoutedUnit:
+    """Instrument a preprocessed unit that was compiled in folder `cwd`. language: as `parse_unit`
+    takes it.
 
     Raises LakePlacidError, with file and line, when libclang can't parse it.
     """
-    unit = parse_unit(text)
+    unit = parse_unit(text, language)
     functions = find_sites(unit, name_files(unit, build, cwd))
     problems = named_problems(unit, build, cwd)
     sites = UnitSites(tuple(f.function for f in functions))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lp_build.config import Config, is_function
@@ -157,13 +158,15 @@ def specialize_source(
     manifest: Manifest,
     stress: bool,
     clang: bool = False,
+    language: Sequence[str] = (),
 ) -> SpecializedUnit:
-    """Mark a preprocessed unit that was compiled in folder `cwd`, for gcc or for clang.
+    """Mark a preprocessed unit that was compiled in folder `cwd`, for gcc or for clang. language:
+    as `parse_unit` takes it.
 
     Raises LakePlacidError when libclang can't parse it, and for a request function that can't be
     run on a stack slot, with its file and line.
     """
-    unit = parse_unit(text)
+    unit = parse_unit(text, language)
     functions = find_sites(unit, name_files(unit, build, cwd))
     problems = list(named_problems(unit, build, cwd))
     work = _Pass(cwd=cwd, build=build, stress=stress)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -79,12 +80,15 @@ def _prelude() -> str:
     return re.sub(r"\s+", " ", bare).strip()
 
 
-def survey_source(text: bytes, *, cwd: str, build: BuildDir) -> ScoutedUnit:
-    """Instrument a preprocessed unit that was compiled in folder `cwd`.
+def survey_source(
+    text: bytes, *, cwd: str, build: BuildDir, language: Sequence[str] = ()
+) -> ScoutedUnit:
+    """Instrument a preprocessed unit that was compiled in folder `cwd`. language: as `parse_unit`
+    takes it.
 
     Raises LakePlacidError, with file and line, when libclang can't parse it.
     """
-    unit = parse_unit(text)
+    unit = parse_unit(text, language)
     functions = find_sites(unit, name_files(unit, build, cwd))
     problems = named_problems(unit, build, cwd)
     sites = UnitSites(tuple(f.function for f in functions))

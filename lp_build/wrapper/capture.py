@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
+from lp_build.source.language import language_arguments, standard_from_macros
 from lp_build.source.model import UnitSites
 from lp_build.wrapper.files import digest_of, write_whole
+from lp_build.wrapper.process import run_quietly
 
 _DEFINED = "defined"
 
@@ -24,7 +27,8 @@ class Unit:
     argv: the command, without the compiler (words: ccache gcc). flags: for compiling the edited,
     preprocessed text. debug, coverage: whether the command asks for these. plain: why our passes
     leave the unit alone ("" if they don't). text: digest of the preprocessed text. elite: Elite
-    functions in the object that the wrapped build made.
+    functions in the object that the wrapped build made. standard: the compiler's default one, as
+    libclang calls it, where the flags name none.
     """
 
     id: str
@@ -39,10 +43,16 @@ class Unit:
     plain: str = ""
     text: str = ""
     elite: tuple[str, ...] = ()
+    standard: str = ""
 
     def folder(self, build: BuildDir) -> Path:
         """Its folder below `.lp/units/`."""
         return build.units / self.id
+
+    @property
+    def language(self) -> tuple[str, ...]:
+        """Which C it is written in, as `parse_unit` takes it."""
+        return language_arguments(self.flags, *filter(None, [self.standard]))
 
     def preprocessed(self, build: BuildDir) -> Path:
         """The unit's text as the compiler's -E gave it."""
@@ -51,6 +61,20 @@ class Unit:
     def plain_object(self, build: BuildDir) -> Path:
         """The object as the real compiler made it."""
         return self.folder(build) / "plain.o"
+
+
+def default_standard(build: BuildDir, compiler: str) -> str:
+    """The standard of C that a compiler takes where it is told of none, as libclang calls it; ""
+    where it doesn't say. Asked once for each compiler. Raises OSError."""
+    path = shutil.which(compiler.split()[-1]) or ""
+    stamp = os.stat(path) if path else None
+    known = [compiler, path, *((stamp.st_size, stamp.st_mtime_ns) if stamp else ())]
+    file = build.path / "compilers" / digest_of(repr(known).encode())[:24]
+    if not file.exists():
+        asked = run_quietly([*compiler.split(), "-dM", "-E", "-x", "c", os.devnull])
+        found = standard_from_macros(asked.output) if asked.status == 0 else ""
+        write_whole(file, found.encode())
+    return file.read_text(encoding="utf-8")
 
 
 def unit_id(cwd: str, target: str) -> str:

@@ -9,18 +9,21 @@ our part, the plain object stands, and the report says why.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lp_build.errors import LakePlacidError
+from lp_build.source.language import standard_of
 from lp_build.source.model import Problem, UnitSites
-from lp_build.wrapper.capture import Unit, save_unit, unit_id
+from lp_build.wrapper.capture import Unit, default_standard, save_unit, unit_id
 from lp_build.wrapper.environment import Session, current_session, real_compiler
 from lp_build.wrapper.files import digest_of, file_digest
-from lp_build.wrapper.invocation import Invocation, parse_invocation
-from lp_build.wrapper.problems import problem_of, renew, report
+from lp_build.wrapper.invocation import C_LANGUAGES, Invocation, parse_invocation
+from lp_build.wrapper.problems import note, problem_of, renew
 from lp_build.wrapper.process import (
     Visible,
     exit_status,
@@ -33,6 +36,9 @@ from lp_build.wrapper.process import (
 from lp_build.wrapper.provenance import Origin, Store
 from lp_build.wrapper.target import foreign_reason
 
+if TYPE_CHECKING:
+    from lp_build.wrapper.link import LinkCommand
+
 
 def main(argv: list[str]) -> int:
     """One compiler command; the real compiler's exit status. Raises LakePlacidError for an unknown
@@ -42,13 +48,37 @@ def main(argv: list[str]) -> int:
     session = current_session()
     name = os.path.basename(session.compiler_words[-1])
     invocation = parse_invocation(argv, cplusplus="++" in name)
-    if invocation.unusual or invocation.stage not in ("object", "link"):
-        status = run([*session.compiler_words, *argv])
-    elif invocation.stage == "object":
+    if invocation.stage == "link":
+        status = _link(session, invocation)
+    elif invocation.stage == "object" and not invocation.unusual:
         status = _compile(session, invocation)
     else:
-        status = _link(session, invocation)
+        status = run([*session.compiler_words, *argv])
+        if status == 0 and invocation.stage in _MADE:
+            _leave(session, invocation, invocation.unusual or _MADE[invocation.stage])
     return exit_status(status)
+
+
+# What a text that was preprocessed whole has not.
+_DIRECTIVE = re.compile(
+    rb"^[ \t]*#[ \t]*(?:define|undef|include|if|ifdef|ifndef|else|endif)\b", re.M
+)
+# Stages that leave code, and why it stays plain where no pass of ours has been.
+_MADE = {
+    "object": "",
+    "assembly": "-S: what is made of its assembly later stays as the compiler wrote it",
+}
+
+
+def _leave(session: Session, invocation: Invocation, reason: str) -> None:
+    """Say why the C sources of a command stay plain, if it made anything."""
+    for source in invocation.sources:
+        target = invocation.output or os.path.basename(source.path)
+        identity = unit_id(os.getcwd(), f"{target}:{source.path}")
+        name = session.build.relative(source.path, os.getcwd())
+        if invocation.output is None or os.path.isfile(invocation.output):
+            problem = Problem(name, 1, reason)
+            note(session.build, session.phase, identity, [problem], afresh=True)
 
 
 @dataclass
@@ -134,7 +164,8 @@ def _guarded_finish(session: Session, job: _Job) -> None:
     try:
         _finish(session, job)
     except (OSError, LakePlacidError) as error:
-        _note(session, job.unit, problem_of(error, job.unit.source))
+        problem = problem_of(error, job.unit.source)
+        note(session.build, session.phase, job.unit.id, [problem])
 
 
 def _prepare(session: Session, job: _Job, invocation: Invocation) -> None:
@@ -144,7 +175,9 @@ def _prepare(session: Session, job: _Job, invocation: Invocation) -> None:
         job.problems = (Problem(_name(session, unit), 1, unit.plain),)
         return
     preprocess(session.compiler_words, invocation, unit, unit.preprocessed(build))
-    job.unit = replace(unit, text=file_digest(unit.preprocessed(build)))
+    standard = "" if standard_of(unit.flags) else default_standard(build, unit.compiler)
+    unit = replace(unit, text=file_digest(unit.preprocessed(build)), standard=standard)
+    job.unit = unit
     if session.phase == "capture":
         return
     if session.phase == "specialize" and invocation.position_independent:
@@ -166,6 +199,16 @@ def _name(session: Session, unit: Unit) -> str:
 
 def preprocess(compiler: Sequence[str], invocation: Invocation, unit: Unit, target: Path) -> None:
     """Write the unit's preprocessed text; what there is to say about it, the real compile says."""
+    if any(i.path == unit.source and i.language == "cpp-output" for i in invocation.inputs):
+        text = Path(unit.source).read_bytes()
+        if _DIRECTIVE.search(text):
+            raise LakePlacidError(
+                "it is not preprocessed whole: there are directives in it (-fdirectives-only?)",
+                file=unit.source,
+                remedy="it is compiled plainly; let -E expand macros too",
+            )
+        target.write_bytes(text)
+        return
     command = [*compiler, *invocation.preprocess_flags(), "-w", "-E"]
     command += ["-x", "c", unit.source, "-o", str(target)]
     done = run_quietly(command)
@@ -196,23 +239,18 @@ def _finish(session: Session, job: _Job) -> None:
     save_unit(build, unit, job.sites)
 
 
-def _note(session: Session, unit: Unit, problem: Problem) -> None:
-    from lp_build.wrapper.link import print_unwritable
-
-    try:
-        report(session.build, session.phase, unit.id, [problem], unit.text)
-    except OSError as error:
-        print_unwritable(session.build, error)
-
-
 def _link(session: Session, invocation: Invocation) -> int:
     """Link, sources compiled on the way where the command names any."""
     from lp_build.wrapper.link import driver_command, link
 
     command = driver_command(session, invocation)
-    languages = {i.language for i in invocation.inputs}
-    if "c" not in languages or not languages <= {"c", "link"} or not command.program:
+    if not invocation.sources:
         return link(session, command)
+    if reason := invocation.unusual or _apart(command, invocation):
+        status = link(session, command)
+        if status == 0:
+            _leave(session, invocation, reason)
+        return status
     # First what was asked for, plainly: diagnostics, dependency files, and the program.
     status = link(session, replace(command, program=False))
     objects = _compile_parts(session, invocation) if status == 0 else None
@@ -228,6 +266,16 @@ def _link(session: Session, invocation: Invocation) -> int:
     return 0
 
 
+def _apart(command: LinkCommand, invocation: Invocation) -> str:
+    """Why the sources of a command that links can't be compiled each by itself; "" if they can."""
+    if not command.program:
+        return "it is compiled and linked in one command, to what is no program of its own"
+    named = any(group.kind == "language" for group in invocation.groups)
+    if named and not {i.language for i in invocation.inputs} <= {*C_LANGUAGES, "link"}:
+        return "-x: it is compiled in one command with sources of other languages"
+    return ""
+
+
 def _compile_parts(session: Session, invocation: Invocation) -> dict[str, str] | None:
     """Objects for the sources of a command that compiles and links, as a command of its own for
     each would have made them; None where one can't be made."""
@@ -237,7 +285,7 @@ def _compile_parts(session: Session, invocation: Invocation) -> dict[str, str] |
         name = f"{os.path.abspath(invocation.output or 'a.out')}:{source.path}"
         target = folder / f"{unit_id(os.getcwd(), name)}-{Path(source.path).stem}.o"
         flags = invocation.object_flags()
-        words = [*flags, "-c", "-x", "c", source.path, "-o", str(target)]
+        words = [*flags, "-c", "-x", source.language, source.path, "-o", str(target)]
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:

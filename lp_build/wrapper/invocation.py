@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,9 @@ from lp_build.wrapper.options import (
     DIAGNOSTICS,
     KEPT_W,
     LANGUAGES,
+    LONG,
+    LONG_JOINED,
+    LONG_SEPARATE,
     NEGATIONS,
     NOT_FOR_LIBRARIES,
     NOT_PREPROCESS,
@@ -23,8 +26,11 @@ from lp_build.wrapper.options import (
     SEPARATE,
     STAGES,
     UNUSUAL,
+    WHOLE,
 )
 from lp_build.wrapper.response import expand
+
+C_LANGUAGES = frozenset(("c", "cpp-output"))
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,8 @@ class Invocation:
     """One compiler command.
 
     argv: as given, without the compiler. groups: the same with response files read. stage:
-    "preprocess", "assembly", "object", "check" or "link". unusual: a word that makes us leave the
-    whole command to the real compiler. plain: why our passes leave its sources alone.
+    "preprocess", "assembly", "object", "check" or "link". unusual: why its sources can't be looked
+    at beside the real compile. plain: why our passes leave its sources alone.
     """
 
     argv: tuple[str, ...]
@@ -73,8 +79,8 @@ class Invocation:
 
     @property
     def sources(self) -> tuple[Input, ...]:
-        """C sources."""
-        return tuple(i for i in self.inputs if i.language == "c")
+        """C sources, preprocessed ones too."""
+        return tuple(i for i in self.inputs if i.language in C_LANGUAGES)
 
     @property
     def position_independent(self) -> bool:
@@ -145,7 +151,7 @@ class Invocation:
 
         def keep(group: Group) -> bool:
             word = group.words[0]
-            return not word.startswith((*BESIDE, "-Wl,", "-Xlinker", "-l", "-L"))
+            return not word.startswith((*BESIDE, WHOLE, "-Wl,", "-Xlinker", "-l", "-L"))
 
         return self.select(keep)
 
@@ -154,7 +160,9 @@ class Invocation:
 
         def keep(group: Group) -> bool:
             word = group.words[0]
-            if word in PREPROCESSED_EXACT or word.startswith(PREPROCESSED) or word in COVERAGE:
+            if word in PREPROCESSED_EXACT or word.startswith((*PREPROCESSED, WHOLE)):
+                return False
+            if word in COVERAGE:
                 return False
             return word.startswith(KEPT_W) or not word.startswith(DIAGNOSTICS)
 
@@ -176,7 +184,7 @@ def _is_debug_level(word: str) -> bool:
 def parse_invocation(argv: Sequence[str], *, cplusplus: bool = False) -> Invocation:
     """Read a compiler's command line (without the compiler itself). cplusplus: the compiler is
     one to which a `.c` file is C++."""
-    groups = tuple(_groups(expand(argv), cplusplus))
+    groups = tuple(_groups(list(_short(expand(argv))), cplusplus))
     stage, output = "link", None
     for group in groups:
         if group.kind == "stage":
@@ -184,12 +192,32 @@ def parse_invocation(argv: Sequence[str], *, cplusplus: bool = False) -> Invocat
             stage = min(stage, STAGES[group.words[0]], key=_STAGE_ORDER.index)
         elif group.kind == "output":
             output = group.words[1] if len(group.words) == 2 else group.words[0][2:]
-    unusual = next(
-        (g.words[0] for g in groups if g.kind == "option" and g.words[0].startswith(UNUSUAL)), ""
-    )
-    if any(g.words == ("-",) for g in groups):
-        unusual = "-"
-    return Invocation(tuple(argv), groups, output, stage, unusual, _plain(groups))
+    return Invocation(tuple(argv), groups, output, stage, _unusual(groups), _plain(groups))
+
+
+def _short(words: Iterable[str]) -> Iterator[str]:
+    """The words, with short options in place of long ones."""
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in LONG_SEPARATE:
+            yield LONG_SEPARATE[name]
+            if equals:
+                yield value
+        elif name in LONG_JOINED:
+            yield LONG_JOINED[name] + value
+        else:
+            yield LONG.get(name, name) + equals + value
+
+
+def _unusual(groups: Sequence[Group]) -> str:
+    if any(group.words == ("-",) for group in groups):
+        return "standard input: its text is gone when the compiler has read it; compile a file"
+    for group in groups:
+        word = group.words[0]
+        option = next((name for name in UNUSUAL if word.startswith(name)), "")
+        if group.kind == "option" and option:
+            return f"{word}: {UNUSUAL[option]}"
+    return ""
 
 
 _STAGE_ORDER = ("preprocess", "check", "assembly", "object", "link")

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,9 +31,9 @@ from lp_build.wrapper.journal import (
     without_dependencies,
 )
 from lp_build.wrapper.plain import plain_file
-from lp_build.wrapper.problems import problem_of, renew, report
+from lp_build.wrapper.problems import note, problem_of, renew
 from lp_build.wrapper.process import Quiet, run, run_quietly
-from lp_build.wrapper.provenance import Origin, Store
+from lp_build.wrapper.provenance import Content, Origin, Store
 from lp_build.wrapper.response import quote_words
 from lp_build.wrapper.runtime import (
     archiver,
@@ -51,6 +50,7 @@ _SYSTEM = ("-lpthread", "-ldl")
 _FIXED = {"-pie": "-no-pie", "--pie": "-no-pie", "-static-pie": "-static"}
 _PIE_PIECES = frozenset(("-pie", "--pie", "--pic-executable"))
 _NO_WORDS = ("-fPIE", "-fpie", "-Wl")
+_UNSEEN = "a compiler called by a path (`lp-wrap --trace make` sees those)"
 _LONG = 100_000  # bytes of a command line above which it goes by way of a response file
 
 
@@ -115,15 +115,7 @@ def link(session: Session, command: LinkCommand) -> int:
 
 
 def _note(session: Session, command: LinkCommand, problem: Problem) -> None:
-    try:
-        report(session.build, session.phase, command.id, [problem])
-    except OSError as error:
-        print_unwritable(session.build, error)
-
-
-def print_unwritable(build: BuildDir, error: OSError) -> None:
-    """Where not even a report can be written, there is but standard error left."""
-    print(f"lp-cc: {build.path}: {error.strerror}: nothing is captured", file=sys.stderr)
+    note(session.build, session.phase, command.id, [problem])
 
 
 class _Linking:
@@ -256,6 +248,8 @@ class _Linking:
             return
         for item in self.inputs:
             self.store.keep(item.content)
+        for content in (item.content for item in self.inputs):
+            self._say_of_foreign(content)
         digest = file_digest(Path(command.output))
         record_step(
             self.build,
@@ -272,6 +266,18 @@ class _Linking:
         )
         origin = Origin("step", command.id, command.output, self.treated)
         self.store.record(digest, origin)
+
+    def _say_of_foreign(self, content: Content) -> None:
+        """What no pass of ours has seen, and is the project's own, is plain in this program."""
+        unknown = sum(member.origin is None for member in content.members)
+        if content.origin is not None or (content.members and not unknown):
+            return
+        name = self.build.relative(str(content.path), os.getcwd())
+        if os.path.isabs(name):
+            return
+        which = f"{unknown} of its members are" if content.members else "it is"
+        reason = f"{which} no C unit that LakePlacid has seen: another language, or {_UNSEEN}"
+        _note(self.session, self.command, Problem(name, 1, reason))
 
 
 def step_input(item: LinkInput) -> StepInput:

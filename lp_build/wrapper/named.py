@@ -46,7 +46,7 @@ def check_named(session: Session, units: Sequence[Unit], *, linked: bool) -> lis
                 file=str(build.config),
                 line=line,
                 remedy=f"let `{key}` name a function of the program's own C sources, as `name` or "
-                f"`file.c:name`; the report says what was left plain: {shown(build.report)}",
+                f"`file.c:name`; `lp report` says what was left plain",
             )
         where = f"; {elsewhere}" if elsewhere else ""
         said.append(f"no unit defines `{wanted}` so far ({shown(build.config)}:{line}){where}")
@@ -67,7 +67,7 @@ def _elsewhere(build: BuildDir, units: Sequence[Unit], wanted: str) -> str:
         if load_sites(build, unit) is not None:
             seen.add(source)
         elif line := _definition(build, Path(source), wanted):
-            reason = unit.plain or "see the report"
+            reason = unit.plain or "see `lp report`"
             return f"{shown(Path(source))}:{line} seems to, and was left plain: {reason}"
     for path in _sources(build.root):
         if str(path) not in seen and (line := _definition(build, path, wanted)):

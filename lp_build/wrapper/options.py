@@ -12,12 +12,23 @@ SEPARATE = frozenset(
     "--library-directory --undefine-macro --serialize-diagnostics -install_name -MJ "
     "-index-store-path -index-unit-output-path".split()
 )
-# Long forms of gcc's driver that we would have to know in two ways: such commands stay as they are.
-UNUSUAL = (
-    *("--output", "--language", "--compile", "--assemble", "--preprocess", "--include"),
-    *("--define-macro", "--undefine-macro", "--include-directory", "--library-directory"),
-    *("-wrapper", "-fplugin", "-no-integrated-cpp", "-save-temps", "--save-temps"),
-)
+# Long forms of the drivers' options, and the short ones that everything here knows.
+LONG = {
+    **{"--compile": "-c", "--assemble": "-S", "--preprocess": "-E", "--save-temps": "-save-temps"},
+    "--ansi": "-ansi",
+}
+LONG_JOINED = {"--optimize": "-O", "--debug": "-g", "--std": "-std="}
+LONG_SEPARATE = {
+    **{"--output": "-o", "--language": "-x", "--include": "-include", "--imacros": "-imacros"},
+    **{"--define-macro": "-D", "--undefine-macro": "-U", "--include-directory": "-I"},
+    "--library-directory": "-L",
+}
+# With these a compile is more than compiler and text: its sources stay as they are.
+UNUSUAL = {
+    "-wrapper": "what it runs in the compiler's place would run for our edited text too",
+    "-fplugin": "a compiler's plugin would see our edited text",
+    "-no-integrated-cpp": "its preprocessor may be any program",
+}
 # Stages that end before there is an object.
 STAGES = {"-E": "preprocess", "-S": "assembly", "-c": "object", "-fsyntax-only": "check"}
 LANGUAGES = {
@@ -38,7 +49,10 @@ BESIDE = (
     *("-aux-info", "-fdump", "-fopt-info", "-fstack-usage", "-fcallgraph-info", "-ftime-"),
     *("-foptimization-record", "-fsave-optimization-record", "--serialize-diagnostics"),
     *("-index-store-path", "-fdiagnostics-format", "-M", "-Wp,-M", "-Wa,-a", "-Wa,--MD"),
+    "-save-temps",
 )
+# Of all compiles of our own: one unit of several, which this would make local to each.
+WHOLE = "-fwhole-program"
 # Of a -E run of our own: it writes no dependency file, keeps no temporaries, and neither
 # assembles nor links.
 NOT_PREPROCESS = (

@@ -4,6 +4,8 @@ link of the same thing found takes the place of what earlier ones had."""
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -39,6 +41,18 @@ def renew(
     report(build, phase, unit, problems, text)
 
 
+def note(
+    build: BuildDir, phase: str, unit: str, problems: Sequence[Problem], *, afresh: bool = False
+) -> None:
+    """As `report`, or afresh as `renew`, for those who must not fail: where not even a report can
+    be written, there is but standard error left."""
+    try:
+        (renew if afresh else report)(build, phase, unit, problems)
+    except OSError as error:
+        where = error.filename or build.path
+        print(f"lp-cc: {where}: {error.strerror}: nothing is captured", file=sys.stderr)
+
+
 def _is_named(build: BuildDir, unit: str) -> bool:
     try:
         return f'"unit": {json.dumps(unit)}'.encode() in build.report.read_bytes()
@@ -71,5 +85,9 @@ def problem_of(error: Exception, source: str) -> Problem:
         return Problem(error.file or source, error.line or 1, error.message[:_LONGEST])
     if isinstance(error, OSError):
         return Problem(error.filename or source, 1, error.strerror or repr(error))
+    if isinstance(error, subprocess.CalledProcessError):
+        said = (error.stderr or b"").decode("utf-8", "replace").strip()
+        reason = f"`{' '.join(error.cmd)}` ended with status {error.returncode}: {said}"
+        return Problem(source, 1, reason[:_LONGEST])
     # A defect of ours: what kind is all that a report can tell.
     return Problem(source, 1, f"internal error: {error!r}")

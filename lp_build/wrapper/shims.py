@@ -13,11 +13,16 @@ from lp_build.layout import BuildDir
 from lp_build.wrapper.environment import without_shims
 from lp_build.wrapper.files import digest_of, write_whole
 from lp_build.wrapper.target import foreign_target
+from lp_build.wrapper.unseen import journal
 
 _TRIPLET = "x86_64-linux-gnu-"
-COMPILERS = ("cc", "gcc", "clang", "c99", "c89", f"{_TRIPLET}gcc")
-# They compile what our passes never see, but they link C objects that these have seen.
-LINKERS = ("c++", "g++", "clang++", f"{_TRIPLET}g++", "gfortran")
+_ASSEMBLER = "as"
+# C compilers; those of other languages compile what our passes never see, but they link C objects
+# that these have seen. Of any version, and by the names that they have where there are others.
+_COMPILER = re.compile(
+    r"(?:(?:x86_64|amd64)-(?:\w+-)?linux-gnu-)?"
+    r"(?:gcc|cc|c99|c89|clang|g\+\+|c\+\+|clang\+\+|gfortran)(?:-\d[\d.]*)?"
+)
 TOOLS = {
     "ar": ("ar", "gcc-ar", "llvm-ar", "ranlib", "gcc-ranlib", "llvm-ranlib"),
     "ld": ("ld", "ld.bfd", "ld.gold", "ld.lld"),
@@ -54,14 +59,8 @@ def make_shims(build: BuildDir) -> Path:
     folder = shim_folder(build)
     scripts = script_folder()
     path = without_shims({**os.environ, "LP_SHIMS": str(folder)})
-    names = [*COMPILERS, *LINKERS]
-    names += [
-        name
-        for version in range(9, 20)
-        for name in (f"gcc-{version}", f"clang-{version}", f"g++-{version}", f"clang++-{version}")
-    ]
-    # They compile for other machines: plainly, and the report says so.
-    names += sorted(filter(foreign_target, _programs(path)))
+    # Those for other machines too: they compile plainly, and the report says so.
+    names = sorted(n for n in _programs(path) if _COMPILER.fullmatch(n) or foreign_target(n))
     for name in names:
         real = shutil.which(name, path=path)
         if real is not None:
@@ -75,6 +74,10 @@ def make_shims(build: BuildDir) -> Path:
             real = shutil.which(name, path=path)
             if real is not None:
                 _write(folder / name, _tool(scripts, kind, real))
+    for name in (_ASSEMBLER, f"{_TRIPLET}{_ASSEMBLER}"):
+        real = shutil.which(name, path=path)
+        if real is not None:
+            _write(folder / name, _assembler(build, real))
     return folder
 
 
@@ -97,7 +100,7 @@ def _programs(path: str) -> set[str]:
 def _compiler(scripts: Path, real: str) -> str:
     name = os.path.basename(real)
     # LP_CC is about C compilers for this machine only.
-    apart = "++" in name or name == "gfortran" or foreign_target(name)
+    apart = "++" in name or "gfortran" in name or foreign_target(name)
     other = "unset LP_CC\n" if apart else ""
     lp_cc = shlex.quote(str(scripts / "lp-cc"))
     return f'{other}LP_REAL_CC={shlex.quote(real)}\nexport LP_REAL_CC\nexec {lp_cc} "$@"\n'
@@ -133,6 +136,14 @@ def _tool(scripts: Path, kind: str, real: str) -> str:
     command = f'tool {kind} {shlex.quote(real)} "$@"'
     client = f'[ ! -x "$LP_CLIENT" ] || exec "$LP_CLIENT" {command}\n'
     return f"{body}{client}exec {shlex.quote(str(scripts / 'lp'))} {command}\n"
+
+
+def _assembler(build: BuildDir, real: str) -> str:
+    """gcc looks for its assembler on PATH. lp-cc takes us out of that: what comes here is a
+    compiler that we did not see."""
+    seen = shlex.quote(str(journal(build)))
+    note = f"""[ -z "$COLLECT_GCC" ] || printf '%s\\n' "$COLLECT_GCC" >>{seen}\n"""
+    return f'{note}exec {shlex.quote(real)} "$@"\n'
 
 
 def _write(path: Path, body: str) -> None:

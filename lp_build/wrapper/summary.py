@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,21 +19,32 @@ from lp_build.wrapper.named import check_named, shown
 from lp_build.wrapper.problems import load_report
 from lp_build.wrapper.shims import LAUNCHERS
 from lp_build.wrapper.target import foreign_reason
+from lp_build.wrapper.unseen import journal, said_of_unseen
 
 
 @dataclass(frozen=True)
 class Mark:
     """How far journals had come before the build: bytes of the report, lines of the steps, and when
-    each unit was last captured."""
+    each unit was last captured. time: in nanoseconds since the epoch."""
 
     report: int
     steps: int
     units: dict[str, int]
+    time: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What to tell the user of a build: a summary, and what he has to know at any rate."""
+
+    lines: list[str]
+    warnings: list[str]
 
 
 def mark(build: BuildDir) -> Mark:
     """Look before the build."""
-    return Mark(_size(build.report), _lines(build.steps), _times(build))
+    journal(build).unlink(missing_ok=True)
+    return Mark(_size(build.report), _lines(build.steps), _times(build), time.time_ns())
 
 
 def _size(path: Path) -> int:
@@ -47,7 +59,7 @@ def _times(build: BuildDir) -> dict[str, int]:
     return {p.parent.name: p.stat().st_mtime_ns for p in build.units.glob("*/unit.json")}
 
 
-def finish(session: Session, before: Mark) -> list[str]:
+def finish(session: Session, before: Mark) -> Outcome:
     """What to tell the user after a build that succeeded. Raises LakePlacidError when lp.toml names
     a function that the program has not, as `check_named` does."""
     build = session.build
@@ -59,9 +71,14 @@ def finish(session: Session, before: Mark) -> list[str]:
     named: list[str] = []
     if session.phase == "scout" and units:
         named = check_named(session, units, linked=_has_program(build, before))
-    if not compiled and units:
-        return [_nothing_compiled(session, units), *named]
-    return [_line(session, compiled), *_left_plain(build, before), *named]
+    warnings = said_of_unseen(build, before.time, compiled=bool(compiled))
+    if compiled:
+        lines = [_line(session, compiled)]
+    elif warnings:
+        lines = []
+    else:
+        lines = [_nothing_compiled(session, units)]
+    return Outcome([*lines, *_left_plain(build, before), *named], warnings)
 
 
 def _has_program(build: BuildDir, before: Mark) -> bool:
@@ -98,13 +115,19 @@ def _left_plain(build: BuildDir, before: Mark) -> list[str]:
     reasons = {(row["file"], row["line"], row["reason"]) for row in rows}
     if not reasons:
         return []
-    lines = [f"{len(reasons)} things were left as they are: see {shown(build.report)}"]
+    left = "1 thing was" if len(reasons) == 1 else f"{len(reasons)} things were"
+    lines = [f"{left} left as {'it is' if len(reasons) == 1 else 'they are'}: see `lp report`"]
     programs = sorted({r for r in reasons if "can't be linked with our runtime" in r[2]})
     lines += [f"{shown(Path(file))}: {reason}" for file, _, reason in programs]
     return lines
 
 
 def _nothing_compiled(session: Session, units: Sequence[Unit]) -> str:
+    if not units:
+        return (
+            f"{session.phase}: 0 units compiled: no C compiler ran. If the build is up to date, "
+            "remove its objects first (`make clean`)"
+        )
     if session.phase == "specialize":
         return (
             "nothing was compiled: the build is up to date. `lp build` makes the specialised "

@@ -14,8 +14,9 @@ from lp_build.wrapper.archives import is_archive
 from lp_build.wrapper.environment import Session, current_session
 from lp_build.wrapper.inputs import LD_SEPARATE
 from lp_build.wrapper.journal import Step, StepInput, put_output, put_words, record_step, step_id
-from lp_build.wrapper.link import LinkCommand, link, print_unwritable
+from lp_build.wrapper.link import LinkCommand, link
 from lp_build.wrapper.plain import plain_of
+from lp_build.wrapper.problems import note, problem_of
 from lp_build.wrapper.process import exit_status, is_lost, run, run_quietly
 from lp_build.wrapper.provenance import Content, Origin, Store
 from lp_build.wrapper.response import expand
@@ -37,7 +38,7 @@ def _archive(session: Session, command: Sequence[str]) -> int:
         words = expand(command)
         path = next((w for w in words[1:] if os.path.isfile(w) and is_archive(Path(w))), None)
         if path is not None:
-            _unless_unwritable(session, lambda: _record_archive(session, words, path))
+            _noting(session, path, lambda: _record_archive(session, words, path))
     return status
 
 
@@ -141,7 +142,7 @@ def _convert(
         for word, content in before.items():
             if content.known:
                 done = _Conversion(session, store, words, word, files)
-                _unless_unwritable(session, partial(done.record, content, files[word]))
+                _noting(session, files[word], partial(done.record, content, files[word]))
     return status
 
 
@@ -196,9 +197,20 @@ class _Conversion:
         )
         self.store.record(new, Origin("step", identity, output, origin.treated))
         if origin.treated:
-            target = build.path / "steps" / identity / "plain.o"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            convert(self.words, self.word, plain_of(build, origin), target)
+            self._plain_form(plain_of(build, origin), build.path / "steps" / identity / "plain.o")
+
+    def _plain_form(self, plain: Path, target: Path) -> None:
+        """Do the same to what would have been there without us. A program has no such form: it is
+        linked again."""
+        if not plain.is_file():
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not convert(self.words, self.word, plain, target):
+            raise LakePlacidError(
+                f"`{' '.join(self.words)}` can't be done to the plain object",
+                file=str(plain),
+                remedy="what is linked of it into a shared library would fail",
+            )
 
 
 def convert(
@@ -217,14 +229,14 @@ def convert(
     return run_quietly(names, cwd).status == 0
 
 
-def _unless_unwritable(session: Session, act: Callable[[], None]) -> None:
+def _noting(session: Session, output: str, act: Callable[[], None]) -> None:
+    """Take note of a step that made `output`; what goes wrong on the way is in the report."""
     try:
         act()
-    except OSError as error:
-        print_unwritable(session.build, error)
-    except (LakePlacidError, subprocess.CalledProcessError):
-        # An archive that we can't read is none that has our objects.
-        return
+    except (OSError, LakePlacidError, subprocess.CalledProcessError) as error:
+        path = os.path.abspath(output)
+        identity = step_id("note", path)
+        note(session.build, session.phase, identity, [problem_of(error, path)], afresh=True)
 
 
 _TOOLS: dict[str, Callable[[Session, Sequence[str]], int]] = {

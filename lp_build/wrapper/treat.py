@@ -79,7 +79,9 @@ def scout(session: Session, unit: Unit) -> Treated:
     from lp_build.source.scout import scout_source
 
     text = unit.preprocessed(session.build).read_bytes()
-    scouted = scout_source(text, cwd=unit.cwd, build=session.build, config=session.config)
+    scouted = scout_source(
+        text, cwd=unit.cwd, build=session.build, config=session.config, language=unit.language
+    )
     return _instrumented(session, unit, scouted)
 
 
@@ -88,7 +90,8 @@ def survey(session: Session, unit: Unit) -> Treated:
     from lp_build.source.survey import survey_source
 
     text = unit.preprocessed(session.build).read_bytes()
-    return _instrumented(session, unit, survey_source(text, cwd=unit.cwd, build=session.build))
+    surveyed = survey_source(text, cwd=unit.cwd, build=session.build, language=unit.language)
+    return _instrumented(session, unit, surveyed)
 
 
 def _instrumented(session: Session, unit: Unit, made: ScoutedUnit) -> Treated:
@@ -164,6 +167,7 @@ def specialize(
         manifest=manifest,
         stress=stress,
         clang=is_clang(unit.compiler),
+        language=unit.language,
     )
     here = {(f.key, f.digest) for f in marked.functions.functions}
     elite_here = any((f.key, f.digest) in here for f in manifest.elite_functions())

@@ -18,7 +18,7 @@ from lp_build.wrapper.environment import PHASES, Session, check_launcher, real_c
 from lp_build.wrapper.process import exit_status, run_passing
 from lp_build.wrapper.server import Server, make_client
 from lp_build.wrapper.shims import make_shims, script_folder
-from lp_build.wrapper.summary import finish, mark
+from lp_build.wrapper.summary import Outcome, finish, mark
 from lp_build.wrapper.target import check_target
 
 if TYPE_CHECKING:
@@ -116,13 +116,18 @@ def main(argv: list[str]) -> int:
     if log is not None:
         return _replay(session, log, environment, arguments.quiet)
     if status == 0:
-        _say(finish(session, before), arguments.quiet)
+        _tell(finish(session, before), arguments.quiet)
     return exit_status(status)
 
 
 def _say(lines: Sequence[str], quiet: bool) -> None:
     if not quiet:
-        print("\n".join(f"lp-wrap: {line}" for line in lines), file=sys.stderr)
+        sys.stderr.writelines(f"lp-wrap: {line}\n" for line in lines)
+
+
+def _tell(outcome: Outcome, quiet: bool) -> None:
+    _say(outcome.lines, quiet)
+    _say(outcome.warnings, False)
 
 
 @contextmanager
@@ -150,7 +155,8 @@ def _replay(session: Session, log: BuildLog, environment: dict[str, str], quiet:
     lines = [f"{done.commands} commands of the build were run again"]
     if done.problems:
         lines.append(f"{len(done.problems)} could not be: {done.problems[0].reason}")
-    _say([*lines, *finish(session, before)], quiet)
+    _say(lines, quiet)
+    _tell(finish(session, before), quiet)
     return 0
 
 

@@ -167,13 +167,35 @@ def test_flags_for_edited_text() -> None:
     )
 
 
-UNUSUAL = ["-save-temps", "-save-temps=obj", "-fplugin=x.so", "-wrapper", "-"]
+UNUSUAL = {"-fplugin=x.so": "plugin", "-wrapper": "runs", "-": "standard input"}
 
 
 @pytest.mark.parametrize("word", UNUSUAL)
 def test_unusual_commands_are_the_compilers(word: str) -> None:
-    """They are run as they are, and nothing else."""
-    assert parse_invocation([word, "x", "-c", "x.c"]).unusual == word
+    """They are run as they are, and nothing else; the reason names them."""
+    assert UNUSUAL[word] in parse_invocation([word, "x", "-c", "x.c"]).unusual
+
+
+def test_temporary_files_are_the_real_compiles() -> None:
+    """-save-temps is no matter of our own runs."""
+    invocation = parse_invocation(["-O2", "-save-temps=obj", "-c", "x.c", "-o", "o/x.o"])
+    assert not invocation.unusual
+    for flags in (invocation.preprocess_flags(), invocation.edited_flags()):
+        assert not any("save-temps" in flag for flag in flags)
+
+
+def test_long_options_are_short_ones() -> None:
+    """gcc's and clang's manuals have both."""
+    words = "--compile --output=o/x.o --define-macro X=1 --include-directory=inc x.c".split()
+    invocation = parse_invocation(words)
+    assert (invocation.stage, invocation.output) == ("object", "o/x.o")
+    assert invocation.preprocess_flags() == ["-D", "X=1", "-I", "inc"]
+
+
+def test_whole_program_is_not_for_one_unit_of_several() -> None:
+    """It would make what the others call local."""
+    invocation = parse_invocation("-O2 -fwhole-program -flto a.c b.c -o program".split())
+    assert "-fwhole-program" not in (*invocation.edited_flags(), *invocation.object_flags())
 
 
 def test_response_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
