@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from lp_build.errors import LakePlacidError
 from lp_build.source import ast
 from lp_build.source.fingerprint import Measure, digest
 from lp_build.source.model import Arm, Function, Site
@@ -430,6 +431,9 @@ class _Walker:
 
     def _finish(self, switch: _Switch, condition: ast.Cursor, body: ast.Cursor) -> None:
         site = switch.site
+        if not switch.arms:  # `switch (x) { }` decides nothing
+            self.sites.remove(site)
+            return
         arms = sorted(switch.arms, key=lambda arm: arm.span[0])
         number = 0
         for arm in arms:
@@ -542,12 +546,23 @@ def _outermost(loops: list[LoopNode]) -> tuple[LoopNode, ...]:
 
 
 def find_sites(unit: ParsedUnit, name_file: dict[str, str]) -> list[FunctionSites]:
-    """The sites of all functions of `unit`; `name_file` gives each file's name for sites."""
+    """The sites of all functions of `unit`; `name_file` gives each file's name for sites.
+
+    Raises LakePlacidError, with the function's place, for one that defeats this pass.
+    """
     walker = _Walker(unit)
     found: list[FunctionSites] = []
     for node in unit.functions:
-        walker.run(node)
-        found.append(_function(unit, node, name_file[node.position.file], walker))
+        try:
+            walker.run(node)
+            found.append(_function(unit, node, name_file[node.position.file], walker))
+        except Exception as error:
+            raise LakePlacidError(
+                f"the sites of {node.name} cannot be found: internal error: {error!r}",
+                file=node.position.file,
+                line=node.position.line,
+                remedy="the unit is compiled plainly; please report this",
+            ) from error
     return found
 
 
