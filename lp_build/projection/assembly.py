@@ -7,7 +7,7 @@ knows its line, so that the Fallback projection can edit lines and leave all oth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lp_build.source.markers import KINDS
@@ -37,6 +37,16 @@ class InlineAsm:
 
     line: int
     statements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TlsCall(InlineAsm):
+    """What finds a thread-local variable by calling `__tls_get_addr`: the linker must find all of
+    it as it stands. symbol: the variable. local: it asks for the block that holds all of the
+    program's, of which offsets are added (the local-dynamic model)."""
+
+    symbol: str
+    local: bool
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,11 @@ class AsmFile:
     aliases: dict[str, str] = field(default_factory=dict)
     markers: list[MarkerItem] = field(default_factory=list)
     debug_lines: set[int] = field(default_factory=set)
+    placed: set[str] = field(default_factory=set)
+
+    def defines(self, symbol: str) -> bool:
+        """Whether `symbol` is this file's, and no other file's definition may replace it."""
+        return symbol in self.placed and symbol not in self.weak
 
 
 PREFIXES = frozenset(
@@ -122,6 +137,10 @@ _TYPE = re.compile(r"^\s*\.type\s+([^,\s]+)\s*,\s*[@%](function|gnu_indirect_fun
 _PART = re.compile(r"^(.+?)\.cold(\.\d+)?$")
 _SECTION = re.compile(r"^\s*\.(?:section|pushsection)\s+([^,\s]+)(.*)$")
 _FILE = re.compile(r'^\s*\.file\s+(\d+)\s+"((?:[^"\\]|\\.)*)"(?:\s+"((?:[^"\\]|\\.)*)")?')
+_ASSIGNMENT = re.compile(r'^("[^"]+"|[\w.$@]+)\s*={1,2}\s*(.*)$')
+_NAME = re.compile(r"[\w.$@]+")
+_TLS_ADDRESS = re.compile(r"\blea[q]?\s+([\w.$]+)@(tlsgd|tlsld)\(%rip\)", re.I)
+_CALL_BEHIND_TLS = re.compile(r"^(?:(?:data16|rex64)\s+)*callq?\b")
 _APP_START = re.compile(r'^# \d+ ".*" 1$')
 _APP_END = re.compile(r'^# 0 "" 2$')
 # Directives that say nothing about control flow or frames.
@@ -132,38 +151,88 @@ _SILENT = frozenset(
 )
 
 
+_STRING_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|#.*', re.S)
+_STRING_OR_BLOCK = re.compile(r'"(?:[^"\\]|\\.)*"|/\*.*?\*/', re.S)
+
+
 def strip_comment(line: str) -> str:
     """`line` less its `#` comment (AT&T syntax; a `#` within a string stays)."""
     if "#" not in line:
         return line
-    quoted = False
-    previous = ""
-    for position, character in enumerate(line):
-        if character == '"' and previous != "\\":
-            quoted = not quoted
-        elif character == "#" and not quoted:
-            return line[:position]
-        previous = character
-    return line
+    return _STRING_OR_COMMENT.sub(lambda m: "" if m[0][0] == "#" else m[0], line)
 
 
 def split_statements(line: str) -> list[str]:
-    """The statements of a line: `;` separates them, comments are gone."""
+    """The statements of a line: `;` separates them, comments are gone. A prefix that stands alone
+    (`rep;movsq`) belongs to the next one."""
     code = strip_comment(line)
     if ";" not in code:
         return [code.strip()] if code.strip() else []
     parts = re.findall(r'(?:[^;"]|"(?:[^"\\]|\\.)*")+', code) if '"' in code else code.split(";")
-    return [part.strip() for part in parts if part.strip()]
+    return join_prefixes(part.strip() for part in parts if part.strip())
+
+
+def is_prefix(statement: str) -> bool:
+    """Whether a statement is nothing but prefixes of the next one."""
+    return all(word in PREFIXES for word in statement.split())
+
+
+def join_prefixes(statements: Iterable[str]) -> list[str]:
+    """`statements`, with prefixes that stand alone put in front of what they belong to."""
+    joined: list[str] = []
+    waiting = ""
+    for statement in statements:
+        if is_prefix(statement):
+            waiting += f"{statement} "
+        else:
+            joined.append(waiting + statement)
+            waiting = ""
+    return [*joined, waiting.strip()] if waiting else joined
+
+
+def asm_statements(text: str) -> tuple[str, ...]:
+    """The statements of an `asm` statement's text, which may have C's comments."""
+    text = _STRING_OR_BLOCK.sub(lambda m: " " if m[0][0] == "/" else m[0], text)
+    found = [part for line in text.split("\n") for part in split_statements(line)]
+    return tuple(join_prefixes(found))
+
+
+def one_statement_a_line(lines: Sequence[str]) -> list[str]:
+    """`lines` with a line of its own for each statement that the compiler wrote, so that each has
+    a place before it and one behind it; prefixes stand with their instruction. What `asm`
+    statements hold stays as it is."""
+    out: list[str] = []
+    waiting = ""
+    inside = False
+    for line in lines:
+        stripped = line.strip()
+        if stripped in ("#APP", "#NO_APP"):
+            inside = stripped == "#APP"
+        if inside or not (waiting or ";" in stripped or is_prefix(stripped)) or not stripped:
+            out.append(line)
+            continue
+        statements = split_statements(line)
+        if not statements or (
+            len(statements) == 1 and not waiting and not is_prefix(statements[0])
+        ):
+            out.append(line)  # with its comment
+            continue
+        for statement in statements:
+            if is_prefix(statement):
+                waiting += f"{statement} "
+            else:
+                out.append(f"\t{waiting}{statement}")
+                waiting = ""
+    return [*out, f"\t{waiting.strip()}"] if waiting else out
 
 
 def parse_instruction(line: int, text: str) -> Insn:
     """One instruction with its prefixes taken off."""
     rest = text.strip()
     while True:
-        mnemonic, _, operands = rest.partition(" ") if "\t" not in rest else rest.partition("\t")
-        mnemonic = mnemonic.strip().rstrip(",")
-        operands = operands.strip()
-        if mnemonic in PREFIXES and operands:
+        mnemonic, *more = rest.split(None, 1)
+        operands = more[0] if more else ""
+        if operands and (mnemonic in PREFIXES or mnemonic.startswith("{")):
             rest = operands
             continue
         return Insn(line, mnemonic, operands, text.strip())
@@ -182,6 +251,8 @@ class _Reader:
         self.current: AsmFunction | None = None
         self.table: str | None = None
         self.table_entries: list[str] = []
+        self.tls: list[str] = []  # the statements of a TlsCall so far
+        self.tls_line = 0
 
     def switch(self, name: str, executable: bool) -> None:
         self.end_table()
@@ -212,6 +283,15 @@ class _Reader:
             if first == "#":
                 number = self.comment(number, stripped)
                 continue
+            if self.tls or _TLS_ADDRESS.search(stripped):
+                self.tls_call(number, stripped)
+                number += 1
+                continue
+            assigned = _ASSIGNMENT.match(stripped) if "=" in stripped else None
+            if assigned:
+                self.file.aliases[assigned.group(1)] = assigned.group(2).strip()
+                number += 1
+                continue
             if first == "." and not (stripped.startswith(".L") or ":" in stripped.split()[0]):
                 self.directive(number, stripped)
                 number += 1
@@ -229,16 +309,18 @@ class _Reader:
         if stripped != "#APP":
             return number + 1
         lines = self.file.lines
-        statements: list[str] = []
+        raw: list[str] = []
         begin = number
         # gcc brackets each asm statement by line comments and may write debug labels between;
         # clang writes neither.
         inside = True
 
         def flush() -> None:
-            if statements:
-                self.add(InlineAsm(begin, tuple(statements)))
-                statements.clear()
+            if raw:
+                statements = asm_statements("\n".join(raw))
+                if statements:
+                    self.add(InlineAsm(begin, statements))
+                raw.clear()
 
         while number + 1 < len(lines):
             number += 1
@@ -261,11 +343,25 @@ class _Reader:
             elif not inside and text.startswith(".L") and text.endswith(":"):
                 self.code(number, lines[number])
             else:
-                if not statements:
+                if not raw:
                     begin = number
-                statements.extend(split_statements(lines[number]))
+                raw.append(lines[number])
         flush()
         return number + 1
+
+    def tls_call(self, number: int, stripped: str) -> None:
+        """A statement of the sequence that finds a thread-local variable."""
+        if not self.tls:
+            self.tls_line = number
+        text = strip_comment(stripped).strip()
+        self.tls.append(text)
+        if not _CALL_BEHIND_TLS.match(text):
+            return
+        match = _TLS_ADDRESS.search(self.tls[0])
+        assert match is not None
+        local = match.group(2).lower() == "tlsld"
+        self.add(TlsCall(self.tls_line, tuple(self.tls), match.group(1), local))
+        self.tls = []
 
     def directive(self, number: int, stripped: str) -> None:
         name, _, rest = stripped.partition("\t")
@@ -316,7 +412,7 @@ class _Reader:
             self.file.globals.update(s.strip() for s in rest.split(","))
         elif name == ".weak":
             self.file.weak.update(s.strip() for s in rest.split(","))
-        elif name in (".set", ".equ"):
+        elif name in (".set", ".equ", ".equiv", ".eqv"):
             alias, _, target = rest.partition(",")
             self.file.aliases[alias.strip()] = target.strip()
         elif name == ".file":
@@ -359,6 +455,7 @@ class _Reader:
             self.add(parse_instruction(number, statement))
 
     def label(self, number: int, name: str) -> None:
+        self.file.placed.add(name)
         if not self.executable:
             self.end_table()
             self.table = name
@@ -376,22 +473,54 @@ class _Reader:
 
 def parse_assembly(text: str) -> AsmFile:
     """Read the compiler's -S output. Data outside functions is kept as lines only."""
-    return _Reader(text.split("\n")).run()
+    return _Reader(one_statement_a_line(text.split("\n"))).run()
 
 
-# What these say holds wherever they stand: clang ends the file with them.
-_ANYWHERE = (".ident", ".addrsig", ".weak", ".globl", ".hidden", ".protected", ".symver")
+# What lays down bytes, or speaks of the place where it stands: it goes with its section. All other
+# directives say something of symbols or of the file, wherever they stand: clang ends the file with
+# its aliases and weak symbols, behind the debug sections.
+_OF_THE_PLACE = frozenset(
+    ".byte .2byte .4byte .8byte .octa .value .short .hword .word .int .long .quad .uleb128 "
+    ".sleb128 .ascii .asciz .string .string8 .string16 .string32 .string64 .zero .skip .space "
+    ".fill .float .single .double .tfloat .dc .dcb .ds .org .reloc .p2align .p2alignw .p2alignl "
+    ".align .balign .balignw .balignl .incbin .nop .nops .loc .section .pushsection .popsection "
+    ".previous .text .data .bss .subsection".split()
+)
 
 
-def debug_section_lines(lines: Iterable[str]) -> set[int]:
-    """Numbers of the lines that lie in `.debug_*` sections, their section directives included."""
+def debug_section_lines(lines: Sequence[str]) -> set[int]:
+    """Numbers of the lines that make up the compiler's `.debug_*` sections: what lies in them, and
+    the directives that lead there. What the program's own `asm` puts there is not theirs."""
     found: set[int] = set()
-    inside = False
+    labels: set[str] = set()
+    section, previous, pushed = "", "", list[tuple[str, str]]()
+    own = False
     for number, line in enumerate(lines):
-        stripped = line.lstrip()
-        if stripped.startswith((".section", ".text", ".data", ".bss")):
-            match = _SECTION.match(stripped)
-            inside = bool(match and match.group(1).strip('"').startswith(".debug"))
-        if inside and not stripped.startswith(_ANYWHERE):
+        stripped = line.strip()
+        if stripped in ("#APP", "#NO_APP"):
+            own = stripped == "#APP"
+        word = stripped.split(None, 1)[0] if stripped else ""
+        before = section
+        if word in (".section", ".pushsection"):
+            if word == ".pushsection":
+                pushed.append((section, previous))
+            match = _SECTION.match(line)
+            section, previous = (match.group(1).strip('"') if match else ""), section
+        elif word == ".popsection" and pushed:
+            section, previous = pushed.pop()
+        elif word == ".previous":
+            section, previous = previous, section
+        elif word in (".text", ".data", ".bss"):
+            section, previous = word, section
+        inside = (before if word in (".popsection", ".previous") else section).startswith(".debug")
+        if not inside or own:
+            continue
+        label = _LABEL.match(line)
+        if label and not _ASSIGNMENT.match(stripped):
+            labels.add(label.group(1))
             found.add(number)
+        elif word in _OF_THE_PLACE or word.startswith("#"):
+            found.add(number)
+        elif labels.intersection(_NAME.findall(stripped)):
+            found.add(number)  # a distance between two places of theirs
     return found

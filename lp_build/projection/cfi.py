@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from lp_build.projection.assembly import Cfi, Item
 
 RBX, RBP, RSP = 3, 6, 7
+RETURN_ADDRESS = -8  # from the CFA
 CALLEE_SAVED = (RBX, RBP, 12, 13, 14, 15)  # the order of enum lp_saved_register in lp_abi.h
 _NUMBERS = {
     name: number

@@ -22,9 +22,18 @@ from lp_build.projection.assembly import (
     Label,
     Loc,
     MarkerItem,
+    TlsCall,
     parse_instruction,
 )
-from lp_build.projection.cfi import CfiError, FrameRule, directives, rules_at
+from lp_build.projection.cfi import (
+    NAMES,
+    RETURN_ADDRESS,
+    CfiError,
+    FrameRule,
+    directives,
+    rules_at,
+)
+from lp_build.projection.operands import memory_of, operands_of, written
 from lp_build.projection.records import SiteKind, SiteRecord, Tables, check_rule
 from lp_build.source.markers import ARM, COLD, ENTRY, LOOP, Marker
 
@@ -40,6 +49,11 @@ _JUMPS = frozenset(("jmp", "jmpq"))
 _CALLS = frozenset(("call", "callq"))
 _RETURNS = frozenset(("ret", "retq"))
 _TRAPS = frozenset(("ud2", "hlt", "int3"))
+_POPS = frozenset(("pop", "popq", "leave", "leaveq"))
+# How a frame without a frame pointer grows and shrinks.
+_ADJUSTS = re.compile(
+    r"^(?:(?:add|sub|and)q?\s+\$[-+\w]+,|lea?q?\s+[-+\w]*\(%rsp\),|movq?\s+%rbp,)\s*%rsp$"
+)
 # Left to the Fallback: they change what the tables or the kernel body can't follow.
 _SYSTEM = frozenset("syscall sysenter int iret iretq lret lretq sysret sysretq wrfsbase".split())
 # Why a block ends where nobody comes, or where the data decide: no stops to tell of.
@@ -165,6 +179,8 @@ _ASM_LABEL = re.compile(r"^\s*([\w.$]+)\s*:\s*(.*)$", re.S)
 
 def asm_problem(item: InlineAsm) -> str:
     """Why an asm statement can't be copied into Elite ("" if it can)."""
+    if isinstance(item, TlsCall):
+        return ""
     for statement in item.statements:
         text = statement
         while True:
@@ -303,6 +319,9 @@ class Projector:
 
     def _ends(self, start: int, position: int, item: Insn) -> Block | None:
         mnemonic, operands = item.mnemonic, item.operands
+        problem = self._frame_problem(position, item)
+        if problem:
+            return Block(start, position, stop=problem, falls=False)
         if mnemonic in _RETURNS or mnemonic in _TRAPS:
             return Block(start, position + 1, falls=False)
         if mnemonic in _SYSTEM:
@@ -327,6 +346,46 @@ class Projector:
             name = self._direct_name(operands)
             return self._stops_before(start, position, name) if name else None
         return None
+
+    def _frame_problem(self, position: int, item: Insn) -> str:
+        """Why an instruction that sees or leaves its frame can't run in Elite ("" if it can)."""
+        rule = self.rules[position]
+        if rule.problem:
+            return ""  # no record can be made here, and so no deopt
+        register = NAMES.get(rule.register, "")
+        memory = memory_of(item)
+        if (
+            memory is not None
+            and (memory.base, memory.index) == (register, "")
+            and memory.number == rule.offset + RETURN_ADDRESS
+        ):
+            return "its return address is read"
+        changed = written(item) or frozenset()
+        if "rbp" in changed and register == "rbp" and item.mnemonic not in _POPS:
+            return "its frame pointer is replaced"
+        if "rsp" in changed and operands_of(item)[-1:] == ["%rsp"]:
+            if register == "rsp" and not _ADJUSTS.match(item.text):
+                return "its stack pointer is replaced"
+            if register != "rsp" and self._leaves_frame(position):
+                return "its stack pointer is replaced"
+        return ""
+
+    def _leaves_frame(self, position: int) -> bool:
+        """Whether what follows a change of %rsp at `position` goes to another frame, as
+        `__builtin_longjmp` does, before it can branch otherwise."""
+        for item in self.items[position + 1 :]:
+            if isinstance(item, Label):
+                return False
+            if isinstance(item, Insn):
+                if item.mnemonic in _JUMPS:
+                    return item.operands.startswith("*")
+                if item.mnemonic in _CALLS or item.mnemonic in _RETURNS:
+                    return False
+                if is_conditional(item.mnemonic):
+                    return False
+                if "rbp" in (written(item) or ()) and item.mnemonic not in _POPS:
+                    return True
+        return False
 
     def _tail_call(self, start: int, position: int, name: str, *, falls: bool) -> Block:
         ended = self._stops_before(start, position, name)
@@ -787,7 +846,7 @@ def project_function(
         {k: list(v) for k, v in edits.before.items()}, {k: list(v) for k, v in edits.after.items()}
     )
     projector = kind(function, context, trial)
-    with context.tables.undone_by(NotElite):
+    with context.tables.undone_by(Exception):
         result = projector.emit()
     edits.before, edits.after = trial.before, trial.after
     return result, projector

@@ -18,12 +18,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lp_build.projection.assembly import Cfi, InlineAsm, Insn, Label, Loc, parse_instruction
+from lp_build.projection.assembly import (
+    Cfi,
+    InlineAsm,
+    Insn,
+    Label,
+    Loc,
+    TlsCall,
+    parse_instruction,
+)
 from lp_build.projection.cfi import RBP, FrameRule
 from lp_build.projection.elite import Block, Callee, Projector, is_conditional
+from lp_build.projection.flags import Ways, flags_live
 from lp_build.projection.operands import (
     Memory,
-    flags_end,
+    effect_of,
     is_register,
     is_string,
     loads_only_into,
@@ -43,13 +52,16 @@ _FRAME_MAX = 2048
 _NEAR = 4096
 _RELATIVE = re.compile(r"\(%rip\)")
 _BEYOND_SSE = re.compile(r"%[yz]mm|%k\d|%st\b|%mm\d")
-_INDIRECTLY_NAMED = re.compile(r"@(?:GOTPCREL|gottpoff|GOTTPOFF|tlsgd|tlsld|GOT|PLT)")
+_INDIRECTLY_NAMED = re.compile(r"@(?:GOTPCREL|gottpoff|tlsgd|tlsld|tlsdesc|tlscall|GOT|PLT)", re.I)
+_FROM_THE_BLOCK = re.compile(r"@dtpoff\b", re.I)
 _BIT_STRING = re.compile(r"^bt[src]?[wlq]?$")
 _HARMLESS_ASM = frozenset(("", "pause", "rep nop", "rep; nop", "nop", "lfence", "mfence", "sfence"))
 _TRAPS = frozenset(("ud2", "hlt", "int3"))
-_CONTROL = frozenset(("ldmxcsr", "stmxcsr", "fxsave", "fxrstor", "xsave", "xrstor", "emms"))
+# Registers that are not the thread's alone: segments (not as a prefix), control, debug.
+_OTHER_REGISTER = re.compile(r"%(?:[cdefgs]s(?!:)\b|[cdt]r\d+|bnd\d)")
 _CALLS = frozenset(("call", "callq"))
 _JUMPS = frozenset(("jmp", "jmpq"))
+_ENDS = frozenset(("ret", "retq", "ud2", "hlt", "int3"))
 
 
 def problem_of(insn: Insn) -> str:
@@ -57,10 +69,14 @@ def problem_of(insn: Insn) -> str:
     mnemonic, operands = insn.mnemonic, insn.operands
     if mnemonic in _TRAPS:
         return mnemonic
-    if _BEYOND_SSE.search(operands) or mnemonic in _CONTROL or mnemonic[0] == "v":
+    if _BEYOND_SSE.search(operands) or (mnemonic[0] == "v" and effect_of(insn) is None):
         return "floating point beyond SSE"
-    if mnemonic[0] == "f" and mnemonic not in _CONTROL:
+    if mnemonic[0] == "f":
         return "x87 floating point"
+    if effect_of(insn) is None:
+        return f"the instruction {mnemonic}"
+    if _OTHER_REGISTER.search(operands):
+        return f"an access to {_OTHER_REGISTER.findall(operands)[0]}"
     if _INDIRECTLY_NAMED.search(operands) and mnemonic not in (*_CALLS, *_JUMPS):
         return "an address from the global offset table"
     memory = memory_of(insn)
@@ -109,6 +125,9 @@ class KernelProjector(Projector):
     def _asm_problem(self, item: InlineAsm) -> str:
         if self._is_system_call(item):
             return ""
+        if isinstance(item, TlsCall):
+            known = item.local or self.context.file.defines(item.symbol)
+            return "" if known else "finds another unit's thread-local variable"
         if all(statement in _HARMLESS_ASM for statement in item.statements):
             return ""
         if self.context.forms and len(item.statements) == 1:
@@ -145,6 +164,7 @@ class KernelProjector(Projector):
         self.guarded_entry = entry if calls or self.frame > _FRAME_MAX else -1
         self.checked: set[str] = set()
         self.serial = 0
+        self.live: list[bool] | None = None
 
     def _adjustments(self) -> Iterator[int]:
         """What is subtracted from the stack pointer, where the frame is not told relative to it."""
@@ -154,26 +174,36 @@ class KernelProjector(Projector):
                 if match:
                     yield int(match.group(1))
 
-    def _flags_live(self, position: int, seen: frozenset[int] = frozenset()) -> bool:
+    def _flags_live(self, position: int) -> bool:
         """Whether an instruction from `position` on may read the flags as they are before it."""
-        while position < len(self.items):
-            if position in seen:
-                return False
-            item = self.items[position]
-            if isinstance(item, InlineAsm):
-                return False  # each asm statement changes the flags, for all that compilers know
-            if isinstance(item, Insn):
-                end = flags_end(item)
-                if end is not None:
-                    return end
-                if item.mnemonic in _JUMPS:
-                    if item.operands not in self.labels:
-                        return False
-                    seen |= {position}
-                    position = self.labels[item.operands]
-                    continue
-            position += 1
-        return False
+        if self.live is None:
+            self.live = flags_live(self.items, self._ways)
+        return self.live[position]
+
+    def _ways(self, position: int, item: Insn) -> Ways | None:
+        """Where a branch may go; None for what is none."""
+        operands = item.operands
+        if item.mnemonic in _JUMPS and operands.startswith("*"):
+            found = self._jump_table(self._straight_from(position), position, operands[1:])
+            if found is not None:
+                return Ways(tuple(self.labels[entry] for entry in found[1]), falls=False)
+            # A tail call has no flags to hand over; `goto *p` may have.
+            return Ways(falls=False, unknown=not self._is_tail_call(position))
+        if item.mnemonic in _JUMPS or is_conditional(item.mnemonic):
+            known = operands in self.labels
+            targets = (self.labels[operands],) if known else ()
+            elsewhere = operands.startswith(".L") and not known
+            return Ways(targets, falls=item.mnemonic not in _JUMPS, unknown=elsewhere)
+        return Ways(falls=False) if item.mnemonic in _ENDS else None
+
+    def _straight_from(self, position: int) -> int:
+        """The first item from which nothing but straight text leads to `position`."""
+        while position and not (
+            isinstance(self.items[position - 1], Label)
+            or (isinstance(before := self.items[position - 1], Insn) and before.mnemonic in _JUMPS)
+        ):
+            position -= 1
+        return position
 
     # -- records ------------------------------------------------------------------------------
 
@@ -294,6 +324,12 @@ class KernelProjector(Projector):
             self.out += [f"\tpushq ${site}", "\tcall lp_k_syscall"]
             self.out.append(f"{self._return(position)}:")
             return
+        if isinstance(item, TlsCall):
+            # The variable is the program's: what the linker makes of the call in user space.
+            self.out += self._may_fault(position, "movq %fs:0, %rax")
+            if not item.local:
+                self.out.append(f"\tleaq {item.symbol}@tpoff(%rax), %rax")
+            return
         for statement in item.statements:
             self._emit_plain(position, parse_instruction(item.line, statement))
 
@@ -308,7 +344,8 @@ class KernelProjector(Projector):
         """An instruction that goes on to the next one."""
         if item.mnemonic == "endbr64":
             return
-        text = _RELATIVE.sub("", item.text)
+        # The block of thread-local variables begins at %fs:0 in a program, which ends it.
+        text = _FROM_THE_BLOCK.sub("@tpoff", _RELATIVE.sub("", item.text))
         memory = memory_of(item)
         if memory is None and not is_string(item) and not may_divide_by_zero(item):
             self.out.append(f"\t{text}")
@@ -401,14 +438,27 @@ class KernelProjector(Projector):
     def _emit_switch(
         self, position: int, item: Insn, reader: int, entries: tuple[str, ...], _: str
     ) -> None:
-        """Comparisons instead of a jump table; the flags are dead where a switch jumps."""
+        """Comparisons instead of a jump table."""
+        # An arm may read the flags from before the switch: they come back on the way.
+        live = self._flags_live(position)
         otherwise = self._stub(position)
+        if live:
+            otherwise = self._restored(position, otherwise)
+            self.out.append("\tpushfq")
+        ways: dict[str, str] = {}
+
+        def way(label: str) -> str:
+            if label not in ways:
+                target = self._target(label)
+                ways[label] = self._restored(position, target) if live else target
+            return ways[label]
+
         if reader != position:
             # The table was read, the Fallback's: the register holds its label.
             register = item.operands[1:]
             for label in dict.fromkeys(entries):
                 if self._alias(self.labels[label]) is None:
-                    self.out += [f"\tcmpq ${label}, {register}", f"\tje {self._target(label)}"]
+                    self.out += [f"\tcmpq ${label}, {register}", f"\tje {way(label)}"]
             self.out.append(f"\tjmp {otherwise}")
             return
         match = re.search(r"\(,(%r\w+),8\)", item.operands)
@@ -417,9 +467,15 @@ class KernelProjector(Projector):
             if index + 1 < len(entries) and entries[index + 1] == label:
                 continue
             hot = self._alias(self.labels[label]) is None
-            target = self._target(label) if hot else otherwise
+            target = way(label) if hot else otherwise
             self.out += [f"\tcmpq ${index}, {match.group(1)}", f"\tjbe {target}"]
         self.out.append(f"\tjmp {otherwise}")
+
+    def _restored(self, position: int, target: str) -> str:
+        """The label of what takes the flags back from the stack and goes on at `target`."""
+        name = self._name("s", position)
+        self.tail += [f"{name}:", "\tpopfq", f"\tjmp {target}"]
+        return name
 
     def _callee_text(self, callee: Callee) -> str:
         return callee.symbol

@@ -1,55 +1,32 @@
 """What one x86-64 instruction of the compiler's touches: memory, flags, registers.
 
 AT&T syntax as gcc and clang write it. Source: Intel SDM volume 2 (which flags and registers an
-instruction reads and writes). What is not known here is taken to read flags and to write
-everything: callers then do the slower, safe thing.
+instruction reads and writes). What instructions.py does not know is taken to read all flags and to
+write everything: callers then do the slower, safe thing.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lp_build.projection.assembly import Insn
+from lp_build.projection.instructions import ALL_FLAGS, EFFECTS, SHIFTS, Effect, Writes
 
 _WIDE = ("ax", "bx", "cx", "dx", "si", "di", "bp", "sp")
-_REGISTER = re.compile(r"%(\w+)")
 _MEMORY = re.compile(
     r"^(?:%(?P<segment>[defgs]s):)?(?P<disp>[^()%]*)"
     r"(?:\((?P<base>%\w+)?(?:,\s*(?P<index>%\w+))?(?:,\s*(?P<scale>\d))?\))?$"
 )
 _NUMBER = re.compile(r"^[-+]?(?:0x[0-9a-fA-F]+|\d+)?$")
 _STRING = re.compile(r"^(?:movs|stos|lods|cmps|scas)[bwlq]?$")
-_NO_ACCESS = re.compile(r"^(?:lea[wlq]?|nop[wl]?|prefetch\w*|endbr64)$")
-# Instructions that read the flags, by their beginnings; jcc, setcc and cmovcc among them.
-_READS_FLAGS = re.compile(
-    r"^(?:j(?!mp)\w+|set\w+|cmov\w+|fcmov\w+|adc\w*|sbb\w*|rcl\w*|rcr\w*|pushf\w*|lahf|into|loop\w*)$"
-)
-# Those that write all the flags that compilers read, without reading any.
-_WRITES_FLAGS = re.compile(
-    r"^(?:add|sub|cmp|test|and|or|xor|neg|imul|mul|comis[sd]|ucomis[sd]|popf|popcnt|ptest|tzcnt|"
-    r"lzcnt|andn|bls\w+|bextr|bzhi|cmpxchg|xadd)[bwlq]?$"
-)
-_ONLY_READS = re.compile(
-    r"^(?:cmp[bwlq]?|test[bwlq]?|push[wlq]?|bt[wlq]?|u?comis[sd]|ptest|nop\w*|prefetch\w*|j\w+|"
-    r"div[bwlq]?|idiv[bwlq]?|mul[bwlq]?)$"
-)
-_WRITES_BOTH = re.compile(r"^(?:xchg|xadd|cmpxchg)[bwlq]?$")
-_IMPLICIT = (
-    (re.compile(r"^(?:i?mul|i?div)[bwlq]?$"), ("rax", "rdx")),
-    (re.compile(r"^(?:cqto|cltd|cwtd|cqo|cdq)$"), ("rdx",)),
-    (re.compile(r"^(?:cltq|cwtl|cbtw|cdqe)$"), ("rax",)),
-    (re.compile(r"^cmpxchg[bwlq]?$"), ("rax",)),
-    (re.compile(r"^leaveq?$"), ("rbp", "rsp")),
-    (_STRING, ("rsi", "rdi", "rcx", "rax")),
-)
-_KNOWN_WRITER = re.compile(
-    r"^(?:(?:mov|cmov|set|lea|add|sub|and|or|xor|neg|not|inc|dec|sh[lr]d?|sa[lr]|ro[lr]|adc|sbb|imul|"
-    r"mul|i?div|cmp|test|push|pop|xchg|xadd|cmpxchg|bt[src]?|bs[fr]|bswap|popcnt|lzcnt|tzcnt|nop|"
-    r"c[wldq]t|cqo|cdq|leave|j|p(?:add|sub|xor|and|or|unpck|shuf|cmp|insr|extr|sll|srl|sra)|punpck|"
-    r"u?comis|cvt|endbr|rep|prefetch|sarx|shlx|shrx|rorx|andn|bls|bextr|bzhi)\w*|"
-    r"(?:movs|stos|lods|cmps|scas)[bwlq])$"
-)
+_BRANCH = re.compile(r"^(?:callq?|j\w+|loop\w*|xbegin)$")
+# What these do depends on their operands.
+_BY_OPERANDS = re.compile(rf"^(?:imul|movs|{'|'.join(SHIFTS.split())})[bwlq]?$")
+_PLAIN_LOAD = re.compile(r"^mov(?:[lq]|abs|z[bw][wlq]|s[bw][wlq]|slq)?$")
+_NO_ACCESS = re.compile(r"^(?:lea[wlq]?|nop[wlq]?|prefetch\w*|endbr64)$")
+
+GENERAL = frozenset((*(f"r{name}" for name in _WIDE), *(f"r{number}" for number in range(8, 16))))
 
 
 @dataclass(frozen=True)
@@ -140,6 +117,8 @@ def memory_of(insn: Insn) -> Memory | None:
     """The memory operand that the instruction accesses; None: none (implied ones don't count)."""
     if _NO_ACCESS.match(insn.mnemonic) or is_string(insn):
         return None
+    if _BRANCH.match(insn.mnemonic) and not insn.operands.startswith("*"):
+        return None
     for operand in operands_of(insn):
         text = operand.lstrip("*")
         if text.startswith("$") or is_register(text):
@@ -164,42 +143,54 @@ def may_divide_by_zero(insn: Insn) -> bool:
     return bool(re.match(r"^i?div[bwlq]?$", insn.mnemonic))
 
 
-def written(insn: Insn) -> frozenset[str] | None:
-    """64-bit registers that it may change; None: perhaps any."""
-    if not _KNOWN_WRITER.match(insn.mnemonic):
-        return None
-    found: set[str] = set()
+def effect_of(insn: Insn) -> Effect | None:
+    """What an instruction does; None for one that is not known."""
+    effect = EFFECTS.get(insn.mnemonic)
+    if effect is None or not _BY_OPERANDS.match(insn.mnemonic):
+        return effect
     operands = operands_of(insn)
-    if operands and not _ONLY_READS.match(insn.mnemonic) and is_register(operands[-1]):
-        found.add(wide(operands[-1][1:]))
-    if _WRITES_BOTH.match(insn.mnemonic):
-        found.update(wide(o[1:]) for o in operands if is_register(o))
-    if not (insn.mnemonic.startswith("imul") and len(operands) > 1):
-        for pattern, registers in _IMPLICIT:
-            if pattern.match(insn.mnemonic):
-                found.update(registers)
-    return frozenset(found)
+    if _STRING.match(insn.mnemonic) and not is_string(insn):
+        return Effect()  # `movsw %ax, …` extends
+    if insn.mnemonic.startswith("imul") and len(operands) == 1:
+        return replace(effect, writes=Writes.NONE, changes=("rax", "rdx"))
+    if insn.mnemonic.rstrip("bwlq") in SHIFTS.split() and _shifts_surely(operands):
+        return replace(effect, ends="CPAZSO")
+    return effect
+
+
+def _shifts_surely(operands: list[str]) -> bool:
+    """Whether a shift is by one or by another constant, which compilers never let be zero."""
+    return len(operands) == 1 or operands[0].startswith("$")
+
+
+def written(insn: Insn) -> frozenset[str] | None:
+    """Registers that it may change, under their 64-bit names where they are parts; None: perhaps
+    any."""
+    effect = effect_of(insn)
+    if effect is None or insn.mnemonic in ("call", "callq"):
+        return None
+    count = {Writes.NONE: 0, Writes.LAST: 1, Writes.LAST_TWO: 2, Writes.ALL: 9}[effect.writes]
+    operands = operands_of(insn)[-count:] if count and not is_string(insn) else []
+    return frozenset((*effect.changes, *(wide(o[1:]) for o in operands if is_register(o))))
 
 
 def loads_only_into(insn: Insn) -> str:
-    """The 64-bit register that a plain load from memory overwrites without reading it, or ""."""
+    """The 64-bit general register that a plain load from memory overwrites without reading it, or
+    ""."""
     operands = operands_of(insn)
     if len(operands) != 2 or not is_register(operands[1]):
         return ""
-    if not re.match(r"^mov(?:[lq]|abs|z[bw][wlq]|s[bwl][wlq]|slq|zbl|zwl)?$", insn.mnemonic):
+    if not _PLAIN_LOAD.match(insn.mnemonic):
         return ""
     name = operands[1][1:]
     # Writing the low 32 bits clears the others; 8 and 16 bits leave them.
-    if wide(name) == name or name.endswith("d") or (name[0] == "e" and len(name) == 3):
-        return wide(name)
-    return ""
+    whole = wide(name) == name or name.endswith("d") or (name[0] == "e" and len(name) == 3)
+    return wide(name) if whole and wide(name) in GENERAL else ""
 
 
-def flags_end(insn: Insn) -> bool | None:
-    """Whether an instruction reads the flags (True) or ends their life (False); None: neither."""
-    if _READS_FLAGS.match(insn.mnemonic):
-        return True
-    if insn.mnemonic in ("call", "callq", "ret", "retq") or _WRITES_FLAGS.match(insn.mnemonic):
-        return False
-    # Shifts by zero keep the flags, inc and dec keep the carry: they are no end to it.
-    return None
+def flags_of(insn: Insn) -> tuple[frozenset[str], frozenset[str]]:
+    """(the flags that it may read, those that it surely overwrites)."""
+    effect = effect_of(insn)
+    if effect is None:
+        return ALL_FLAGS, frozenset()
+    return frozenset(effect.reads), frozenset(effect.ends)

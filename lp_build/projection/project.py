@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 _CLONE = re.compile(r"^(.+?)((?:\.(?:part|constprop|isra|lto_priv)(?:\.\d+)?)+)$")
 _SYMBOL = re.compile(r"[A-Za-z_.$][\w.$]*")
 _PREFIX = "lp"
+_FORM = re.compile(r"^([\w.$]+)\.lp_(elite|kernel):")
+_ERROR = re.compile(r":(\d+):(?:\d+:)? (?:fatal )?[Ee]rror: (.*)")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class ProjectionRequest:
     known_elsewhere: such names of other units' (see `known_name`). request_elsewhere: request
     functions of other units, by their symbols or such names. shown_as: what functions are called
     in names of sites, by symbol, where that is not the symbol. kernel: with kernel forms;
-    forms: the unit is our own forms of library calls, which have no copy for one process.
+    forms: the unit is our own forms of library calls, which have no copy for one process;
+    no_kernel: symbols that get no kernel form, and why.
     """
 
     elite: frozenset[str]
@@ -76,6 +79,7 @@ class ProjectionRequest:
     shown_as: Mapping[str, str] = field(default_factory=dict)
     kernel: bool = False
     forms: bool = False
+    no_kernel: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,13 @@ class Rejected:
 @dataclass(frozen=True)
 class Projection:
     """The combined assembly, and what became of each Elite function: as it runs in one process, and
-    its kernel form (none for one that leaves at its entry)."""
+    its kernel form (none for one that leaves at its entry; no_kernel: why)."""
 
     text: str
     functions: tuple[EliteFunction, ...]
     rejected: tuple[Rejected, ...]
     kernel: tuple[EliteFunction, ...] = ()
+    no_kernel: tuple[Rejected, ...] = ()
 
 
 def known_name(function: str) -> str:
@@ -171,6 +176,12 @@ def base_name(symbol: str) -> str:
     return match.group(1) if match else symbol
 
 
+def _reason(error: Exception) -> str:
+    """Why a function can't be projected. Anything but NotElite is a defect of ours, which costs
+    this function and no other."""
+    return str(error) if isinstance(error, NotElite) else f"internal error: {error!r}"
+
+
 class _Unit:
     """The projection of one unit under way."""
 
@@ -190,6 +201,7 @@ class _Unit:
         self.kernel_functions: list[EliteFunction] = []
         self.kernel_entries: dict[int, Projector] = {}
         self.kernel_fp = False
+        self.no_kernel: dict[str, str] = {}
 
     # -- which functions ----------------------------------------------------------------------
 
@@ -232,8 +244,8 @@ class _Unit:
             for function in pending:
                 try:
                     result, projector = project_function(function, context, self.edits)
-                except NotElite as error:
-                    self.rejected[function.name] = str(error)
+                except Exception as error:
+                    self.rejected[function.name] = _reason(error)
                     failed = True
                     continue
                 self.projected[function.name] = result
@@ -256,10 +268,14 @@ class _Unit:
         )
         for name in names:
             function = self.file.functions[name]
+            reason = self.request.no_kernel.get(name, "")
             try:
+                if reason:
+                    raise NotElite(reason)
                 result, projector = project_function(function, kernel, self.edits, KernelProjector)
-            except NotElite:
+            except Exception as error:
                 self.kernel[name] = self._stand_in(name)
+                self.no_kernel[name] = _reason(error)
                 continue
             self.kernel[name] = result.text
             self.kernel_functions.append(result)
@@ -563,9 +579,42 @@ def project(asm: str, request: ProjectionRequest) -> Projection:
                 remedy="choose another request function in lp.toml, or mend what stands against it",
             )
     rejected = tuple(Rejected(base_name(n), reason) for n, reason in unit.rejected.items())
+    no_kernel = tuple(Rejected(name, reason) for name, reason in unit.no_kernel.items())
     return Projection(
-        unit.text(), tuple(unit.projected.values()), rejected, tuple(unit.kernel_functions)
+        unit.text(),
+        tuple(unit.projected.values()),
+        rejected,
+        tuple(unit.kernel_functions),
+        no_kernel,
     )
+
+
+def without(request: ProjectionRequest, text: str, errors: str) -> ProjectionRequest | None:
+    """`request` less the forms in `text`, its projection, that the assembler refused with these
+    messages; None when none of them is at fault."""
+    lines = text.split("\n")
+    not_elite, no_kernel = dict(request.not_elite), dict(request.no_kernel)
+    found = False
+    for error in _ERROR.finditer(errors):
+        form = _form_at(lines, int(error.group(1)) - 1)
+        if form is None:
+            continue
+        found = True
+        reason = f"the assembler refuses it: {error.group(2)}"
+        if form.group(2) == "kernel":
+            no_kernel[form.group(1)] = reason
+        else:
+            not_elite[base_name(form.group(1))] = reason
+    return replace(request, not_elite=not_elite, no_kernel=no_kernel) if found else None
+
+
+def _form_at(lines: Sequence[str], number: int) -> re.Match[str] | None:
+    """The label of the form that line `number` lies in."""
+    for line in reversed(lines[: number + 1]):
+        form = _FORM.match(line)
+        if form or line.startswith("\t.section"):
+            return form
+    return None
 
 
 def project_forms(asm: str, source: str) -> str:

@@ -23,7 +23,7 @@ from lp_build.wrapper.files import write_whole
 from lp_build.wrapper.process import run_quietly
 
 if TYPE_CHECKING:
-    from lp_build.projection.project import Projection
+    from lp_build.projection.project import Projection, ProjectionRequest
     from lp_build.source.scout import ScoutedUnit
 
 # Behind the build's own flags, so that these win. An object for Elite is never
@@ -156,7 +156,7 @@ def specialize(
     text = unit.preprocessed(build).read_bytes()
     if not mentions(text, manifest, config):
         return Treated(None)
-    from lp_build.projection.project import project, request_for
+    from lp_build.projection.project import request_for
     from lp_build.source.specialize import specialize_source
 
     marked = specialize_source(
@@ -182,19 +182,18 @@ def specialize(
         flags.append("-fdwarf2-cfi-asm")
     arguments = [*flags, "-x", "cpp-output", "-S", str(edited), "-o", str(asm)]
     _compile(unit, arguments, session.launcher)
-    projection = project(
-        asm.read_text(encoding="utf-8", errors="surrogateescape"),
-        request_for(
-            marked,
-            cwd=unit.cwd,
-            build=build,
-            config=config,
-            manifest=manifest,
-            stress=stress,
-            keep_debug=unit.debug,
-            defined=defined_functions(build) if defined is None else defined,
-        ),
+    request = request_for(
+        marked,
+        cwd=unit.cwd,
+        build=build,
+        config=config,
+        manifest=manifest,
+        stress=stress,
+        keep_debug=unit.debug,
+        defined=defined_functions(build) if defined is None else defined,
     )
+    compiled = asm.read_text(encoding="utf-8", errors="surrogateescape")
+    projection = _assembled(unit, compiled, request, folder / name)
     write_whole(description(build, unit, stress), _describe(projection))
     lines = {f.name: (f.file, f.line) for f in marked.functions.functions}
     problems = list(marked.problems)
@@ -202,14 +201,36 @@ def specialize(
         file, line = lines.get(rejected.function, (unit.source, 1))
         reason = f"{rejected.function} is not Elite: {rejected.reason}"
         problems.append(Problem(file, line, reason))
+    for rejected in projection.no_kernel:
+        file, line = lines.get(rejected.function, (unit.source, 1))
+        reason = f"{rejected.function} has no kernel form: {rejected.reason}"
+        problems.append(Problem(file, line, reason))
     if not projection.functions:
         return Treated(None, marked.functions, tuple(problems))
-    combined, target = folder / f"{name}.lp.s", folder / f"{name}.o"
-    combined.write_text(projection.text, encoding="utf-8", errors="surrogateescape")
-    assembler = [f for f in unit.flags if f.startswith("-Wa,")]
-    _compile(unit, [*assembler, "-c", str(combined), "-o", str(target)])
     elite = tuple(f.name for f in projection.functions)
-    return Treated(target, marked.functions, tuple(problems), elite)
+    return Treated(folder / f"{name}.o", marked.functions, tuple(problems), elite)
+
+
+def _assembled(unit: Unit, asm: str, request: ProjectionRequest, stem: Path) -> Projection:
+    """The projection of a unit, assembled to `stem`.o. What the assembler refuses, a defect of
+    ours, is left out. Raises LakePlacidError when it refuses anything but a function."""
+    from lp_build.projection.project import project, without
+
+    combined, target = stem.with_suffix(".lp.s"), stem.with_suffix(".o")
+    assembler = [f for f in unit.flags if f.startswith("-Wa,")]
+    arguments = [*assembler, "-c", str(combined), "-o", str(target)]
+    while True:
+        projection = project(asm, request)
+        if not projection.functions:
+            return projection
+        combined.write_text(projection.text, encoding="utf-8", errors="surrogateescape")
+        done = run_quietly([*launched("", unit.compiler), *arguments], unit.cwd)
+        if done.status == 0:
+            return projection
+        smaller = without(request, projection.text, done.output)
+        if smaller is None or smaller == request:
+            raise _does_not_compile(unit, done.output)
+        request = smaller
 
 
 def description(build: BuildDir, unit: Unit, stress: bool) -> Path:
@@ -255,11 +276,15 @@ def _compile(unit: Unit, arguments: Sequence[str], launcher: str = "") -> None:
     """Run the compiler in the unit's folder; the flags may name files relative to it."""
     done = run_quietly([*launched(launcher, unit.compiler), *arguments], unit.cwd)
     if done.status != 0:
-        raise LakePlacidError(
-            f"our edited text does not compile: {done.output.strip()[:600]}",
-            file=unit.source,
-            remedy="it is compiled plainly; please report this",
-        )
+        raise _does_not_compile(unit, done.output)
+
+
+def _does_not_compile(unit: Unit, output: str) -> LakePlacidError:
+    return LakePlacidError(
+        f"our edited text does not compile: {output.strip()[:600]}",
+        file=unit.source,
+        remedy="it is compiled plainly; please report this",
+    )
 
 
 def defined_functions(build: BuildDir) -> frozenset[str]:

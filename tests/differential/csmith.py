@@ -115,14 +115,22 @@ def try_program(seed: int, folder: Path, compiler: str, level: str, runtime: Bui
     except TooSlow:
         return Tally(skipped=1)
     where = f"seed {seed}, {compiler} {level}, request {trial.config.request}"
+    if outcome.visible != wanted.visible:
+        tally.differences.append(f"{where}, scouted: {_difference(wanted, outcome)}")
+    tally.runs += 1
+    compare(trial, wanted, invert_some(manifest, rng, INVERTED_SHARE), rng, where, tally)
+    return tally
+
+
+def compare(
+    trial: Trial, wanted: Outcome, manifest: Manifest, rng: random.Random, where: str, tally: Tally
+) -> None:
+    """Specialise as `manifest` says, run each variant, and add to `tally` what differs from
+    `wanted`."""
 
     def differs(variant: str, what: str) -> None:
         tally.differences.append(f"{where}, {variant}: {what}")
 
-    tally.runs += 1
-    if outcome.visible != wanted.visible:
-        differs("scouted", _difference(wanted, outcome))
-    manifest = invert_some(manifest, rng, INVERTED_SHARE)
     programs = {
         "ordinary": trial.specialized(manifest),
         "stress": trial.specialized(manifest, stress=True),
@@ -130,7 +138,7 @@ def try_program(seed: int, folder: Path, compiler: str, level: str, runtime: Bui
     }
     tally.elite_functions += len(programs["ordinary"][1].functions)
     for name, build, environment in variants(rng):
-        stats = folder / "stats.json"
+        stats = trial.folder / "stats.json"
         if "LP_STATS" in environment:
             environment = {**environment, "LP_STATS": str(stats)}
         try:
@@ -144,7 +152,6 @@ def try_program(seed: int, folder: Path, compiler: str, level: str, runtime: Bui
         if stats.exists():
             tally.runs_with_deopts += '"hits"' in stats.read_text(encoding="utf-8")
             stats.unlink()
-    return tally
 
 
 def _scout(

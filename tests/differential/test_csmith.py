@@ -13,12 +13,6 @@ PROGRAMS = 100
 FIRST_SEED = 20_000
 
 
-@pytest.fixture(scope="session")
-def runtime(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuildDir]:
-    """By compiler, where the runtime's archives are kept for all programs."""
-    return {c: BuildDir(tmp_path_factory.mktemp("runtime")) for c in compilers()}
-
-
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + PROGRAMS))
 def test_program_prints_the_same_in_every_build(
     seed: int, tmp_path: Path, runtime: dict[str, BuildDir]

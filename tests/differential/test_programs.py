@@ -1,0 +1,34 @@
+"""Programs that compilers turn into something rare, in programs/: each prints the same plain,
+specialised, with deopts, and in its kernel form, with each compiler at each level."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from lp_build.config import Config
+from lp_build.layout import BuildDir
+from tests.differential.csmith import LEVELS, Tally, compare, compilers
+from tests.differential.pipeline import Trial, run
+
+PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.c"))
+
+
+@pytest.mark.parametrize("compiler", compilers())
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_prints_the_same_in_every_build(
+    program: Path, level: str, compiler: str, tmp_path: Path, runtime: dict[str, BuildDir]
+) -> None:
+    config = Config(request="request")
+    trial = Trial(tmp_path, program, config, [compiler, level], runtime[compiler])
+    wanted = run(trial.plain())
+    outcome, manifest = trial.manifest(trial.scouted())
+    assert outcome.visible == wanted.visible
+    assert manifest is not None
+    tally = Tally()
+    rng = random.Random(f"{program.stem} {compiler} {level}")
+    compare(trial, wanted, manifest, rng, f"{compiler} {level}", tally)
+    assert tally.differences == []
