@@ -146,6 +146,8 @@ struct lp_heap {
 	size_t bytes;					 /* of all segments */
 	size_t used_pages;
 	size_t dirty_pages; /* that are free */
+	size_t dirty_least; /* the least of these since the user side set it */
+	size_t fresh_pages; /* all that ever went into use and were not there yet */
 	uint64_t bin_words; /* bit n: bins[n] is not zero */
 	uint64_t bins[LP_SEGMENT_PAGES / 64];
 	struct lp_span *bin[LP_SEGMENT_PAGES]; /* free runs by their length in pages */

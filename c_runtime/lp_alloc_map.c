@@ -9,21 +9,31 @@
 
 #include "lp_alloc_map.h"
 
-/* Free memory that we keep: segments with nothing in use; and pages that hold old data, a fixed
- * number and a share of what is in use. */
+/*
+ * Free memory that we keep: segments with nothing in use; and pages that hold old data. Of these at
+ * first little, a fixed number and a share of what is in use, as libc's heap gives a large block
+ * back when it is freed. But where what was given back is soon in use again (LP_SOON), we keep
+ * twice as much from then on, up to a limit; until for as long nobody needed it.
+ */
 #define LP_KEEP_SEGMENTS 2
-#define LP_KEEP_DIRTY ((size_t)32 << 20 >> LP_PAGE_SHIFT)
-#define LP_KEEP_SHARE 4
+#define LP_KEEP_DIRTY ((size_t)1 << 20 >> LP_PAGE_SHIFT)
+#define LP_KEEP_SHARE 16
+#define LP_KEEP_DIRTY_MOST ((size_t)32 << 20 >> LP_PAGE_SHIFT)
+#define LP_KEEP_SHARE_MOST 4
+/* Ticks of the processor's clock: some tenths of a second. */
+#define LP_SOON ((uint64_t)1 << 29)
 /* Shorter runs are not worth a system call each. */
 #define LP_TIDY_PAGES 16
 
-/* Freed direct blocks that wait for the next of their size: number, and bytes in all. */
+/* Freed direct blocks that wait for the next of their size, where that comes soon: number, and
+ * bytes in all. */
 #define LP_DIRECT_KEPT 8
 #define LP_DIRECT_KEPT_BYTES ((size_t)32 << 20)
 
 struct lp_kept {
 	struct lp_segment *header;
 	size_t size;
+	uint64_t since;
 };
 
 static struct {
@@ -33,6 +43,14 @@ static struct {
 	size_t direct_bytes;
 	size_t kept_bytes;
 	struct lp_kept kept[LP_DIRECT_KEPT];
+	/* What was last given back: when, how many pages, and how many had come into use by then.
+	 */
+	uint64_t given_at;
+	size_t given;
+	size_t fresh_then;
+	size_t direct_fresh;  /* pages of direct blocks that were mapped, ever */
+	uint32_t doubled;     /* how often what is kept was */
+	uint64_t least_since; /* when lp_heap.dirty_least was last set */
 } lp_map;
 
 /* System call `number` with up to six arguments; -errno on failure. */
@@ -122,11 +140,54 @@ bool lp_map_segment(size_t least)
 	return false;
 }
 
-/* The number of free pages with old data above which some go back to the system. */
+static uint64_t ticks(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The number of free pages with old data above which some go back to the system, if what is kept
+ * was doubled so often; at most: however often. */
+static size_t limit_of(uint32_t doubled)
+{
+	size_t used = __atomic_load_n(&lp_heap.used_pages, __ATOMIC_RELAXED);
+
+	return smaller((LP_KEEP_DIRTY + used / LP_KEEP_SHARE) << doubled,
+		       LP_KEEP_DIRTY_MOST + used / LP_KEEP_SHARE_MOST);
+}
+
 static size_t dirty_limit(void)
 {
-	return LP_KEEP_DIRTY +
-	       __atomic_load_n(&lp_heap.used_pages, __ATOMIC_RELAXED) / LP_KEEP_SHARE;
+	return limit_of(__atomic_load_n(&lp_map.doubled, __ATOMIC_RELAXED));
+}
+
+/* So many pages went back, or are about to: is it too soon? Threads may be here at once: what they
+ * overwrite of each other is a guess in any case. */
+static void note_given(size_t pages)
+{
+	size_t fresh = __atomic_load_n(&lp_heap.fresh_pages, __ATOMIC_RELAXED) +
+		       __atomic_load_n(&lp_map.direct_fresh, __ATOMIC_RELAXED);
+	uint64_t now = ticks();
+
+	if (now - __atomic_load_n(&lp_map.given_at, __ATOMIC_RELAXED) < LP_SOON) {
+		/* Soon again, and as much of it has come into use in between: a request's worth. */
+		uint32_t doubled = __atomic_load_n(&lp_map.doubled, __ATOMIC_RELAXED);
+
+		if (fresh - __atomic_load_n(&lp_map.fresh_then, __ATOMIC_RELAXED) >=
+			__atomic_load_n(&lp_map.given, __ATOMIC_RELAXED) / 2 &&
+		    limit_of(doubled) < limit_of(doubled + 1)) {
+			__atomic_store_n(&lp_map.doubled, doubled + 1, __ATOMIC_RELAXED);
+			__atomic_store_n(&lp_map.least_since, now, __ATOMIC_RELAXED);
+			__atomic_store_n(&lp_heap.dirty_least, 0, __ATOMIC_RELAXED);
+		}
+	}
+	__atomic_store_n(&lp_map.given_at, now, __ATOMIC_RELAXED);
+	__atomic_store_n(&lp_map.given, pages, __ATOMIC_RELAXED);
+	__atomic_store_n(&lp_map.fresh_then, fresh, __ATOMIC_RELAXED);
 }
 
 /* Give the system what is free until at most `dirty` pages hold old data and `segments` segments
@@ -135,7 +196,7 @@ static bool give_back(size_t segments, size_t dirty, size_t pages)
 {
 	bool any = false;
 	void *segment, *run;
-	size_t length;
+	size_t length, given = 0;
 
 	while ((segment = lp_heap_take_segment(segments))) {
 		unmap(segment, LP_SEGMENT_SIZE);
@@ -149,25 +210,79 @@ static bool give_back(size_t segments, size_t dirty, size_t pages)
 			break;
 		}
 		lp_heap_give_clean(run);
+		given += length >> LP_PAGE_SHIFT;
 		any = true;
 	}
+	if (given)
+		note_given(given);
 	return any;
+}
+
+/* Unmap the kept direct blocks that wait since `before` or longer; true if there were any. */
+static bool kept_unmap(uint64_t before)
+{
+	bool any = false;
+
+	lp_lock(&lp_map.lock, true);
+	for (int n = 0; n < LP_DIRECT_KEPT; n++) {
+		struct lp_kept *kept = &lp_map.kept[n];
+
+		if (!kept->header || (int64_t)(kept->since - before) > 0)
+			continue;
+		lp_heap_set_mapped(kept->header, false);
+		unmap(kept->header, kept->size);
+		lp_map.kept_bytes -= kept->size;
+		kept->header = NULL;
+		any = true;
+	}
+	lp_unlock(&lp_map.lock);
+	return any;
+}
+
+/* More is kept than at first: pages that nobody needed since we last looked, LP_SOON ago or longer;
+ * from then on less is kept. */
+static size_t unneeded(void)
+{
+	size_t dirty = __atomic_load_n(&lp_heap.dirty_pages, __ATOMIC_RELAXED), least;
+	uint32_t doubled = __atomic_load_n(&lp_map.doubled, __ATOMIC_RELAXED);
+	uint64_t now = ticks();
+
+	if (now - __atomic_load_n(&lp_map.least_since, __ATOMIC_RELAXED) < LP_SOON)
+		return 0;
+	__atomic_store_n(&lp_map.least_since, now, __ATOMIC_RELAXED);
+	kept_unmap(now - LP_SOON);
+	least = smaller(__atomic_exchange_n(&lp_heap.dirty_least, dirty, __ATOMIC_RELAXED), dirty);
+	if (least <= limit_of(0))
+		return 0;
+	if (doubled)
+		__atomic_store_n(&lp_map.doubled, doubled - 1, __ATOMIC_RELAXED);
+	return least - limit_of(0);
 }
 
 void lp_map_tidy(void)
 {
-	size_t above = __atomic_load_n(&lp_map.tidy_above, __ATOMIC_RELAXED), left;
+	size_t above = __atomic_load_n(&lp_map.tidy_above, __ATOMIC_RELAXED);
+	size_t goal = SIZE_MAX, dirty, left;
 
-	if (LP_LIKELY(
-		__atomic_load_n(&lp_heap.empty_segments, __ATOMIC_RELAXED) <= LP_KEEP_SEGMENTS &&
-		__atomic_load_n(&lp_heap.dirty_pages, __ATOMIC_RELAXED) <= above + dirty_limit()))
+	if (LP_UNLIKELY(__atomic_load_n(&lp_map.doubled, __ATOMIC_RELAXED) ||
+			__atomic_load_n(&lp_map.kept_bytes, __ATOMIC_RELAXED))) {
+		left = unneeded();
+		if (left)
+			goal = __atomic_load_n(&lp_heap.dirty_pages, __ATOMIC_RELAXED) - left;
+	}
+	dirty = __atomic_load_n(&lp_heap.dirty_pages, __ATOMIC_RELAXED);
+	if (LP_UNLIKELY(dirty > above + dirty_limit()))
+		goal = smaller(goal, dirty_limit() / 2);
+	if (LP_LIKELY(goal == SIZE_MAX && __atomic_load_n(&lp_heap.empty_segments,
+							  __ATOMIC_RELAXED) <= LP_KEEP_SEGMENTS))
 		return;
 	if (__atomic_exchange_n(&lp_map.tidying, 1, __ATOMIC_ACQUIRE))
 		return;
-	give_back(LP_KEEP_SEGMENTS, dirty_limit() / 2, LP_TIDY_PAGES);
+	give_back(LP_KEEP_SEGMENTS, goal, LP_TIDY_PAGES);
 	/* what is left above the goal is in short runs: do not look for it again each time */
 	left = __atomic_load_n(&lp_heap.dirty_pages, __ATOMIC_RELAXED);
-	__atomic_store_n(&lp_map.tidy_above, left > dirty_limit() / 2 ? left : 0, __ATOMIC_RELAXED);
+	if (goal != SIZE_MAX)
+		__atomic_store_n(&lp_map.tidy_above, left > goal ? left : 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&lp_map.tidying, 0, __ATOMIC_RELEASE);
 }
 
@@ -177,20 +292,7 @@ bool lp_map_trim(void)
 
 	lp_central_drain();
 	any = give_back(0, 0, 1);
-	lp_lock(&lp_map.lock, true);
-	for (int n = 0; n < LP_DIRECT_KEPT; n++) {
-		struct lp_kept *kept = &lp_map.kept[n];
-
-		if (!kept->header)
-			continue;
-		lp_heap_set_mapped(kept->header, false);
-		unmap(kept->header, kept->size);
-		kept->header = NULL;
-		any = true;
-	}
-	lp_map.kept_bytes = 0;
-	lp_unlock(&lp_map.lock);
-	return any;
+	return kept_unmap(ticks()) || any;
 }
 
 /*
@@ -243,17 +345,20 @@ static struct lp_segment *kept_take(size_t size)
 	return header;
 }
 
-/* Keep a mapping for the next block of its size; false: there is no place. */
+/* Keep a mapping for the next block of its size; false: none is expected soon, or no place. */
 static bool kept_give(struct lp_segment *header, size_t size)
 {
 	bool done = false;
 
+	if (!__atomic_load_n(&lp_map.doubled, __ATOMIC_RELAXED))
+		return false;
 	lp_lock(&lp_map.lock, true);
 	for (int n = 0; !done && n < LP_DIRECT_KEPT; n++) {
 		if (lp_map.kept[n].header || lp_map.kept_bytes + size > LP_DIRECT_KEPT_BYTES)
 			continue;
 		lp_map.kept[n].header = header;
 		lp_map.kept[n].size = size;
+		lp_map.kept[n].since = ticks();
 		lp_map.kept_bytes += size;
 		done = true;
 	}
@@ -283,6 +388,7 @@ void *lp_direct_alloc(size_t size, size_t align, bool *zeroed)
 			return NULL;
 		header->map = header;
 		header->map_size = total;
+		__atomic_fetch_add(&lp_map.direct_fresh, total >> LP_PAGE_SHIFT, __ATOMIC_RELAXED);
 		*zeroed = true;
 	}
 	__atomic_fetch_add(&lp_map.direct_bytes, header->map_size, __ATOMIC_RELAXED);
@@ -302,6 +408,7 @@ bool lp_direct_free(void *pointer)
 		return false;
 	__atomic_fetch_sub(&lp_map.direct_bytes, size, __ATOMIC_RELAXED);
 	direct_mark(header, offset, LP_PAGE_NONE);
+	note_given(size >> LP_PAGE_SHIFT);
 	if (offset == direct_offset(1) && kept_give(header, size))
 		return true;
 	lp_heap_set_mapped(header, false);

@@ -144,6 +144,9 @@ static bool run_use(struct lp_segment *segment, size_t first, size_t pages)
 	size_t dirty = dirty_count(segment, first, pages);
 
 	lp_heap.dirty_pages -= dirty;
+	if (lp_heap.dirty_pages < lp_heap.dirty_least)
+		lp_heap.dirty_least = lp_heap.dirty_pages;
+	lp_heap.fresh_pages += pages - dirty;
 	lp_heap.used_pages += pages;
 	dirty_set(segment, first, pages, true);
 	segment->span[first].pages = pages;

@@ -18,6 +18,9 @@ CASES = (
     "reuse",
     "reuse_across_sizes",
     "give_back",
+    "gives_back_at_once",
+    "keeps_what_is_needed_again",
+    "gives_back_when_it_is_no_longer_needed",
     "thread_churn",
 )
 

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -279,6 +280,86 @@ static void give_back(void)
 	}
 }
 
+/* Allocate so many bytes in blocks of a size, touch all, and free them. */
+static void use(size_t bytes, size_t step)
+{
+	void **last = NULL, **block;
+
+	for (size_t total = 0; total < bytes; total += step) {
+		block = malloc(step);
+		memset(block, 1, step);
+		*block = last;
+		last = block;
+	}
+	for (; last; last = block) {
+		block = *last;
+		free(last);
+	}
+}
+
+/* One large use of a small program's heap leaves little behind, as with libc's. */
+static void gives_back_at_once(void)
+{
+	static const size_t steps[] = {48, 700, 30000, 65536, 1 << 20, 6 << 20, 12 << 20};
+
+	for (size_t n = 0; n < COUNT(steps); n++) {
+		pid_t child = fork();
+		int status;
+
+		if (!child) {
+			long before = resident_kib();
+
+			use((size_t)12 << 20, steps[n]);
+			CHECK(resident_kib() < before + 3 * 1024);
+			exit(0);
+		}
+		CHECK(waitpid(child, &status, 0) == child && !status);
+	}
+}
+
+static long faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+/* Uses that follow each other at once find the memory there. */
+static void keeps_what_is_needed_again(void)
+{
+	static const size_t steps[] = {700, 65536, 1 << 20, 12 << 20};
+
+	for (size_t n = 0; n < COUNT(steps); n++) {
+		long before;
+
+		for (int times = 0; times < 20; times++)
+			use((size_t)12 << 20, steps[n]);
+		before = faults();
+		for (int times = 0; times < 20; times++)
+			use((size_t)12 << 20, steps[n]);
+		/* each would have 3072 */
+		CHECK(faults() - before < 20 * 3072 / 4);
+	}
+}
+
+/* And when that is over, it goes back while the program works on with less. */
+static void gives_back_when_it_is_no_longer_needed(void)
+{
+	long before = resident_kib();
+	struct timespec start, now;
+
+	for (int times = 0; times < 40; times++)
+		use((size_t)12 << 20, 65536);
+	CHECK(resident_kib() > before + 8 * 1024);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do {
+		use(256 * 1024, 1024);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (resident_kib() > before + 3 * 1024 && now.tv_sec < start.tv_sec + 30);
+	CHECK(resident_kib() <= before + 3 * 1024);
+}
+
 static void *use_and_end(void *seed)
 {
 	uint64_t state = (uintptr_t)seed;
@@ -326,6 +407,9 @@ static const struct {
     {"reuse", reuse},
     {"reuse_across_sizes", reuse_across_sizes},
     {"give_back", give_back},
+    {"gives_back_at_once", gives_back_at_once},
+    {"keeps_what_is_needed_again", keeps_what_is_needed_again},
+    {"gives_back_when_it_is_no_longer_needed", gives_back_when_it_is_no_longer_needed},
     {"thread_churn", thread_churn},
 };
 

@@ -35,8 +35,11 @@ int main(int argc, char **argv)
 		free(block);
 		free(block);
 	} else if (!strcmp(name, "double_free_kept")) {
-		block = malloc(10000000);
-		free(block);
+		/* kept once it is needed again and again */
+		for (int times = 0; times < 5; times++) {
+			block = malloc(10000000);
+			free(block);
+		}
 		free(block);
 	} else if (!strcmp(name, "interior")) {
 		block = malloc(200);
