@@ -3,20 +3,25 @@
  * The scouting runtime: collects the path of each request (thesis 3.1.1).
  *
  * A path is the set of arms that a request took; requests with equal paths are one class, counted
- * in place in a trace file that is mapped shared. So loops do not multiply classes, a million
- * requests take kilobytes, and a process that is killed loses only the request under way.
+ * in place in a trace file that is mapped shared (../trace/lp_trace_file.h). So loops do not
+ * multiply classes, a million requests take kilobytes, and a process that is killed loses only the
+ * request under way. A process and all that are forked from it count in one file.
  *
  * Trace file, all integers little-endian:
- *   struct trace_header, tables (JSON, header.tables_size bytes), padding to 8,
+ *   struct trace_header, tables (JSON, head.tables_size bytes), padding to 8,
  *   then records up to header.used, each padded to 8 (struct record and what follows it).
+ *
+ * Processes append without a lock, so that one that is killed stops no other: a record belongs to
+ * who made its first eight bytes, and whoever comes next moves `used` behind it. It is whole once
+ * its `head` is not zero; one that never becomes so is a request that was under way.
  *
  * Nothing here calls malloc: the allocator may itself be scouted.
  */
 #include "lp_scout.h"
 #include "lp_scout_symbols.h"
+#include "lp_trace_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
@@ -26,39 +31,38 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef LP_TRACE_DIR_DEFAULT
-#define LP_TRACE_DIR_DEFAULT ".lp/traces"
-#endif
-
-enum { TRACE_VERSION = 1, RECORD_CLASS = 1, RECORD_TARGET = 2 };
+enum { TRACE_VERSION = 2, RECORD_CLASS = 1, RECORD_TARGET = 2 };
 enum { KIND_REQUEST, KIND_ITERATION, KIND_COUNT };
-enum { MAX_ARMS = 1 << 20, WINDOW = 1 << 30, CHUNK = 1 << 20, NAME_MAX_BYTES = 512 };
+enum { MAX_ARMS = 1 << 20, NAME_MAX_BYTES = 512 };
 enum { SEEN_TARGETS = 256 }; /* a power of two */
 enum { WIPED, ALIVE, MENDING };
 enum failure { NO_START, NO_MEMORY, NO_FILE, NO_SPACE, FAILURES };
 
 struct trace_header {
-	char magic[8]; /* "LPTRACE1" */
-	uint32_t version;
-	uint32_t pid;
-	uint64_t tables_size;
-	uint64_t used; /* bytes of the file that hold whole records; grows last */
+	struct lp_trace_head head; /* magic: "LPTRACE1" */
+	uint64_t used;		   /* atomic: where the next record begins */
 	uint32_t arms;
 	uint32_t icalls;
+	uint32_t begun; /* whether any request ever began */
+	uint32_t reserved;
 };
 
 struct record {
-	uint32_t type;
-	uint32_t size;	   /* bytes, this header included, padding not */
+	union {
+		struct {
+			uint32_t type;
+			uint32_t size; /* bytes, this header included, padding not */
+		};
+		uint64_t claim; /* atomic: both; zero where no record is */
+	};
 	uint64_t count;	   /* atomic, relaxed: how often seen */
 	uint32_t kind;	   /* of a class; for a target, its indirect call */
 	uint32_t length;   /* arms that follow; for a target, bytes of its name */
 	uint32_t checksum; /* FNV-1a over what follows */
-	uint32_t head;	   /* FNV-1a over type, size, kind and length; never zero */
+	uint32_t head; /* atomic: FNV-1a over type, size, kind and length; never zero; set last */
 };
 
 /* One path being collected. */
@@ -83,6 +87,7 @@ struct thread_state {
 	struct path paths[KIND_COUNT];
 	struct seen_target seen[SEEN_TARGETS]; /* by hash */
 	size_t bytes;			       /* of this mapping */
+	bool counting; /* a path: what a signal handler begins then is not counted */
 };
 
 /* Outside of requests each arm counts as logged; a thread starts so without being told. Written
@@ -111,28 +116,20 @@ static struct {
 	unsigned char *alive; /* a page that a fork wipes: WIPED, ALIVE, MENDING */
 	unsigned char *told;  /* by failure; a page that forks share: one message is enough */
 	bool disabled;
-	char folder[PATH_MAX];
-	bool folder_cut_off;
-	int folder_fd;
-	dev_t folder_device;
-	ino_t folder_inode;
-	/* The open trace file. */
-	int fd; /* while it is of this device and inode: the program may close it */
-	dev_t device;
-	ino_t inode;
-	char path[PATH_MAX];
-	unsigned char *window;
-	uint64_t file_size;
-	uint32_t file; /* which of those that this process has opened, from 1 */
-	/* Offsets of records by hash: open addressing, a power of two. */
+	pid_t pid;
+	struct lp_trace_file trace;
+	uint32_t file; /* which of those that this process has written to, from 1 */
+	/* Offsets of records by hash: open addressing, a power of two. It has those before `seen`.
+	 */
 	uint32_t *index;
 	uint32_t index_size;
 	uint32_t index_used;
-} scout = {.lock = PTHREAD_MUTEX_INITIALIZER, .folder_fd = -1, .fd = -1};
+	uint64_t seen;
+} scout = {.lock = PTHREAD_MUTEX_INITIALIZER, .trace = {.kind = "trace", .suffix = "lpt"}};
 
 static struct trace_header *header(void)
 {
-	return (struct trace_header *)scout.window;
+	return (struct trace_header *)scout.trace.window;
 }
 
 /* One text that is linked under two names is listed twice. */
@@ -160,10 +157,15 @@ static void give_up(enum failure failure, const char *what, const char *where)
 	    [NO_SPACE] = "free some space, or set LP_TRACE_DIR to a folder that has some",
 	};
 	int error = errno;
+	char said[PATH_MAX + 256];
 
 	if (error == ENOMEM)
 		failure = NO_MEMORY;
 	scout.disabled = true;
+	/* A daemon has nobody who reads what it prints: `lp manifest` tells it, too. */
+	snprintf(said, sizeof(said), "%s (user %d): %s; remedy: %s", what, (int)geteuid(),
+		 strerror(error), remedies[failure]);
+	lp_trace_note_failure(&scout.trace, said);
 	if (scout.told && __atomic_exchange_n(&scout.told[failure], 1, __ATOMIC_RELAXED))
 		return;
 	fprintf(stderr,
@@ -192,199 +194,14 @@ static uint32_t checksum(const void *bytes, size_t length)
 
 /* -- the file ----------------------------------------------------------------------------- */
 
-/* The same file's descriptor, out of the way of the numbers that the program gets, as far as its
- * limits let. */
-static int high_descriptor(int fd)
-{
-	int high = -1;
-
-	if (fd < 0)
-		return fd;
-	for (int lowest = 1000; lowest > 100 && high < 0; lowest /= 2)
-		high = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
-	if (high < 0)
-		return fd;
-	close(fd);
-	return high;
-}
-
-/* Where traces go, from what the environment says at the start: servers change their folder, and
- * some (nginx) their environment too. */
-static void choose_folder(void)
-{
-	const char *folder = getenv("LP_TRACE_DIR");
-	size_t length = 0;
-
-	if (!folder || !*folder)
-		folder = LP_TRACE_DIR_DEFAULT;
-	if (folder[0] != '/' && getcwd(scout.folder, sizeof(scout.folder) - 1)) {
-		length = strlen(scout.folder);
-		scout.folder[length++] = '/';
-	}
-	length +=
-	    (size_t)snprintf(scout.folder + length, sizeof(scout.folder) - length, "%s", folder);
-	scout.folder_cut_off = length >= sizeof(scout.folder);
-}
-
-/* A server that root starts may go on as a user who can't reach the folder, let alone write to it.
- * So root makes it writable for all, as /tmp is, and keeps it open. */
-static void open_folder(void)
-{
-	struct stat found;
-	int fd;
-
-	if (geteuid() != 0 || scout.folder_cut_off)
-		return;
-	if (mkdir(scout.folder, 0777) == 0 && chmod(scout.folder, 01777) < 0)
-		return;
-	fd = high_descriptor(open(scout.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	if (fd < 0 || fstat(fd, &found) < 0)
-		return; /* said where the first trace is to be written, if there ever is one */
-	scout.folder_device = found.st_dev;
-	scout.folder_inode = found.st_ino;
-	scout.folder_fd = fd;
-}
-
-/* The folder's descriptor; else, or if the program closed it or somebody removed the folder, what
- * makes openat() take the path. */
-static int folder_fd(void)
-{
-	struct stat found;
-
-	if (scout.folder_fd >= 0 && fstat(scout.folder_fd, &found) == 0 &&
-	    found.st_dev == scout.folder_device && found.st_ino == scout.folder_inode &&
-	    found.st_nlink > 0)
-		return scout.folder_fd;
-	return AT_FDCWD;
-}
-
-/* What scout.path is called as seen from the folder's descriptor. */
-static const char *name_from(int at)
-{
-	return at == AT_FDCWD ? scout.path : strrchr(scout.path, '/') + 1;
-}
-
-static int open_trace(int flags)
-{
-	int at = folder_fd();
-
-	return high_descriptor(openat(at, name_from(at), O_RDWR | O_CLOEXEC | flags, 0666));
-}
-
-static void remove_trace(void)
-{
-	int at = folder_fd();
-
-	unlinkat(at, name_from(at), 0);
-}
-
-/* Whether the descriptor is still the trace's: servers close what they don't know. */
-static bool own_descriptor(void)
-{
-	struct stat info;
-
-	return scout.fd >= 0 && fstat(scout.fd, &info) == 0 && info.st_dev == scout.device &&
-	       info.st_ino == scout.inode;
-}
-
-static int mend_descriptor(void)
-{
-	struct stat info;
-	int fd;
-
-	if (own_descriptor())
-		return 0;
-	scout.fd = -1;
-	fd = open_trace(0);
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &info) < 0 || info.st_dev != scout.device || info.st_ino != scout.inode) {
-		close(fd);
-		errno = ENOENT;
-		return -1;
-	}
-	scout.fd = fd;
-	return 0;
-}
-
-static int reserve(uint64_t end)
-{
-	uint64_t size = scout.file_size;
-	struct rlimit limit;
-	int error;
-
-	if (end > WINDOW) {
-		errno = EFBIG;
-		return -1;
-	}
-	while (size < end)
-		size += CHUNK;
-	if (size == scout.file_size)
-		return 0;
-	if (mend_descriptor() < 0)
-		return -1;
-	/* To ask for more than the limit would be a SIGXFSZ. */
-	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && size > limit.rlim_cur) {
-		errno = EFBIG;
-		return -1;
-	}
-	/* Blocks are taken now: a full disk is an error here and not a SIGBUS later. Only new
-	 * ones, because where the file system can't, the C library rewrites each byte it reads. */
-	do
-		error = posix_fallocate(scout.fd, (off_t)scout.file_size,
-					(off_t)(size - scout.file_size));
-	while (error == EINTR);
-	if (error) {
-		errno = error;
-		return -1;
-	}
-	scout.file_size = size;
-	return 0;
-}
-
-/* Make the file; its path is left in scout.path, on failure too. */
-static int open_file(void)
-{
-	struct stat info;
-	int fd = -1;
-
-	snprintf(scout.path, sizeof(scout.path), "%s", scout.folder);
-	if (scout.folder_cut_off) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	if (folder_fd() == AT_FDCWD && mkdir(scout.folder, 0777) < 0 && errno != EEXIST)
-		return -1;
-	for (int serial = 0; fd < 0; serial++) {
-		int length = snprintf(scout.path, sizeof(scout.path), "%s/trace.%d.%d.lpt",
-				      scout.folder, (int)getpid(), serial);
-
-		if (length >= (int)sizeof(scout.path)) {
-			errno = ENAMETOOLONG;
-			return -1;
-		}
-		fd = open_trace(O_CREAT | O_EXCL);
-		if (fd < 0 && errno != EEXIST)
-			return -1;
-	}
-	if (fstat(fd, &info) < 0) {
-		close(fd);
-		return -1;
-	}
-	scout.device = info.st_dev;
-	scout.inode = info.st_ino;
-	scout.fd = fd;
-	return 0;
-}
-
 /* Copy `text` to the tables' end; the window must already reach there. */
 static int put(uint64_t *end, const char *text)
 {
 	size_t length = strlen(text);
 
-	if (reserve(*end + length) < 0)
+	if (lp_trace_reserve(&scout.trace, *end, *end + length) < 0)
 		return -1;
-	memcpy(scout.window + *end, text, length);
+	memcpy(scout.trace.window + *end, text, length);
 	*end += length;
 	return 0;
 }
@@ -407,49 +224,29 @@ static int write_tables(uint64_t *end)
 	return put(end, "]");
 }
 
-/* Forget the open file. Nothing is undone that is not surely this process's own. */
-static void close_file(void)
-{
-	if (scout.window)
-		munmap(scout.window, WINDOW);
-	if (scout.index)
-		munmap(scout.index, scout.index_size * sizeof(uint32_t));
-	if (own_descriptor())
-		close(scout.fd);
-	scout.window = NULL;
-	scout.index = NULL;
-	scout.fd = -1;
-}
-
 static int start_file(void)
 {
 	uint64_t end = sizeof(struct trace_header);
-	void *window;
 
-	if (open_file() < 0) {
-		give_up(NO_FILE, "cannot write traces to", scout.path);
-		return -1;
-	}
-	scout.file_size = 0;
-	window =
-	    mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, scout.fd, 0);
-	scout.window = window == MAP_FAILED ? NULL : window;
 	scout.index_size = 1024;
 	scout.index_used = 0;
 	scout.index = map_memory(scout.index_size * sizeof(uint32_t), MAP_PRIVATE);
-	if (!scout.window || !scout.index || reserve(end) < 0 || write_tables(&end) < 0) {
-		give_up(NO_SPACE, "cannot write the trace", scout.path);
-		remove_trace();
-		close_file();
+	if (!scout.index || lp_trace_create(&scout.trace) < 0) {
+		give_up(NO_FILE, "cannot write traces to", scout.trace.path);
 		return -1;
 	}
-	*header() = (struct trace_header){.magic = "LPTRACE1",
-					  .version = TRACE_VERSION,
-					  .pid = (uint32_t)getpid(),
-					  .tables_size = end - sizeof(struct trace_header),
-					  .used = (end + 7) & ~7ull,
-					  .arms = scout.arms,
-					  .icalls = scout.icalls};
+	if (write_tables(&end) < 0) {
+		give_up(NO_SPACE, "cannot write the trace", scout.trace.path);
+		lp_trace_discard(&scout.trace);
+		return -1;
+	}
+	header()->head.pid = (uint32_t)getpid();
+	header()->head.version = TRACE_VERSION;
+	header()->head.tables_size = end - sizeof(struct trace_header);
+	header()->arms = scout.arms;
+	header()->icalls = scout.icalls;
+	header()->used = scout.seen = (end + 7) & ~7ull;
+	memcpy(header()->head.magic, "LPTRACE1", 8);
 	scout.file++;
 	return 0;
 }
@@ -458,7 +255,7 @@ static int start_file(void)
 
 static struct record *record_at(uint32_t offset)
 {
-	return (struct record *)(scout.window + (uint64_t)offset * 8);
+	return (struct record *)(scout.trace.window + (uint64_t)offset * 8);
 }
 
 static uint64_t record_hash(const struct record *record)
@@ -516,28 +313,92 @@ static uint32_t head_checksum(const struct record *record)
 	return sum ? sum : 1;
 }
 
-/* Append a record; `used` moves last, so that a reader never sees half of one. */
+static uint64_t padded(uint64_t size)
+{
+	return (size + 7) & ~7ull;
+}
+
+/* Learn what records any process has appended. Returns 0, or -1 with errno. */
+static int catch_up(void)
+{
+	uint64_t used = __atomic_load_n(&header()->used, __ATOMIC_ACQUIRE);
+
+	while (scout.seen < used) {
+		struct record *record = record_at((uint32_t)(scout.seen / 8));
+
+		/* Whoever makes one at this moment may make it twice; the tools add them up. */
+		if (__atomic_load_n(&record->head, __ATOMIC_ACQUIRE)) {
+			uint32_t *slot;
+
+			if (scout.index_used * 2 >= scout.index_size && grow_index() < 0)
+				return -1;
+			slot = slot_for(record_hash(record));
+			while (*slot)
+				slot = next_slot(slot);
+			*slot = (uint32_t)(scout.seen / 8);
+			scout.index_used++;
+		}
+		scout.seen += padded(record->size);
+	}
+	return 0;
+}
+
+/* Make a place of this record's type and size this process's own; NULL with errno. */
+static struct record *claim(const struct record *head)
+{
+	uint64_t offset = __atomic_load_n(&header()->used, __ATOMIC_ACQUIRE);
+
+	for (;;) {
+		struct record *record = record_at((uint32_t)(offset / 8));
+		uint64_t end = offset + padded(head->size);
+		uint64_t other = 0;
+
+		if (lp_trace_reserve(&scout.trace, offset, end) < 0)
+			return NULL;
+		if (__atomic_compare_exchange_n(&record->claim, &other, head->claim, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+			__atomic_compare_exchange_n(&header()->used, &offset, end, false,
+						    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+			return record;
+		}
+		/* Another process was first, and may have been killed since. */
+		end = offset + padded(record->size);
+		if (__atomic_compare_exchange_n(&header()->used, &offset, end, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			offset = end;
+	}
+}
+
+/* Begin another file if somebody has removed this one. Its mapping stays: another thread may be
+ * counting there. */
+static int replace_removed(void)
+{
+	if (!lp_trace_removed(&scout.trace))
+		return 0;
+	scout.trace.window = NULL;
+	return start_file();
+}
+
+/* Append a record; its head comes last, so that a reader never takes half of one for a whole. */
 static struct record *append(const struct record *head, const void *rest, size_t bytes)
 {
-	uint64_t offset = header()->used;
-	uint64_t end = offset + ((sizeof(*head) + bytes + 7) & ~7ull);
-	struct record *record = record_at((uint32_t)(offset / 8));
-	uint32_t *slot;
+	struct record *record;
 
-	if (reserve(end) < 0 || (scout.index_used * 2 >= scout.index_size && grow_index() < 0)) {
-		give_up(NO_SPACE, "cannot extend the trace", scout.path);
+	if (replace_removed() < 0)
+		return NULL;
+	record = claim(head);
+	if (record) {
+		memcpy(record + 1, rest, bytes);
+		record->count = head->count;
+		record->kind = head->kind;
+		record->length = head->length;
+		record->checksum = checksum(rest, bytes);
+		__atomic_store_n(&record->head, head_checksum(record), __ATOMIC_RELEASE);
+	}
+	if (!record || catch_up() < 0) {
+		give_up(NO_SPACE, "cannot extend the trace", scout.trace.path);
 		return NULL;
 	}
-	memcpy(record + 1, rest, bytes);
-	*record = *head;
-	record->checksum = checksum(rest, bytes);
-	record->head = head_checksum(record);
-	__atomic_store_n(&header()->used, end, __ATOMIC_RELEASE);
-	slot = slot_for(record_hash(record));
-	while (*slot)
-		slot = next_slot(slot);
-	*slot = (uint32_t)(offset / 8);
-	scout.index_used++;
 	return record;
 }
 
@@ -564,6 +425,10 @@ static void count_path(const struct path *path, uint32_t kind)
 
 	for (uint32_t i = 0; i < path->count; i++)
 		hash += mix(path->touched[i] + 64);
+	if (catch_up() < 0) {
+		give_up(NO_SPACE, "cannot read the trace", scout.trace.path);
+		return;
+	}
 	for (uint32_t *slot = slot_for(hash); *slot; slot = next_slot(slot)) {
 		struct record *record = record_at(*slot);
 
@@ -576,9 +441,9 @@ static void count_path(const struct path *path, uint32_t kind)
 }
 
 /*
- * A fork has its own file: what it inherited belongs to its parent. One that no handler saw (a
- * system call of the program's own) may have been made while another thread held the lock, and in
- * the middle of a change: then nothing is unmapped, for it may not be what it seems.
+ * A fork counts in the file that it inherited. One that no handler saw (a system call of the
+ * program's own) may have been made while another thread held the lock, and in the middle of a
+ * change of the index: that is made anew from the file.
  */
 static void notice_fork(void)
 {
@@ -588,13 +453,19 @@ static void notice_fork(void)
 		return;
 	if (__atomic_compare_exchange_n(scout.alive, &seen, MENDING, false, __ATOMIC_ACQ_REL,
 					__ATOMIC_ACQUIRE)) {
-		if (own_descriptor())
-			close(scout.fd);
-		scout.window = NULL;
-		scout.index = NULL;
-		scout.fd = -1;
-		scout.file++;
+		scout.pid = getpid();
 		scout.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+		scout.index_size = 1024;
+		scout.index_used = 0;
+		scout.index = map_memory(scout.index_size * sizeof(uint32_t), MAP_PRIVATE);
+		if (!scout.index)
+			give_up(NO_MEMORY, "cannot start", "scouting of a forked process");
+		if (scout.trace.window && lp_trace_join(&scout.trace))
+			scout.seen =
+			    padded(sizeof(struct trace_header) + header()->head.tables_size);
+		else
+			scout.trace.window = NULL;
+		scout.file++;
 		__atomic_store_n(scout.alive, ALIVE, __ATOMIC_RELEASE);
 		return;
 	}
@@ -615,7 +486,7 @@ static bool lock_file(void)
 	busy = true;
 	notice_fork();
 	pthread_mutex_lock(&scout.lock);
-	if (!scout.disabled && (scout.window || start_file() == 0))
+	if (!scout.disabled && (scout.trace.window || start_file() == 0))
 		return true;
 	unlock_file();
 	return false;
@@ -667,6 +538,8 @@ static void commit(struct path *path, uint32_t kind)
 
 	if (!path->active)
 		return;
+	state->counting = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	path->active = false;
 	if (lock_file()) {
 		count_path(path, kind);
@@ -675,6 +548,8 @@ static void commit(struct path *path, uint32_t kind)
 	for (uint32_t i = 0; i < path->count; i++)
 		path->map[path->touched[i]] = 0;
 	path->count = 0;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	state->counting = false;
 	errno = error;
 }
 
@@ -730,6 +605,10 @@ static struct record *target_record(unsigned icall, const void *target)
 	head.length = (uint32_t)lp_scout_symbol(target, name, sizeof(name));
 	head.size = (uint32_t)sizeof(head) + head.length;
 	head.checksum = checksum(name, head.length);
+	if (catch_up() < 0) {
+		give_up(NO_SPACE, "cannot read the trace", scout.trace.path);
+		return NULL;
+	}
 	for (uint32_t *slot = slot_for(record_hash(&head)); *slot; slot = next_slot(slot)) {
 		struct record *record = record_at(*slot);
 
@@ -775,6 +654,7 @@ static void set_kind(struct __lp_scout_token *token, uintptr_t kind)
 int __lp_scout_begin(struct __lp_scout_token *token)
 {
 	const char *frame = __builtin_frame_address(0);
+	struct trace_header *file;
 	struct thread_state *mine;
 	struct path *path;
 
@@ -782,7 +662,7 @@ int __lp_scout_begin(struct __lp_scout_token *token)
 	if (scout.disabled || !scout.alive)
 		return 0;
 	mine = own_state();
-	if (!mine)
+	if (!mine || mine->counting)
 		return 0;
 	path = &mine->paths[KIND_REQUEST];
 	/* A nested request belongs to the outer one; one that is nested by inlining has its token
@@ -790,6 +670,9 @@ int __lp_scout_begin(struct __lp_scout_token *token)
 	 * ends here. */
 	if (path->active && (frame < path->frame || (frame == path->frame && token != path->token)))
 		return 0;
+	file = header();
+	if (file && !file->begun)
+		file->begun = 1;
 	gather();
 	commit(path, KIND_REQUEST);
 	path->active = true;
@@ -818,7 +701,8 @@ int __lp_scout_iteration(struct __lp_scout_token *token)
 		return 0;
 	mine = own_state();
 	/* A loop within a request belongs to it, unless the request was left by longjmp. */
-	if (!mine || (mine->paths[KIND_REQUEST].active && frame <= mine->paths[KIND_REQUEST].frame))
+	if (!mine || mine->counting ||
+	    (mine->paths[KIND_REQUEST].active && frame <= mine->paths[KIND_REQUEST].frame))
 		return 0;
 	gather();
 	commit(&mine->paths[KIND_REQUEST], KIND_REQUEST);
@@ -842,21 +726,24 @@ void __lp_scout_loop_end(struct __lp_scout_token *token)
 
 static void before_fork(void)
 {
+	busy = true;
 	notice_fork();
 	pthread_mutex_lock(&scout.lock);
+	if (!scout.disabled && scout.trace.window)
+		replace_removed();
+	lp_trace_fork(&scout.trace);
 }
 
 static void after_fork_parent(void)
 {
-	pthread_mutex_unlock(&scout.lock);
+	unlock_file();
 }
 
 static void after_fork_child(void)
 {
-	close_file();
-	scout.file++;
+	scout.pid = getpid();
 	*scout.alive = ALIVE;
-	pthread_mutex_unlock(&scout.lock);
+	unlock_file();
 }
 
 /* What is under way in the calling thread, which ends, ends with it. */
@@ -896,7 +783,8 @@ __attribute__((constructor(101))) static void start(void)
 	}
 	scout.arms = arms;
 	scout.icalls = icalls;
-	choose_folder();
+	lp_trace_choose(&scout.trace);
+	scout.pid = getpid();
 	scout.told = map_memory(page, MAP_SHARED);
 	scout.alive = map_memory(page, MAP_PRIVATE);
 	error = pthread_key_create(&scout.key, end_thread);
@@ -908,15 +796,44 @@ __attribute__((constructor(101))) static void start(void)
 		give_up(NO_START, "cannot start", "scouting");
 		return;
 	}
-	open_folder();
 	*scout.alive = ALIVE;
 	madvise(scout.alive, page, MADV_WIPEONFORK);
+	/* Now, and not with the first request: a server gives up what it needs for that. */
+	start_file();
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
+/* The process ends, maybe within a request, which ends here. Other threads may still run. */
 __attribute__((destructor)) static void end(void)
 {
-	/* exit() within a request: it ends here. */
+	bool empty;
+
+	/* A child of vfork() has its parent's memory. */
+	if (!scout.alive || (*scout.alive == ALIVE && scout.pid != getpid()))
+		return;
 	if (state)
 		end_paths();
+	if (!lock_file())
+		return;
+	scout.disabled = true;
+	empty = header()->used == padded(sizeof(struct trace_header) + header()->head.tables_size);
+	lp_trace_leave(&scout.trace, header()->used, empty && !header()->begun);
+	unlock_file();
+}
+
+/* The children of servers that fork for each connection often end so. Weak: a program's own goes
+ * before. */
+_Noreturn void _exit(int status) __attribute__((weak));
+_Noreturn void _Exit(int status) __attribute__((weak));
+
+void _exit(int status)
+{
+	end();
+	for (;;)
+		syscall(SYS_exit_group, status);
+}
+
+void _Exit(int status)
+{
+	_exit(status);
 }

@@ -4,41 +4,34 @@
  * received and sent below it. `lp init` finds the request function by that.
  *
  * Each thread keeps a stack of the functions that it is in, and counts in an area of its own in a
- * file that is mapped shared: no atomic instruction, nothing lost when the process is killed. A
- * thread that ends leaves its area to the next one.
+ * file that is mapped shared (../trace/lp_trace_file.h): no atomic instruction, nothing lost when
+ * the process is killed. A thread that ends leaves its area to the next one, and so does a process.
  *
- * Survey file, all integers little-endian: struct survey_header, tables (JSON, header.tables_size
+ * Survey file, all integers little-endian: struct survey_header, tables (JSON, head.tables_size
  * bytes), and from header.area_offset on header.areas areas of header.area_size bytes. An area:
  * struct counts by function, a uint64_t by loop, header.edges of struct edge, open addressing.
  *
  * Nothing here calls malloc: the allocator may itself be surveyed.
  */
 #include "lp_survey.h"
+#include "lp_trace_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
-#ifndef LP_TRACE_DIR_DEFAULT
-#define LP_TRACE_DIR_DEFAULT ".lp/traces"
-#endif
-
-enum { SURVEY_VERSION = 1, DEPTH = 1024, MAX_AREAS = 1 << 14, EDGES_MIN = 256, EDGES_MAX = 16384 };
+enum { SURVEY_VERSION = 2, DEPTH = 1024, MAX_AREAS = 1 << 14, EDGES_MIN = 256, EDGES_MAX = 16384 };
 
 struct survey_header {
-	char magic[8]; /* "LPSURVEY" */
-	uint32_t version;
-	uint32_t pid; /* of the process that began the file */
-	uint64_t tables_size;
+	struct lp_trace_head head; /* magic: "LPSURVEY" */
 	uint64_t area_offset;
 	uint64_t area_size;
 	uint64_t areas; /* atomic; how many are in use */
@@ -46,6 +39,7 @@ struct survey_header {
 	uint32_t loops;
 	uint32_t edges; /* of each area, a power of two */
 	uint32_t reserved;
+	uint32_t owners[MAX_AREAS]; /* atomic; the process that counts in each area; 0: none */
 };
 
 /* Of one function, in one thread. "Below": in it or in what it called. */
@@ -104,49 +98,43 @@ static struct {
 	uint32_t functions;
 	uint32_t loops;
 	uint32_t edges;
-	char path[PATH_MAX + 64];
-	int fd;
-	dev_t device;
-	ino_t inode;
-	struct survey_header *header;
+	bool *told; /* shared by forks: one message is enough */
+	struct lp_trace_file file;
 	pthread_key_t key;
-	/* Areas that ended threads left. */
 	pthread_mutex_t lock;
-	uint32_t *left;
-	uint32_t left_count;
-} survey = {.fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
+	pid_t pid;
+} survey = {.file = {.kind = "survey", .suffix = "lps"}, .lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void *map_memory(size_t bytes)
+static struct survey_header *header(void)
 {
-	void *memory =
-	    mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return (struct survey_header *)survey.file.window;
+}
+
+static void *map_memory(size_t bytes, int sharing)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS, -1, 0);
 
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
 static void give_up(const char *what)
 {
-	if (survey.ready || survey.fd < 0)
-		fprintf(stderr,
-			"lp: the survey stops in process %d: %s %s: %s\n"
-			"  remedy: make it writable, or set LP_TRACE_DIR to a folder that is\n",
-			(int)getpid(), what, survey.path, strerror(errno));
+	const char *why = strerror(errno);
+	char said[256];
+
 	survey.ready = false;
+	/* A daemon has nobody who reads what it prints: `lp init` tells it, too. */
+	snprintf(said, sizeof(said), "%s (user %d): %s", what, (int)geteuid(), why);
+	lp_trace_note_failure(&survey.file, said);
+	if (survey.told && __atomic_exchange_n(survey.told, true, __ATOMIC_RELAXED))
+		return;
+	fprintf(stderr,
+		"lp: the survey stops in process %d, and in each that meets the same: %s %s: %s\n"
+		"  remedy: make it writable, or set LP_TRACE_DIR to a folder that is\n",
+		(int)getpid(), what, survey.file.path, why);
 }
 
 /* -- the file ----------------------------------------------------------------------------- */
-
-/* The file's descriptor, opened again if the program closed it: servers close what they find. */
-static int file_descriptor(void)
-{
-	struct stat found;
-
-	if (survey.fd >= 0 && fstat(survey.fd, &found) == 0 && found.st_dev == survey.device &&
-	    found.st_ino == survey.inode)
-		return survey.fd;
-	survey.fd = open(survey.path, O_RDWR | O_CLOEXEC);
-	return survey.fd;
-}
 
 static uint64_t area_bytes(void)
 {
@@ -157,46 +145,70 @@ static uint64_t area_bytes(void)
 	return (bytes + page - 1) / page * page;
 }
 
+/* Whether a process is no more, so that its areas can be had. */
+static bool has_ended(uint32_t pid)
+{
+	return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
+/* An area that nobody counts in (any more), now this process's; MAX_AREAS: there is none. Servers
+ * that fork for each connection would fill the disk otherwise. */
+static uint64_t free_area(void)
+{
+	uint64_t areas = __atomic_load_n(&header()->areas, __ATOMIC_ACQUIRE);
+
+	for (uint64_t number = 0; number < areas && number < MAX_AREAS; number++) {
+		uint32_t *owner = &header()->owners[number];
+		uint32_t before = __atomic_load_n(owner, __ATOMIC_RELAXED);
+
+		if (before == (uint32_t)survey.pid || (before && !has_ended(before)))
+			continue;
+		if (__atomic_compare_exchange_n(owner, &before, (uint32_t)survey.pid, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return number;
+	}
+	return MAX_AREAS;
+}
+
 static bool take_area(struct thread *thread)
 {
-	uint64_t number, offset;
-	unsigned char *area;
-	int fd, error;
+	uint64_t number = free_area();
+	uint64_t offset;
 
+	if (number == MAX_AREAS) {
+		number = __atomic_fetch_add(&header()->areas, 1, __ATOMIC_ACQ_REL);
+		if (number >= MAX_AREAS) {
+			errno = EFBIG;
+			give_up("cannot extend");
+			return false;
+		}
+		header()->owners[number] = (uint32_t)survey.pid;
+	}
+	offset = header()->area_offset + number * header()->area_size;
 	pthread_mutex_lock(&survey.lock);
-	number = survey.left_count ? survey.left[--survey.left_count] : MAX_AREAS;
+	survey.file.taken = 0; /* areas are not taken in their order */
+	if (lp_trace_reserve(&survey.file, offset, offset + header()->area_size) < 0) {
+		give_up("cannot extend");
+		pthread_mutex_unlock(&survey.lock);
+		return false;
+	}
 	pthread_mutex_unlock(&survey.lock);
-	if (number == MAX_AREAS)
-		number = __atomic_fetch_add(&survey.header->areas, 1, __ATOMIC_RELAXED);
-	offset = survey.header->area_offset + number * survey.header->area_size;
-	fd = file_descriptor();
-	if (fd < 0 || number >= MAX_AREAS) {
-		errno = fd < 0 ? errno : EFBIG;
-		give_up("cannot extend");
-		return false;
-	}
-	/* Blocks are taken now: a full disk is an error here and not a SIGBUS later. */
-	error = posix_fallocate(fd, (off_t)offset, (off_t)survey.header->area_size);
-	area = mmap(NULL, survey.header->area_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		    (off_t)offset);
-	if (error || area == MAP_FAILED) {
-		errno = error ? error : errno;
-		give_up("cannot extend");
-		return false;
-	}
 	thread->area = number;
-	thread->counts = (struct counts *)area;
+	thread->counts = (struct counts *)(survey.file.window + offset);
 	thread->loops = (uint64_t *)(thread->counts + survey.functions);
 	thread->edges = (struct edge *)(thread->loops + survey.loops);
 	return true;
 }
 
-static int put(int fd, const char *text, uint64_t *size)
+static int put(uint64_t *end, const char *text)
 {
 	size_t length = strlen(text);
 
-	*size += length;
-	return write(fd, text, length) == (ssize_t)length ? 0 : -1;
+	if (lp_trace_reserve(&survey.file, *end, *end + length) < 0)
+		return -1;
+	memcpy(survey.file.window + *end, text, length);
+	*end += length;
+	return 0;
 }
 
 static bool listed_before(struct __lp_survey_unit *const *unit)
@@ -207,7 +219,7 @@ static bool listed_before(struct __lp_survey_unit *const *unit)
 	return false;
 }
 
-static int write_tables(int fd, uint64_t *size)
+static int write_tables(uint64_t *end)
 {
 	const char *separator = "[";
 
@@ -215,72 +227,38 @@ static int write_tables(int fd, uint64_t *size)
 	     unit < __stop_lp_survey_units; unit++) {
 		if (listed_before(unit))
 			continue;
-		if (put(fd, separator, size) < 0 || put(fd, (*unit)->table, size) < 0)
+		if (put(end, separator) < 0 || put(end, (*unit)->table) < 0)
 			return -1;
 		separator = ",";
 	}
-	return put(fd, "]", size);
-}
-
-/* The descriptor out of the way of the numbers that the program gets. */
-static int moved_up(int fd)
-{
-	for (int lowest = 1000; lowest > 100; lowest /= 2) {
-		int higher = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
-
-		if (higher >= 0) {
-			close(fd);
-			return higher;
-		}
-	}
-	return fd;
+	return put(end, "]");
 }
 
 static bool start_file(void)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	struct survey_header head = {.magic = "LPSURVEY",
-				     .version = SURVEY_VERSION,
-				     .pid = (uint32_t)getpid(),
-				     .area_size = area_bytes(),
-				     .functions = survey.functions,
-				     .loops = survey.loops,
-				     .edges = survey.edges};
-	const char *folder = getenv("LP_TRACE_DIR");
-	size_t length = 0;
-	struct stat found;
+	uint64_t end = sizeof(struct survey_header);
 
-	if (!folder || !*folder)
-		folder = LP_TRACE_DIR_DEFAULT;
-	if (folder[0] != '/' && getcwd(survey.path, PATH_MAX - 1)) {
-		length = strlen(survey.path);
-		survey.path[length++] = '/';
-	}
-	length += (size_t)snprintf(survey.path + length, PATH_MAX - length, "%s", folder);
-	if (length >= PATH_MAX) {
-		errno = ENAMETOOLONG;
+	lp_trace_choose(&survey.file);
+	if (lp_trace_create(&survey.file) < 0)
+		return false;
+	if (lp_trace_reserve(&survey.file, 0, end) < 0 || write_tables(&end) < 0) {
+		int error = errno;
+
+		lp_trace_discard(&survey.file);
+		errno = error;
 		return false;
 	}
-	if (mkdir(survey.path, 0777) < 0 && errno != EEXIST)
-		return false;
-	for (int serial = 0; survey.fd < 0; serial++) {
-		snprintf(survey.path + length, 64, "/survey.%d.%d.lps", (int)getpid(), serial);
-		survey.fd = open(survey.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		if (survey.fd < 0 && errno != EEXIST)
-			return false;
-	}
-	survey.fd = moved_up(survey.fd);
-	if (lseek(survey.fd, sizeof(head), SEEK_SET) < 0 ||
-	    write_tables(survey.fd, &head.tables_size) < 0)
-		return false;
-	head.area_offset = (sizeof(head) + head.tables_size + page - 1) / page * page;
-	if (pwrite(survey.fd, &head, sizeof(head), 0) != sizeof(head) ||
-	    fstat(survey.fd, &found) < 0)
-		return false;
-	survey.device = found.st_dev;
-	survey.inode = found.st_ino;
-	survey.header = mmap(NULL, sizeof(head), PROT_READ | PROT_WRITE, MAP_SHARED, survey.fd, 0);
-	return survey.header != MAP_FAILED;
+	header()->head.pid = (uint32_t)survey.pid;
+	header()->head.version = SURVEY_VERSION;
+	header()->head.tables_size = end - sizeof(struct survey_header);
+	header()->area_offset = (end + page - 1) / page * page;
+	header()->area_size = area_bytes();
+	header()->functions = survey.functions;
+	header()->loops = survey.loops;
+	header()->edges = survey.edges;
+	memcpy(header()->head.magic, "LPSURVEY", 8);
+	return true;
 }
 
 /* -- threads ------------------------------------------------------------------------------ */
@@ -288,7 +266,7 @@ static bool start_file(void)
 static struct thread *new_thread(void)
 {
 	size_t bytes = sizeof(struct thread) + survey.functions * sizeof(uint32_t);
-	struct thread *thread = map_memory(bytes);
+	struct thread *thread = map_memory(bytes, MAP_PRIVATE);
 
 	if (thread) {
 		thread->bytes = bytes;
@@ -324,12 +302,8 @@ static void end_thread(void *memory)
 	struct thread *thread = memory;
 
 	self = NULL;
-	if (thread->counts) {
-		munmap(thread->counts, survey.header->area_size);
-		pthread_mutex_lock(&survey.lock);
-		survey.left[survey.left_count++] = (uint32_t)thread->area;
-		pthread_mutex_unlock(&survey.lock);
-	}
+	if (thread->counts)
+		__atomic_store_n(&header()->owners[thread->area], 0, __ATOMIC_RELEASE);
 	munmap(thread, thread->bytes);
 }
 
@@ -475,6 +449,7 @@ void lp_survey_waited(uint64_t began)
 static void before_fork(void)
 {
 	pthread_mutex_lock(&survey.lock);
+	lp_trace_fork(&survey.file);
 }
 
 static void after_fork_parent(void)
@@ -482,13 +457,38 @@ static void after_fork_parent(void)
 	pthread_mutex_unlock(&survey.lock);
 }
 
-/* A child counts in an area of its own; those that threads left are its parent's. */
+/* A child counts in an area of its own. */
 static void after_fork_child(void)
 {
-	survey.left_count = 0;
+	survey.pid = getpid();
 	if (self)
 		self->counts = NULL;
 	pthread_mutex_unlock(&survey.lock);
+}
+
+/* This process ends, in whatever functions its thread is; that they end is seen nowhere else. */
+void lp_survey_end(void)
+{
+	struct thread *thread = own();
+
+	/* A child of vfork() has its parent's memory. */
+	if (survey.pid != getpid())
+		return;
+	while (thread && thread->depth)
+		pop(thread);
+}
+
+__attribute__((destructor)) static void end(void)
+{
+	uint64_t areas;
+
+	lp_survey_end();
+	if (!survey.ready)
+		return;
+	areas = header()->areas;
+	survey.ready = false;
+	lp_trace_leave(&survey.file, header()->area_offset + areas * header()->area_size,
+		       areas == 0);
 }
 
 static uint32_t power_of_two(uint32_t least)
@@ -512,8 +512,9 @@ __attribute__((constructor(101))) static void start(void)
 		survey.loops += (*unit)->loops;
 	}
 	survey.edges = power_of_two(survey.functions * 4);
-	survey.left = map_memory(MAX_AREAS * sizeof(*survey.left));
-	if (!survey.left || pthread_key_create(&survey.key, end_thread) || !start_file()) {
+	survey.pid = getpid();
+	survey.told = map_memory((size_t)sysconf(_SC_PAGESIZE), MAP_SHARED);
+	if (pthread_key_create(&survey.key, end_thread) || !start_file()) {
 		give_up("cannot write to");
 		return;
 	}

@@ -21,4 +21,7 @@ void lp_survey_note(enum lp_survey_event event);
 uint64_t lp_survey_wait(void);
 void lp_survey_waited(uint64_t began);
 
+/* This process is about to end. */
+void lp_survey_end(void);
+
 #endif

@@ -28,6 +28,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -285,3 +286,21 @@ PAUSE(pthread_cond_timedwait, "GLIBC_2.3.2",
 PAUSE(sem_wait, NULL, (sem_t * semaphore), (semaphore))
 PAUSE(usleep, NULL, (useconds_t microseconds), (microseconds))
 PAUSE(nanosleep, NULL, (const struct timespec *time, struct timespec *left), (time, left))
+
+/* -- the end ------------------------------------------------------------------------------------
+ */
+
+/* The children of servers that fork for each connection often end so. */
+WRAP(void, _exit, (int status))
+{
+	lp_survey_end();
+	for (;;)
+		syscall(SYS_exit_group, status);
+}
+
+WRAP(void, _Exit, (int status))
+{
+	lp_survey_end();
+	for (;;)
+		syscall(SYS_exit_group, status);
+}

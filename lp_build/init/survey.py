@@ -13,10 +13,13 @@ from lp_build.errors import LakePlacidError
 from lp_build.source.survey import SurveyedFunction, SurveyTable
 
 _MAGIC = b"LPSURVEY"
-_HEADER = struct.Struct("<8sIIQQQQIIII")
+# struct lp_trace_head of c_runtime/trace/lp_trace_file.h, then struct survey_header of lp_survey.c
+# without its owners.
+_HEADER = struct.Struct("<8sIIQQII256sQQQIIII")
+_OWNERS = 4 << 14
 _COUNTS = struct.Struct("<16Q")
 _EDGE = struct.Struct("<QQQ")
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass
@@ -134,17 +137,20 @@ def _read(path: Path, survey: Survey) -> None:
             survey.warnings.append(f"{path}: empty: its process ended at its start")
             return
         raise LakePlacidError("not a survey file", file=str(path), remedy="remove it")
-    _, version, _, tables_size, offset, size, areas, functions, loops, edges, _ = (
-        _HEADER.unpack_from(data)
-    )
+    _, version, _, tables_size, _, _, failed, failure, *rest = _HEADER.unpack_from(data)
+    offset, size, areas, functions, loops, edges, _ = rest
     if version != _VERSION:
         raise LakePlacidError(
             f"a survey of version {version}, where this tool reads {_VERSION}",
             file=str(path),
             remedy="survey again with this version",
         )
+    if failed:
+        said = failure.partition(b"\0")[0].decode("utf-8", "replace")
+        survey.warnings.append(f"{path}: process {failed} stopped counting: {said}")
+    start = _HEADER.size + _OWNERS
     try:
-        tables = json.loads(data[_HEADER.size : _HEADER.size + tables_size])
+        tables = json.loads(data[start : start + tables_size])
         found = [f for table in tables for f in SurveyTable.from_json(table).functions]
     except (ValueError, TypeError) as error:
         raise LakePlacidError("a damaged survey", file=str(path), remedy="remove it") from error

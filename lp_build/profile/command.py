@@ -59,11 +59,17 @@ def main(argv: list[str]) -> int:
         if not 0 < arguments.threshold <= 1:
             parser.error("--threshold takes a share above 0 and up to 1")
         config = replace(config, threshold=arguments.threshold)
-    profile = merge_traces(
-        read_traces(arguments.traces or [build.traces]), captured_functions(build)
-    )
+    traces = read_traces(arguments.traces or [build.traces])
+    profile = merge_traces(traces, captured_functions(build))
     for warning in profile.warnings:
         print(f"lp: warning: {warning}", file=sys.stderr)
+    if profile.requests() == 0 and any(trace.begun for trace in traces):
+        raise LakePlacidError(
+            f"no request was seen in the traces: `{config.request}` was called, but never ended "
+            "before its process was killed",
+            remedy="name a function in lp.toml that ends once the request is done, or end the "
+            "program by a signal that it handles",
+        )
     merges = merge_profile(profile, config.threshold)
     manifest = manifest_from(profile, config, merges)
     path = arguments.output or build.manifest

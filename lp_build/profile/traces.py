@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from lp_build.errors import LakePlacidError
 from lp_build.source.model import ScoutTable, name_versions
 
 _MAGIC = b"LPTRACE1"
-_HEADER = struct.Struct("<8sIIQQII")
+# struct lp_trace_head of c_runtime/trace/lp_trace_file.h, then struct trace_header of lp_scout.c.
+_HEADER = struct.Struct("<8sIIQQII256sQIIII")
 _RECORD = struct.Struct("<IIQIIII")
-_VERSION = 1
+_VERSION = 2
 _CLASS, _TARGET = 1, 2
 REQUEST, ITERATION = 0, 1
 
@@ -41,8 +43,9 @@ class Target:
 
 @dataclass(frozen=True)
 class Trace:
-    """One file: what a process saw. warnings: what could not be read. modified: when the file was
-    written last, in nanoseconds since the epoch."""
+    """One file: what a process saw, and all that were forked from it. warnings: what could not be
+    read, and processes that could not write. modified: when the file was written last, in
+    nanoseconds since the epoch. begun: whether any request ever began."""
 
     path: Path
     tables: tuple[ScoutTable, ...]
@@ -50,6 +53,7 @@ class Trace:
     targets: tuple[Target, ...]
     warnings: tuple[str, ...]
     modified: int = 0
+    begun: bool = False
 
     @property
     def digests(self) -> dict[str, str]:
@@ -80,12 +84,26 @@ def find_traces(places: Iterable[Path]) -> list[Path]:
         files += [path for path in found if path.resolve() not in known]
         known.update(path.resolve() for path in found)
     if not files:
+        closed = [place for place in names if place.is_dir() and not _open_to_all(place)]
         raise LakePlacidError(
-            "no traces",
+            "no traces: no scouted program has run a request there"
+            + (
+                "; and users other than the folder's owner cannot begin one there" if closed else ""
+            ),
             file=", ".join(map(str, names)),
-            remedy="build with `lp-wrap --phase scout`, then run the program under a typical load",
+            remedy="build with `lp-wrap --phase scout`, then run the program under a typical load. "
+            "One that cannot write says why on its standard error when it starts"
+            + (
+                "; where it runs as another user, set LP_TRACE_DIR to a folder of that user"
+                if closed
+                else ""
+            ),
         )
     return files
+
+
+def _open_to_all(folder: Path) -> bool:
+    return folder.stat().st_mode & 0o1777 == 0o1777
 
 
 def read_traces(places: Sequence[Path]) -> list[Trace]:
@@ -131,8 +149,7 @@ class TraceReader:
         """Read one file. What is cut off or damaged is left out, with a warning; raises
         LakePlacidError for a file that can't be read, is not a trace, or of another version."""
         try:
-            data = path.read_bytes()
-            modified = path.stat().st_mtime_ns
+            data, modified = _read_used(path)
         except OSError as error:
             raise LakePlacidError(
                 f"cannot read the trace: {error.strerror}",
@@ -147,7 +164,9 @@ class TraceReader:
             )
         if magic != _MAGIC:
             raise LakePlacidError("not a trace file", file=str(path), remedy="leave it out")
-        _, version, _, tables_size, used, _, _ = _HEADER.unpack_from(data)
+        _, version, _, tables_size, _, _, failed, failure, used, _, _, begun, _ = (
+            _HEADER.unpack_from(data)
+        )
         if version != _VERSION:
             raise LakePlacidError(
                 f"a trace of version {version}, where this tool reads {_VERSION}",
@@ -161,6 +180,9 @@ class TraceReader:
         records = _Records(path, data, min(used, len(data)), parsed.arms, parsed.icalls)
         if used > len(data):
             records.warn(f"cut off: {used - len(data)} bytes are missing")
+        if failed:
+            said = failure.partition(b"\0")[0].decode("utf-8", "replace")
+            records.warn(f"process {failed} stopped scouting: {said}")
         records.read((start + tables_size + 7) & ~7)
         return Trace(
             path,
@@ -169,12 +191,23 @@ class TraceReader:
             tuple(records.targets),
             tuple(records.warnings),
             modified,
+            bool(begun),
         )
 
     def _tables(self, text: bytes) -> _Tables | None:
         if text not in self._parsed:
             self._parsed[text] = _Tables.parse(text)
         return self._parsed[text]
+
+
+def _read_used(path: Path) -> tuple[bytes, int]:
+    """A file as far as it is used, and when it was written last: while a program runs, or if it was
+    killed, its trace is longer."""
+    with path.open("rb") as file:
+        data = file.read(_HEADER.size)
+        if len(data) == _HEADER.size and data.startswith(_MAGIC):
+            data += file.read(max(0, _HEADER.unpack(data)[8] - len(data)))
+        return data, os.fstat(file.fileno()).st_mtime_ns
 
 
 def _nothing(path: Path, why: str) -> Trace:
@@ -218,8 +251,10 @@ class _Records:
     def _record(self, head: bytes, body: bytes) -> bool:
         type_, size, count, kind, length, checksum, head_checksum = _RECORD.unpack(head)
         fields = struct.pack("<IIII", type_, size, kind, length)
-        # Zero: written before heads had checksums. A count has none: it changes all the time.
-        if head_checksum and head_checksum != (_checksum(fields) or 1):
+        if not head_checksum:
+            return True  # its process ended while it wrote
+        # A count has no checksum: it changes all the time.
+        if head_checksum != (_checksum(fields) or 1):
             return False
         if _checksum(body) != checksum:
             return False

@@ -37,21 +37,28 @@ _Source = tuple[Path, tuple[str, ...]]
 
 def scout_archive(build: BuildDir, compiler: str) -> Path:
     """The scouting runtime; a program has it only where an instrumented unit refers to it."""
-    folder = resource_dir("c_runtime") / "scout"
-    default = f'-DLP_TRACE_DIR_DEFAULT="{build.traces}"'
-    sources = [(path, (*_SCOUT_FLAGS, default)) for path in sorted(folder.glob("*.c"))]
-    headers = sorted(folder.glob("*.h"))
+    sources, headers = _tracing("scout", build, ())
     return _archive(build.runtime / "liblp_scout.a", sources, headers, compiler)
 
 
 def survey_archive(build: BuildDir, compiler: str, *, static: bool) -> Path:
     """The surveying runtime. static: for a program that is linked with `wrapped_calls` wrapped."""
-    folder = resource_dir("c_runtime") / "survey"
-    flags = [*_SCOUT_FLAGS, "-U_FORTIFY_SOURCE", f'-DLP_TRACE_DIR_DEFAULT="{build.traces}"']
-    flags += ["-DLP_SURVEY_WRAPPED"] if static else []
-    sources = [(path, tuple(flags)) for path in sorted(folder.glob("*.c"))]
+    flags = ("-U_FORTIFY_SOURCE", *(["-DLP_SURVEY_WRAPPED"] if static else []))
+    sources, headers = _tracing("survey", build, flags)
     archive = build.runtime / ("liblp_survey_static.a" if static else "liblp_survey.a")
-    return _archive(archive, sources, sorted(folder.glob("*.h")), compiler)
+    return _archive(archive, sources, headers, compiler)
+
+
+def _tracing(
+    name: str, build: BuildDir, flags: tuple[str, ...]
+) -> tuple[list[_Source], list[Path]]:
+    """The sources, each with its flags, and headers of a runtime that leaves files of what it saw:
+    its own in folder `name`, and what both have of the files."""
+    folders = [resource_dir("c_runtime") / one for one in (name, "trace")]
+    default = f'-DLP_TRACE_DIR_DEFAULT="{build.traces}"'
+    flags = (*_SCOUT_FLAGS, *flags, *(f"-I{folder}" for folder in folders), default)
+    sources = [(path, flags) for folder in folders for path in sorted(folder.glob("*.c"))]
+    return sources, [path for folder in folders for path in sorted(folder.glob("*.h"))]
 
 
 def wrapped_calls() -> list[str]:

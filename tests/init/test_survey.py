@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from lp_build.errors import LakePlacidError
 from lp_build.init.survey import Survey, read_surveys
-from tests.init.support import clean_environment, wrap
+from tests.init.support import SECONDS, clean_environment, running, wrap
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -71,6 +72,40 @@ def test_calls_from_a_loop_are_told_from_others(hazards: Survey) -> None:
     edge = hazards.edges["hazards.c:serve", "hazards.c:turn"]
     assert (edge.calls, edge.looped) == (20, 20)
     assert hazards.edges["hazards.c:main", "hazards.c:serve"].looped == 0
+
+
+@pytest.fixture(scope="module")
+def forking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a server that gave up root, forked 300 times, and was surveyed."""
+    folder = tmp_path_factory.mktemp("forking")
+    shutil.copy(PROGRAMS / "forking.c", folder)
+    wrap(folder, "cc", "-O2", "forking.c", "-o", "forking")
+    with running("./forking", "300", cwd=folder) as port:
+        for _ in range(300):
+            with socket.create_connection(("127.0.0.1", port), SECONDS) as client:
+                client.sendall(b"hello")
+                assert client.recv(64) == b"hello"
+    return folder
+
+
+def test_children_of_a_server_that_gave_up_root_are_counted(forking: Path) -> None:
+    survey = read_surveys([forking / ".lp"])
+    counts = survey.counts["forking.c:answer"]
+    assert (counts.calls, counts.receives, counts.sends) == (300, 300, 300)
+    assert survey.warnings == []
+
+
+def test_a_function_that_ends_its_process_has_done_its_work(forking: Path) -> None:
+    survey = read_surveys([forking / ".lp"])
+    work, rest = (survey.counts[f"forking.c:{name}"].cycles for name in ("answer", "main"))
+    assert work > 0
+    assert rest > 0
+
+
+def test_processes_that_have_ended_leave_their_place_to_others(forking: Path) -> None:
+    assert read_surveys([forking / ".lp"]).threads <= 4
+    (path,) = (forking / ".lp").rglob("*.lps")
+    assert 512 * path.stat().st_blocks < 256 << 10
 
 
 def test_a_file_that_is_no_survey(tmp_path: Path) -> None:
