@@ -108,7 +108,7 @@ void lp_count_deopt(struct lp_site *site, struct lp_slot *slot)
 	}
 }
 
-struct lp_slot *lp_leave(struct lp_registers *registers)
+struct lp_way lp_leave(struct lp_registers *registers)
 {
 	struct lp_site *site = registers->site;
 	uint64_t rsp = (uint64_t)(registers + 1); /* before the stub pushed the site */
@@ -121,6 +121,7 @@ struct lp_slot *lp_leave(struct lp_registers *registers)
 	    .where = {&registers->rbx, &registers->rbp, &registers->r12, &registers->r13,
 		      &registers->r14, &registers->r15},
 	};
+	struct lp_way way = {.target = site->fallback};
 	struct lp_boundary boundary;
 
 	lp_count_deopt(site, slot);
@@ -129,6 +130,6 @@ struct lp_slot *lp_leave(struct lp_registers *registers)
 	boundary.return_address = translate(&walk);
 	for (int i = 0; i < LP_SAVED_COUNT; i++)
 		boundary.saved[i] = *walk.where[i];
-	registers->target = site->fallback;
-	return lp_cross(registers, &boundary);
+	way.slot = lp_cross(registers, &boundary);
+	return way;
 }

@@ -78,10 +78,9 @@ static bool is_forced(const struct lp_registers *registers)
 	return false;
 }
 
-struct lp_slot *lp_force_or_go_on(struct lp_registers *registers)
+struct lp_way lp_force_or_go_on(struct lp_registers *registers)
 {
 	if (is_forced(registers))
 		return lp_leave(registers);
-	registers->target = registers->site->elite;
-	return NULL;
+	return (struct lp_way){.target = registers->site->elite};
 }

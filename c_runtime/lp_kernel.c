@@ -152,7 +152,6 @@ static struct lp_slot *queued(struct lp_registers *registers, uint32_t reason)
 	if (*outermost != (uint64_t)lp_request_return &&
 	    *outermost != (uint64_t)lp_request_kernel_return)
 		return NULL;
-	*outermost = (uint64_t)lp_fallback_exit;
 	slot->parked = (uint64_t)registers;
 	lp_slot_disown(slot);
 	return slot;
@@ -166,43 +165,47 @@ static struct lp_slot *queued(struct lp_registers *registers, uint32_t reason)
 }
 #endif
 
-struct lp_kernel_way lp_kernel_run(struct lp_registers *registers, void *fp)
+static_assert(sizeof(struct lp_run) == LP_KERNEL_RUN_SIZE, "lp_kernel.h");
+static_assert(offsetof(struct lp_run, registers) == LP_KERNEL_RUN_REGISTERS, "lp_kernel.h");
+
+struct lp_kernel_way lp_kernel_run(struct lp_registers *registers, void *fp, struct lp_run *run)
 {
 	uint64_t rsp = (uint64_t)(registers + 1);
-	struct lp_run run = {
-	    .entry = lp_kernel_entry,
-	    .registers = (uint64_t)registers,
-	    .fp = (uint64_t)fp,
-	    .budget = (uint64_t)&lp_kernel_budget,
-	    .force = forced(),
-	    .slot_stack = LP_KERNEL_SLOT_STACK,
-	    .busy_poll = LP_KERNEL_BUSY_POLL,
-	};
 	struct lp_kernel_way way = {.registers = registers};
 	long error;
 
 	if (lp_body.state == LP_BODY_PLAIN ||
 	    (lp_body.state == LP_BODY_FRESH && !attach_undisturbed()))
 		return way;
-	run.stack_low = stack_low_at(rsp);
-	if (!run.stack_low)
+	run->entry = lp_kernel_entry;
+	run->stack_low = stack_low_at(rsp);
+	run->fp = (uint64_t)fp;
+	run->budget = (uint64_t)&lp_kernel_budget;
+	run->force = forced();
+	run->slot_stack = LP_KERNEL_SLOT_STACK;
+	run->flags = 0;
+	run->reason = 0;
+	run->site = 0;
+	run->busy_poll = LP_KERNEL_BUSY_POLL;
+	run->pad = 0;
+	if (!run->stack_low)
 		return way;
 	if (!lp_own_slot && !lp_slot_at(rsp))
 		keep_slot();
 	lp_kernel_budget = LP_KERNEL_BUDGET;
-	lp_kernel_limit = run.stack_low + LP_KERNEL_RESERVE;
+	lp_kernel_limit = run->stack_low + LP_KERNEL_RESERVE;
 	lp_kernel_loop_limit = lp_kernel_limit;
-	error = run_ioctl(&run);
+	error = run_ioctl(run);
 	if (error) {
 		failed(error);
 		return way;
 	}
-	way.registers = (struct lp_registers *)run.registers;
-	if (run.reason != LP_RUN_EXIT) {
+	way.registers = (struct lp_registers *)run->registers;
+	if (run->reason != LP_RUN_EXIT) {
 		struct lp_slot *slot = lp_slot_at((uint64_t)(way.registers + 1));
 
-		lp_count_deopt((struct lp_site *)run.site, slot);
-		way.queued = queued(way.registers, run.reason);
+		lp_count_deopt((struct lp_site *)run->site, slot);
+		way.queued = queued(way.registers, run->reason);
 	}
 	return way;
 }

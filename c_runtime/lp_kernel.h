@@ -10,6 +10,9 @@
 /* Bytes below the stack limit: one frame that is not looked at, and what exceptions push. */
 #define LP_KERNEL_RESERVE 8192
 #define LP_KERNEL_FP_SIZE 512 /* of FXSAVE's area */
+/* struct lp_run lies behind FXSAVE's area; where it has its registers */
+#define LP_KERNEL_RUN_SIZE 80
+#define LP_KERNEL_RUN_REGISTERS 8
 #define LP_KERNEL_BUDGET 100000
 
 #ifndef __ASSEMBLER__
@@ -73,9 +76,12 @@ struct lp_kernel_way {
 	struct lp_registers *registers;
 	struct lp_slot *queued; /* NULL in wait mode */
 };
+struct lp_run;
 /* Run Elite in the kernel from lp_kernel_entry on. registers->target says where to go on if
- * nothing was run. GP. */
-LP_HIDDEN struct lp_kernel_way lp_kernel_run(struct lp_registers *registers, void *fp);
+ * nothing was run. run: to be filled in, but for its registers, by which unwinders find the frame:
+ * they are these. GP. */
+LP_HIDDEN struct lp_kernel_way lp_kernel_run(struct lp_registers *registers, void *fp,
+					     struct lp_run *run);
 #endif
 
 #endif

@@ -141,9 +141,16 @@ struct lp_boundary {
 	    saved[LP_SAVED_COUNT]; /* callee-saved registers as the boundary's caller has them */
 };
 
-/* Leave Elite at registers->site. On return registers->target says where to go on with these
- * registers; the slot is what the crossing answers (lp_cross). GP. */
-LP_HIDDEN struct lp_slot *lp_leave(struct lp_registers *registers);
+/* How it goes on from lp_deopt: with its registers at `target`; or, if lp_cross answered with a
+ * slot, where the caller of the request does. Unwinders may come at any time and read
+ * registers->site: the stub puts the target in its place. */
+struct lp_way {
+	struct lp_slot *slot;
+	void *target;
+};
+
+/* Leave Elite at registers->site. GP. */
+LP_HIDDEN struct lp_way lp_leave(struct lp_registers *registers);
 
 /* Count a deopt at `site` (NULL: at none that has a name), on `slot` (NULL: on none). A request
  * counts as deopted once, however often it leaves. GP. */
@@ -211,7 +218,7 @@ extern uint8_t lp_force_armed LP_HIDDEN; /* what the checks in Elite test */
 /* Read LP_FORCE_DEOPT; refuses to start when it is not what it should be. */
 LP_HIDDEN void lp_force_init(const char *option);
 /* A check in Elite found lp_force_armed set: leave, or go on in Elite (as lp_leave answers). GP. */
-LP_HIDDEN struct lp_slot *lp_force_or_go_on(struct lp_registers *registers);
+LP_HIDDEN struct lp_way lp_force_or_go_on(struct lp_registers *registers);
 /* This thread has left Elite: what is visited next comes after an enter. GP. */
 LP_HIDDEN void lp_force_left(void);
 

@@ -35,12 +35,13 @@
 	.cfi_escape 0x0f, 5, 0x77, LP_SLOT_CALLER_RSP, 0x06, 0x23, 0x08
 .endm
 
-/* The same where the slot is in %rbx, and holds the callee-saved registers too: DW_CFA_expression. */
-.macro cfa_is_callers_by_slot_at_rbx
-	.cfi_escape 0x0f, 5, 0x73, LP_SLOT_CALLER_RSP, 0x06, 0x23, 0x08
+/* The same where the slot is in a register (DWARF number: 0 %rax, 3 %rbx), and holds the
+ * callee-saved registers too: DW_CFA_expression. */
+.macro cfa_is_callers_by_slot_in base
+	.cfi_escape 0x0f, 5, 0x70 + \base, LP_SLOT_CALLER_RSP, 0x06, 0x23, 0x08
 	.set lp_place, LP_SLOT_CALLER_SAVED
 	.irp number, 3, 6, 12, 13, 14, 15
-	.cfi_escape 0x10, \number, 3, 0x73, (lp_place & 0x7f) | 0x80, lp_place >> 7
+	.cfi_escape 0x10, \number, 3, 0x70 + \base, (lp_place & 0x7f) | 0x80, lp_place >> 7
 	.set lp_place, lp_place + 8
 	.endr
 .endm
@@ -81,53 +82,56 @@
  * debugger's trap flag (bit 8), if it steps here, is not to come back when it has gone. */
 .macro save_registers
 	pushfq
+	.cfi_adjust_cfa_offset 8
 	andb $0xfe, 1(%rsp)
 	.irp register, rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
 	push %\register
+	.cfi_adjust_cfa_offset 8
 	.endr
+	registers_are_saved
 .endm
 
 /* The opposite; leaves %rsp at the target that stands in the site's place. */
 .macro restore_registers
-	.set lp_depth, LP_REGISTERS_SITE
-	.irp register, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax
+	pop_callee_saved
+	.irp register, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax
 	pop %\register
-	.set lp_depth, lp_depth - 8
-	cfa_is_frame_at_target 7, lp_depth
+	.cfi_adjust_cfa_offset -8
 	.endr
 	popfq
-	cfa_is_frame_at_target 7, 0
+	.cfi_adjust_cfa_offset -8
 .endm
 
 /* Drop the target at %rsp and go there, with all registers and flags as they are. The kernel leaves
  * 128 bytes below %rsp alone when it delivers a signal, so the target is safe where it lies. */
 .macro go_on_at_target
 	lea 8(%rsp), %rsp
+	.cfi_adjust_cfa_offset -8
 	jmp *-8(%rsp)
 .endm
 
-/* Call-frame information inside lp_deopt and friends. The calling "frame" is the Elite function's,
- * as the Fallback knows it: the return address is site->fallback, where the frame is the same.
- * `base` (DWARF number: 7 %rsp, 3 %rbx) + offset points to the site that the stub pushed.
- * Return address: DW_CFA_val_expression 16: DW_OP_breg(base) offset; DW_OP_deref; DW_OP_deref. */
-.macro cfa_is_frame_at_site base, offset
-	.cfi_def_cfa \base, \offset + 8
-	.cfi_escape 0x16, 16, 5, 0x70 + \base, (\offset & 0x7f) | 0x80, (\offset >> 7) & 0x7f, 0x06, 0x06
+/* Call-frame information inside lp_deopt and friends, where struct lp_registers is being pushed. The
+ * calling "frame" is the Elite function's, as the Fallback knows it: the CFA is its %rsp, right
+ * behind the site that the stub pushed, and the return address is site->fallback, where the frame is
+ * the same. Unwinders may come between any two instructions: each push and pop tells its part.
+ * Return address: DW_CFA_val_expression 16, with the CFA on the expression's stack: DW_OP_lit8;
+ * DW_OP_minus; DW_OP_deref; DW_OP_deref. */
+.macro returns_to_site
+	.cfi_escape 0x16, 16, 4, 0x38, 0x1c, 0x06, 0x06
 .endm
 
 /* The same when the target stands in the site's place. */
-.macro cfa_is_frame_at_target base, offset
-	.cfi_def_cfa \base, \offset + 8
-	.cfi_escape 0x16, 16, 4, 0x70 + \base, (\offset & 0x7f) | 0x80, (\offset >> 7) & 0x7f, 0x06
+.macro returns_to_target
+	.cfi_offset 16, -8
 .endm
 
-.macro cfa_registers_are_saved
-	.cfi_rel_offset r15, LP_REGISTERS_R15
-	.cfi_rel_offset r14, LP_REGISTERS_R14
-	.cfi_rel_offset r13, LP_REGISTERS_R13
-	.cfi_rel_offset r12, LP_REGISTERS_R12
-	.cfi_rel_offset rbp, LP_REGISTERS_RBP
-	.cfi_rel_offset rbx, LP_REGISTERS_RBX
+/* Where the callee-saved registers are, once struct lp_registers is whole. */
+.macro registers_are_saved
+	.set lp_place, -LP_REGISTERS_SIZE
+	.irp register, r15, r14, r13, r12, rbp, rbx
+	.cfi_offset \register, lp_place
+	.set lp_place, lp_place + 8
+	.endr
 .endm
 
 /* The registers that can carry arguments (rax: the count of vector registers of a variadic call).

@@ -51,6 +51,11 @@ class FrameRule:
             if not (self.register == RSP and offset < -self.offset)
         }
 
+    def described(self) -> FrameRule:
+        """The rule for unwinders in Elite, which calls and pushes where the compiler did not: only
+        copies that still lie on the stack."""
+        return replace(self, saved=tuple(sorted(self.usable_saved().items())))
+
 
 def register_number(text: str) -> int:
     """The DWARF number of `%rbp`, `rbp` or `6`. Raises CfiError for one the tables don't know."""

@@ -28,6 +28,7 @@ from lp_build.projection.assembly import (
 from lp_build.projection.cfi import (
     NAMES,
     RETURN_ADDRESS,
+    RSP,
     CfiError,
     FrameRule,
     directives,
@@ -239,6 +240,7 @@ class Projector:
         self.out: list[str] = []
         self.tail: list[str] = []
         self.late: list[tuple[FrameRule, list[str]]] = []
+        self.leaving: dict[FrameRule, list[str]] = {}  # stubs
         self.stubs: dict[tuple[int, int], str] = {}
         self.state: FrameRule | None = None
         self.count = 0
@@ -530,16 +532,24 @@ class Projector:
                 record = self._site(position, SiteKind.CALL, self._call_name(position, what))
             label = f".L{self.context.prefix}x{self._id}_{position}"
             self.stubs[key] = label
-            self.tail += [f"{label}:", f"\tpushq ${record.label}", f"\tjmp {self.leave}"]
+            self._leaves(label, record, self.leave)
             self.deopts += 1
         return self.stubs[key]
+
+    def _leaves(self, label: str, record: SiteRecord, where: str) -> None:
+        """The stub `label`: out of line, but in the function's frame, whatever unwinds there."""
+        rule = record.rule.described()
+        push, jump = f"\tpushq ${record.label}", f"\tjmp {where}"
+        if rule.register == RSP:
+            jump = f"\t.cfi_adjust_cfa_offset 8\n{jump}\n\t.cfi_adjust_cfa_offset -8"
+        self.leaving.setdefault(rule, []).extend([f"{label}:", push, *jump.split("\n")])
 
     def _force(self, position: int, what: str) -> Iterator[str]:
         """A stress build's check: flags are dead here, all registers live."""
         back = f".L{self.context.prefix}c{self._id}_{position}"
         record = self._site(position, SiteKind.FORCE, self._call_name(position, what), elite=back)
         stub = f".L{self.context.prefix}k{self._id}_{position}"
-        self.tail += [f"{stub}:", f"\tpushq ${record.label}", f"\tjmp {self.force}"]
+        self._leaves(stub, record, self.force)
         yield "\tcmpb $0, lp_force_armed(%rip)"
         yield f"\tjne {stub}"
         yield f"{back}:"
@@ -594,14 +604,14 @@ class Projector:
     def _late_text(self) -> list[str]:
         lines: list[str] = []
         state = self.state or FrameRule()
-        for rule, chunk in self.late:
+        for rule, chunk in [*self.late, *self.leaving.items()]:
             lines += [*directives(state, rule), *chunk]
             state = rule
         return lines
 
     def _sync(self, position: int) -> None:
-        rule = self.rules[position]
-        check_rule(rule)
+        check_rule(self.rules[position])
+        rule = self.rules[position].described()
         if self.state is None:
             self.state = FrameRule()
         if self.state != rule:
@@ -812,7 +822,7 @@ class Projector:
         verb = "jmp" if tail else "call"
         base = f".L{self.context.prefix}i{self._id}_{position}"
         done = f"{base}_done"
-        rule = self.rules[position]
+        rule = self.rules[position].described()
         file, line = self.locations[position]
         out = self.out
         serial = 0

@@ -20,7 +20,7 @@ from lp_build.projection.assembly import (
     debug_section_lines,
     parse_assembly,
 )
-from lp_build.projection.cfi import FrameRule
+from lp_build.projection.cfi import RSP, FrameRule, directives
 from lp_build.projection.elite import (
     Callee,
     Context,
@@ -436,17 +436,22 @@ class _Unit:
         out = ['\t.section .text.lp_entries,"ax",@progbits']
         for number, projector in entries.items():
             target = projector.entry_label(MarkerItem(number, ENTRY, 0))
-            out += [f".L{_PREFIX}m{number}:", "\tlock incq lp_entry_count(%rip)"]
+            rule = projector.rule_at(number).described()
+            out += [f".L{_PREFIX}m{number}:", "\t.cfi_startproc"]
+            out += [*directives(FrameRule(), rule), "\tlock incq lp_entry_count(%rip)"]
             if number in self.kernel_entries:
-                out += self._kernel_entry(number)
-            out.append(f"\tjmp {target}")
+                out += self._kernel_entry(number, rule.register == RSP)
+            out += [f"\tjmp {target}", "\t.cfi_endproc"]
         if self.kernel_entries:
             out += ["\t.weak lp_loop_enters", "\t.hidden lp_loop_enters"]
             out.append("\t.set lp_loop_enters, 1")
         return out
 
-    def _kernel_entry(self, number: int) -> list[str]:
-        """On the way from a loop's head into Elite: go to the kernel's, where that is asked for."""
+    def _kernel_entry(self, number: int, moves: bool) -> list[str]:
+        """On the way from a loop's head into Elite: go to the kernel's, where that is asked for.
+        moves: the frame is found by %rsp, which pushing moves."""
+        pushed = ["\t.cfi_adjust_cfa_offset 8"] if moves else []
+        popped = ["\t.cfi_adjust_cfa_offset -16"] if moves else []
         projector = self.kernel_entries[number]
         marker = MarkerItem(number, ENTRY, 0)
         label = f".L{KERNEL_PREFIX}j{number}"
@@ -457,8 +462,11 @@ class _Unit:
             "\tcmpb $2, lp_entries_enabled(%rip)",
             f"\tjne .L{_PREFIX}l{number}",
             f"\tpushq $.L{_PREFIX}b{number}",
+            *pushed,
             f"\tpushq ${label}",
+            *pushed,
             "\tjmp lp_kernel_enter",
+            *popped,
             f".L{_PREFIX}l{number}:",
         ]
 
@@ -538,7 +546,9 @@ class _Unit:
             "\t.p2align 4",
             f"\t.type {name}, @function",
             f"{name}:",
+            "\t.cfi_startproc",
             "\tjmp *lp_request_target(%rip)",
+            "\t.cfi_endproc",
             f"\t.size {name}, .-{name}",
             "\t.globl lp_request_fallback",
             "\t.hidden lp_request_fallback",

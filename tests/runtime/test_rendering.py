@@ -19,7 +19,7 @@ from .conftest import compile_file
 # What the code behind a deopt may call: itself, and libc only while vector registers are saved or
 # at start. A compiler that made memcpy or memset of a loop would show here.
 ALLOWED = {"__errno_location", "_GLOBAL_OFFSET_TABLE_", "__stop", "__start"}
-AT_START = {"pthread_key_create", "pthread_setspecific"}
+AT_START = {"mmap", "pthread_key_create", "pthread_setspecific"}
 
 SIZES = (
     (1, 16384, 2),
