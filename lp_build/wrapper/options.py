@@ -78,7 +78,6 @@ KEPT_W = ("-Wa,", "-Wl,", "-Wp,")
 
 # -- what our passes leave alone ---------------------------------------------------------------
 
-_SHARED = "it is compiled for a shared library"
 _PROFILE = "profile counters would count both sides"
 _BITS = "only 64-bit code can be Elite"
 _FREE = "a free-standing program has no runtime to stand on"
@@ -86,8 +85,6 @@ _THUNKS = "its indirect calls go through thunks"
 _MODEL = "only the small code model can be Elite"
 # Word (or prefix, where it ends in `=`) to reason (shown by reports).
 PLAIN = {
-    # libtool's own mark; it compiles the source a second time for programs.
-    "-DPIC": _SHARED,
     "-ffreestanding": _FREE,
     "-pg": "profiling calls stand where frames can't be described",
     "-p": "profiling calls stand where frames can't be described",

@@ -50,11 +50,19 @@ def test_units_of_equal_names_are_told_apart(project: Project) -> None:
     assert len(list(project.build.units.iterdir())) == 3
 
 
-def test_shared_library_object_stays_plain(project: Project) -> None:
-    """With the reason in the report, at the source."""
+def test_object_with_libtools_mark(project: Project) -> None:
+    """`-DPIC` says nothing: with --disable-static, programs are linked from such objects."""
     assert project.cc("-fPIC", "-DPIC", "-c", "handler.c").status == 0
+    assert project.is_scouted("handler.o")
+
+
+def test_object_that_stays_plain_has_a_reason(project: Project) -> None:
+    """In the report, at the source."""
+    assert project.cc("-ffreestanding", "-c", "handler.c").status == 0
     assert not project.is_scouted("handler.o")
-    assert project.reasons() == ["-DPIC: it is compiled for a shared library"]
+    assert project.reasons() == [
+        "-ffreestanding: a free-standing program has no runtime to stand on"
+    ]
 
 
 def test_position_independent_object(project: Project) -> None:

@@ -234,7 +234,7 @@ def test_request_by_its_file(made: Project) -> None:
 def test_summary(made: Project) -> None:
     """One line, and where the report is when something was left plain."""
     made.write(pic__c="int pic(void) { return 1; }\n")
-    result = made.wrap_ok("sh", "-c", "make -s && gcc -fPIC -DPIC -c pic.c")
+    result = made.wrap_ok("sh", "-c", "make -s && gcc -ffreestanding -c pic.c")
     assert "lp-wrap: scout: 3 units compiled, 3 functions scouted, 1 units left plain" in result.err
     assert "1 thing was left as it is: see `lp report`" in result.err
     assert made.wrap_ok("--quiet", "make", "-s", "clean").err == ""
