@@ -10,7 +10,7 @@ export PYTHON
 
 .PHONY: help demo test lint test-long alloc-bench bench csmith memcached memcached-kernel \
 	memcached-kernel-suite nginx nginx-kernel redis redis-jemalloc redis-kernel redis-kernel-suite \
-	programs programs-kernel driver manual set-up-demo set-up-test clean
+	programs programs-kernel servers servers-kernel driver manual set-up-demo set-up-test set-up-servers clean
 
 help:
 	@echo "make demo         a small server, its hot path as Elite code, in one process and in a guest's kernel"
@@ -31,6 +31,8 @@ help:
 	@echo "make redis-kernel-suite  all of them there, for hours"
 	@echo "make programs     zlib and Lua with deopts forced at every site"
 	@echo "make programs-kernel  both with Elite in the kernel of a guest"
+	@echo "make servers      five servers that nobody tuned for, as a newcomer would take them"
+	@echo "make servers-kernel  the same, and with Elite in the kernel of a guest"
 	@echo "make driver       the driver in guests, for half an hour: a million random calls, storms, cycles"
 	@echo "make manual       manual pages, completion and reference, from the commands' definitions"
 	@echo "make clean        remove what these left, but not .venv"
@@ -90,6 +92,12 @@ programs: set-up-test
 programs-kernel: set-up-test
 	@$(BIN)/python sample_projects/programs/programs.py --kernel 6.1
 
+servers: set-up-servers
+	@$(BIN)/python sample_projects/servers/recipe.py
+
+servers-kernel: set-up-servers
+	@$(BIN)/python sample_projects/servers/recipe.py --kernel 6.1
+
 driver: set-up-test
 	@$(PYTEST) -q -s -m campaign tests/kernel/test_driver.py
 
@@ -101,6 +109,9 @@ set-up-demo:
 
 set-up-test:
 	@scripts/set-up.sh test
+
+set-up-servers: set-up-test
+	@scripts/set-up.sh servers
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Install what this machine lacks and make .venv. Idempotent; without work to do it takes a second.
 #
-# usage: scripts/set-up.sh demo|test
+# usage: scripts/set-up.sh demo|test|servers
 #
-# demo: what building and running needs. test: also what the tests and linters need.
+# demo: what building and running needs. test: also what the tests and linters need. servers: what
+# the builds of sample_projects/servers need.
 # PYTHON names the interpreter (default: python3). Exit status 0: all is there.
 set -eu
 
-kind=${1:?"usage: scripts/set-up.sh demo|test"}
+kind=${1:?"usage: scripts/set-up.sh demo|test|servers"}
 python=${PYTHON:-python3}
 cd "$(dirname "$0")/.."
 log=.cache/set-up.log
@@ -24,8 +25,11 @@ test)
 	packages="$packages chromium chromium-driver"
 	extras="[test]"
 	;;
+servers)
+	packages="$packages qemu-system-x86 gcc-12 libelf1 bison flex libevent-dev libssl-dev libexpat1-dev"
+	;;
 *)
-	echo "set-up: no such kind: $kind (demo or test)" >&2
+	echo "set-up: no such kind: $kind (demo, test or servers)" >&2
 	exit 2
 	;;
 esac
