@@ -93,7 +93,7 @@ def _advance(rule: FrameRule, item: Cfi) -> FrameRule:
             # DW_CFA_GNU_args_size tells exception unwinders only.
             if arguments and int(arguments[0], 0) == 0x2E:
                 return rule
-            return replace(rule, problem="a frame that is realigned at run time (.cfi_escape)")
+            return replace(rule, problem="its frame is realigned at run time (.cfi_escape)")
         case "cfi_undefined" | "cfi_register" | "cfi_return_column" | "cfi_window_save":
             return replace(rule, problem=f".{item.name}")
         case _:

@@ -67,6 +67,11 @@ _LOCAL_LABEL = re.compile(r"\.L[\w.$]+")
 _FP = re.compile(r"%[xyz]mm\d|%st\b|%mm\d|\bf(?:ld|st|add|mul|div|sub)\w*\b")
 
 
+def is_branch(mnemonic: str) -> bool:
+    """Whether `mnemonic` may jump."""
+    return mnemonic in _JUMPS or is_conditional(mnemonic)
+
+
 def is_conditional(mnemonic: str) -> bool:
     """Whether `mnemonic` may either jump or fall through."""
     return mnemonic in _INVERSE or mnemonic in _OTHER_BRANCHES
@@ -90,7 +95,8 @@ class Callee:
 class Context:
     """What a function's projection needs to know of its unit. forms: it is one of our own, and its
     `syscall` instructions have a kernel form. shown_as: what functions are called in sites' names,
-    by symbol, where that is not the symbol."""
+    by symbol, where that is not the symbol. frame_reads: the (file, line) of what sees callers'
+    frames, from wherever it was inlined."""
 
     file: AsmFile
     tables: Tables
@@ -103,6 +109,7 @@ class Context:
     prefix: str
     forms: bool = False
     shown_as: Mapping[str, str] = field(default_factory=dict)
+    frame_reads: frozenset[tuple[str, int]] = frozenset()
 
 
 @dataclass
@@ -175,6 +182,8 @@ def _locals_in(statement: str) -> list[str]:
     return _LOCAL_LABEL.findall(statement)
 
 
+# What differs in Elite: its own text's addresses, relative to itself.
+_OWN_ADDRESS = re.compile(r"(?:^|[\s,$*])(?:\d+[bf]\b|[-+\d]*\(%rip\)|\.(?:[-+]\d+)?(?=[\s,(]|$))")
 _ASM_LABEL = re.compile(r"^\s*([\w.$]+)\s*:\s*(.*)$", re.S)
 
 
@@ -201,7 +210,9 @@ def asm_problem(item: InlineAsm) -> str:
         insn = parse_instruction(0, text)
         if insn.mnemonic in _CALLS or insn.mnemonic in _RETURNS or insn.mnemonic in _SYSTEM:
             return f"has instruction {insn.mnemonic}"
-        if insn.mnemonic in _JUMPS or is_conditional(insn.mnemonic):
+        if _OWN_ADDRESS.search(insn.operands) and not is_branch(insn.mnemonic):
+            return "names its own address"
+        if is_branch(insn.mnemonic):
             target = insn.operands
             if not (re.fullmatch(r"\d+[bf]", target) or target.startswith(".L")):
                 return f"jumps to {target}"
@@ -277,7 +288,7 @@ class Projector:
             if isinstance(item, Data):
                 return Block(start, position, stop="data among its instructions", falls=False)
             if isinstance(item, InlineAsm):
-                problem = self._asm_problem(item)
+                problem = self._asm_problem(item) or self._asm_frame_problem(position, item)
                 if problem:
                     stop = f"inline assembly that {problem}"
                     return Block(start, position, stop=stop, falls=False)
@@ -354,6 +365,8 @@ class Projector:
         rule = self.rules[position]
         if rule.problem:
             return ""  # no record can be made here, and so no deopt
+        if self.locations[position] in self.context.frame_reads:
+            return "its frame is looked at, by code that was inlined"
         register = NAMES.get(rule.register, "")
         memory = memory_of(item)
         if (
@@ -370,6 +383,15 @@ class Projector:
                 return "its stack pointer is replaced"
             if register != "rsp" and self._leaves_frame(position):
                 return "its stack pointer is replaced"
+        return ""
+
+    def _asm_frame_problem(self, position: int, item: InlineAsm) -> str:
+        for statement in item.statements:
+            code = statement.rpartition(":")[2].strip()
+            if code and not code.startswith("."):
+                problem = self._frame_problem(position, parse_instruction(item.line, code))
+                if problem:
+                    return f"says that {problem}"
         return ""
 
     def _leaves_frame(self, position: int) -> bool:

@@ -21,8 +21,9 @@ _MEMORY = re.compile(
 _NUMBER = re.compile(r"^[-+]?(?:0x[0-9a-fA-F]+|\d+)?$")
 _STRING = re.compile(r"^(?:movs|stos|lods|cmps|scas)[bwlq]?$")
 _BRANCH = re.compile(r"^(?:callq?|j\w+|loop\w*|xbegin)$")
+_SHIFT = re.compile(rf"^(?:{'|'.join(SHIFTS.split())})[bwlq]?$")
 # What these do depends on their operands.
-_BY_OPERANDS = re.compile(rf"^(?:imul|movs|{'|'.join(SHIFTS.split())})[bwlq]?$")
+_BY_OPERANDS = re.compile(rf"{_SHIFT.pattern}|^(?:imul|movs)[bwlq]?$")
 _PLAIN_LOAD = re.compile(r"^mov(?:[lq]|abs|z[bw][wlq]|s[bw][wlq]|slq)?$")
 _NO_ACCESS = re.compile(r"^(?:lea[wlq]?|nop[wlq]?|prefetch\w*|endbr64)$")
 
@@ -153,14 +154,18 @@ def effect_of(insn: Insn) -> Effect | None:
         return Effect()  # `movsw %ax, …` extends
     if insn.mnemonic.startswith("imul") and len(operands) == 1:
         return replace(effect, writes=Writes.NONE, changes=("rax", "rdx"))
-    if insn.mnemonic.rstrip("bwlq") in SHIFTS.split() and _shifts_surely(operands):
+    if _SHIFT.match(insn.mnemonic) and _shifts_surely(insn, operands):
         return replace(effect, ends="CPAZSO")
     return effect
 
 
-def _shifts_surely(operands: list[str]) -> bool:
-    """Whether a shift is by one or by another constant, which compilers never let be zero."""
-    return len(operands) == 1 or operands[0].startswith("$")
+def _shifts_surely(insn: Insn, operands: list[str]) -> bool:
+    """Whether a shift is by one, or by a constant that isn't zero: that one leaves the flags."""
+    if len(operands) == 1:
+        return True
+    count = operands[0].removeprefix("$")
+    used = 63 if insn.mnemonic.endswith("q") else 31
+    return operands[0] != count and count.isdigit() and int(count) & used != 0
 
 
 def written(insn: Insn) -> frozenset[str] | None:

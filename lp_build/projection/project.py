@@ -60,7 +60,8 @@ class ProjectionRequest:
     functions of other units, by their symbols or such names. shown_as: what functions are called
     in names of sites, by symbol, where that is not the symbol. kernel: with kernel forms;
     forms: the unit is our own forms of library calls, which have no copy for one process;
-    no_kernel: symbols that get no kernel form, and why.
+    no_kernel: symbols that get no kernel form, and why. frame_readers: symbols of functions that
+    see their callers' frames; frame_reads: the (file, line) of what does.
     """
 
     elite: frozenset[str]
@@ -80,6 +81,8 @@ class ProjectionRequest:
     kernel: bool = False
     forms: bool = False
     no_kernel: Mapping[str, str] = field(default_factory=dict)
+    frame_readers: frozenset[str] = frozenset()
+    frame_reads: frozenset[tuple[str, int]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,8 @@ def request_for(
         known_elsewhere=frozenset(map(known_name, hidden)),
         request_elsewhere=outside,
         kernel=True,
+        frame_readers=unit.frame_readers,
+        frame_reads=unit.frame_reads,
     )
 
 
@@ -317,6 +322,7 @@ class _Unit:
             keep_debug=self.request.keep_debug,
             prefix=_PREFIX,
             forms=self.request.forms,
+            frame_reads=self.request.frame_reads,
         )
 
     # -- callees ------------------------------------------------------------------------------
@@ -336,6 +342,8 @@ class _Unit:
         if symbol in self.file.functions:
             if symbol in self.accepted:
                 return Callee("elite", f"{symbol}.lp_elite")
+            if base_name(symbol) in self.request.frame_readers:
+                return Callee("deopt", reason="a call of a function that sees its caller's frame")
             return Callee("plain", symbol)
         if symbol in self.request.elite_elsewhere:
             self.outside.add(symbol)

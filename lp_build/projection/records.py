@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from lp_build.projection.cfi import CALLEE_SAVED, RBP, RSP, CfiError, FrameRule
+from lp_build.projection.cfi import CALLEE_SAVED, NAMES, RBP, RSP, CfiError, FrameRule
 
 
 class SiteKind(IntEnum):
@@ -38,7 +38,10 @@ def check_rule(rule: FrameRule) -> None:
     if rule.problem:
         raise CfiError(rule.problem)
     if rule.register not in (RBP, RSP):
-        raise CfiError(f"a frame address in register {rule.register}")
+        raise CfiError(
+            "its frame is realigned at run time, for locals that ask for more than 16 bytes' "
+            f"alignment (it is found by %{NAMES.get(rule.register, rule.register)})"
+        )
     for register, offset in rule.usable_saved().items():
         if register in CALLEE_SAVED and (offset % 8 or not -(2**15) <= offset // 8 < 0):
             raise CfiError(f"register {register} saved at {offset} from the frame address")

@@ -12,7 +12,7 @@ from lp_build.profile.verdicts import FunctionVerdicts, Manifest, Verdict
 from lp_build.source.edits import Edits
 from lp_build.source.markers import ARM, COLD, ENTRY, LOOP, Marker, marker_text
 from lp_build.source.model import Function, Problem, UnitSites
-from lp_build.source.parse import parse_unit
+from lp_build.source.parse import ParsedUnit, parse_unit
 from lp_build.source.request import check_request
 from lp_build.source.scout import FALLTHROUGH, name_files, named_problems
 from lp_build.source.sites import FunctionSites, LoopNode, SiteNode, find_sites
@@ -30,7 +30,8 @@ class SpecializedUnit:
     """The text with its markers; `markers` is indexed by the number in the assembly comment.
 
     functions: all of the unit, as they are now. not_elite: functions, by key, that the manifest
-    wants but the source rules out, and why.
+    wants but the source rules out, and why. frame_readers: functions, by name, that see their
+    callers' frames, and frame_reads: the (file, line) of what does, wherever it gets inlined.
     """
 
     text: bytes
@@ -38,6 +39,8 @@ class SpecializedUnit:
     functions: UnitSites
     problems: tuple[Problem, ...]
     not_elite: dict[str, str]
+    frame_readers: frozenset[str] = frozenset()
+    frame_reads: frozenset[tuple[str, int]] = frozenset()
 
 
 class _Pass:
@@ -173,8 +176,12 @@ def specialize_source(
     not_elite: dict[str, str] = {}
     known = {entry.key for entry in manifest.functions.values()}
     elite = {entry.key for entry in manifest.elite_functions()}
+    readers: set[str] = set()
     for function in functions:
         described = function.function
+        reader = _FRAME_READERS.search(text, function.node.body_start, function.node.body_end)
+        if reader is not None:
+            readers.add(described.name)
         if is_function(config.request, described.file, described.name):
             check_request(unit.tree, function.node, described.file)
             # Its callers must neither inline it nor rely on what it leaves in registers.
@@ -192,7 +199,6 @@ def specialize_source(
         verdicts = manifest.functions[name]
         if not verdicts.elite:
             continue
-        reader = _FRAME_READERS.search(text, function.node.body_start, function.node.body_end)
         if reader is not None:
             builtin = reader.group().decode()
             not_elite[described.key] = f"it uses {builtin}, which would see Elite's own addresses"
@@ -205,4 +211,11 @@ def specialize_source(
         UnitSites(tuple(f.function for f in functions)),
         tuple(problems),
         not_elite,
+        frozenset(readers),
+        _frame_reads(unit, build, cwd),
     )
+
+
+def _frame_reads(unit: ParsedUnit, build: BuildDir, cwd: str) -> frozenset[tuple[str, int]]:
+    places = (unit.lines.at(match.start()) for match in _FRAME_READERS.finditer(unit.text))
+    return frozenset((build.relative(place.file, cwd), place.line) for place in places)

@@ -220,6 +220,17 @@ def test_a_function_that_looks_at_its_frame_is_not_elite(reader: str) -> None:
     assert f"__builtin_{reader.partition('(')[0]}" in unit.not_elite["a.c:f"]
 
 
+def test_says_which_lines_look_at_frames_wherever_they_are_inlined() -> None:
+    text = (
+        '# 1 "a.h"\nstatic inline void *here(void) {\nreturn __builtin_return_address(0); }\n'
+        '# 1 "a.c"\nvoid *f(void) { return here(); }\n'
+    )
+    unit = mark(text, elite(text, "f"))
+    assert unit.frame_reads == {("a.h", 2)}
+    assert unit.frame_readers == {"here"}
+    assert unit.not_elite == {}
+
+
 @pytest.mark.parametrize(
     "definition",
     [

@@ -1,6 +1,6 @@
 # A frame realigned at run time has a CFA expression that the tables can't hold: not Elite.
 # elite: f
-# REJECTED: f: a frame
+# REJECTED: f: its frame is realigned at run time
 	.text
 	.type	f, @function
 f:

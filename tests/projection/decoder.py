@@ -1,0 +1,167 @@
+"""What a real decoder says of instructions, against what operands.py says.
+
+Instructions are assembled in one go, each under a label of its own, and decoded from the object.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+from iced_x86 import (
+    Decoder,
+    Instruction,
+    InstructionInfo,
+    InstructionInfoFactory,
+    OpAccess,
+    Register,
+    RegisterExt,
+    RflagsBits,
+)
+
+from lp_build.projection.assembly import InlineAsm, Insn, TlsCall, parse_assembly, parse_instruction
+from lp_build.projection.instructions import ALL_FLAGS
+from lp_build.projection.kernel import problem_of
+from lp_build.projection.operands import (
+    GENERAL,
+    flags_of,
+    is_string,
+    loads_only_into,
+    memory_of,
+    string_pointers,
+    written,
+)
+
+_BITS = {flag: getattr(RflagsBits, f"{flag}F") for flag in ALL_FLAGS}
+_NAMES = {getattr(Register, name.upper()): name for name in GENERAL}
+_CHANGES = frozenset(
+    (OpAccess.WRITE, OpAccess.COND_WRITE, OpAccess.READ_WRITE, OpAccess.READ_COND_WRITE)
+)
+_READS = frozenset(
+    (OpAccess.READ, OpAccess.COND_READ, OpAccess.READ_WRITE, OpAccess.READ_COND_WRITE)
+)
+# Flags are neither arguments nor results, which a decoder can't know.
+_BY_CONVENTION = ("call", "callq", "ret", "retq", "ud2")
+_LABEL = "lp_insn_"
+
+
+def instructions_of(asm: str) -> Iterator[str]:
+    """The instructions of a compiler's output, those of `asm` statements too."""
+    for function in parse_assembly(asm).functions.values():
+        for item in function.items:
+            if isinstance(item, Insn):
+                yield item.text
+            elif isinstance(item, InlineAsm) and not isinstance(item, TlsCall):
+                yield from (s for s in item.statements if ":" not in s and not s.startswith("."))
+
+
+def decoded(texts: Iterable[str], assembler: str, folder: Path) -> list[tuple[Insn, Instruction]]:
+    """Each of `texts`, as we read it and as the decoder does. Raises CalledProcessError."""
+    kept = sorted(set(texts))
+    source, target = folder / "instructions.s", folder / "instructions.o"
+    # Labels of theirs are outside symbols here, which no local one can be.
+    lines = [
+        f"\t.globl {_LABEL}{number}\n{_LABEL}{number}:\n\t{text.replace('.L', 'outside_')}"
+        for number, text in enumerate(kept)
+    ]
+    source.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    subprocess.run([assembler, "-c", str(source), "-o", str(target)], check=True)
+    with open(target, "rb") as file:
+        elf = ELFFile(file)
+        section, table = elf.get_section_by_name(".text"), elf.get_section_by_name(".symtab")
+        assert section is not None and isinstance(table, SymbolTableSection)
+        code = section.data()
+        offsets = {symbol.name: symbol["st_value"] for symbol in table.iter_symbols()}
+    found = []
+    for number, text in enumerate(kept):
+        decoder = Decoder(64, code[offsets[f"{_LABEL}{number}"] :])
+        found.append((parse_instruction(0, text), decoder.decode()))
+    return found
+
+
+def complaints(pairs: Sequence[tuple[Insn, Instruction]]) -> list[str]:
+    """Where operands.py promises more than the decoder confirms."""
+    factory = InstructionInfoFactory()
+    found: list[str] = []
+    for insn, real in pairs:
+        info = factory.info(real)
+        for complaint in (
+            *_flags(insn, real),
+            *_registers(insn, info),
+            *_memory(insn, real, info),
+            *_load(insn, info),
+            *_kernel(insn, real, info),
+        ):
+            found.append(f"{insn.text}: {complaint}")
+    return found
+
+
+def _flags(insn: Insn, real: Instruction) -> Iterator[str]:
+    reads, ends = flags_of(insn)
+    for flag, bit in _BITS.items():
+        if real.rflags_read & bit and flag not in reads:
+            yield f"reads {flag}F"
+        if flag in ends and not real.rflags_modified & bit and insn.mnemonic not in _BY_CONVENTION:
+            yield f"leaves {flag}F"
+
+
+def _registers(insn: Insn, info: InstructionInfo) -> Iterator[str]:
+    changed = written(insn)
+    if changed is None:
+        return
+    for used in info.used_registers():
+        name = _NAMES.get(RegisterExt.full_register(used.register))
+        if used.access in _CHANGES and name is not None and name not in changed:
+            yield f"changes %{name}"
+
+
+def _memory(insn: Insn, real: Instruction, info: InstructionInfo) -> Iterator[str]:
+    memory = memory_of(insn)
+    if written(insn) is None:
+        return  # nothing is promised
+    for used in info.used_memory():
+        if used.access == OpAccess.NO_MEM_ACCESS:
+            continue
+        base, index = _NAMES.get(used.base, ""), _NAMES.get(used.index, "")
+        if is_string(insn):
+            if base not in string_pointers(insn):
+                yield f"accesses memory at %{base}"
+        elif memory is not None and memory.base == "rip":
+            continue
+        elif real.is_stack_instruction:
+            continue  # the stack's own accesses, and those of `leave`, stay within the frame
+        elif memory is None or {base, index} - {memory.base, memory.index}:
+            yield f"accesses memory at %{base} and %{index}"
+
+
+def _load(insn: Insn, info: InstructionInfo) -> Iterator[str]:
+    target, memory = loads_only_into(insn), memory_of(insn)
+    if not target or memory is None:
+        return
+    accesses = {
+        used.access
+        for used in info.used_registers()
+        if _NAMES.get(RegisterExt.full_register(used.register)) == target
+    }
+    if OpAccess.WRITE not in accesses:
+        yield f"doesn't overwrite %{target}"
+    if accesses & _READS and target not in (memory.base, memory.index):
+        yield f"reads %{target}"
+
+
+def _kernel(insn: Insn, real: Instruction, info: InstructionInfo) -> Iterator[str]:
+    """What the kernel form would run, and must not."""
+    if problem_of(insn):
+        return
+    if real.is_privileged or real.is_save_restore_instruction:
+        yield "is privileged, or keeps the processor's state"
+    # The call conventions want DF clear.
+    if real.rflags_modified & (RflagsBits.IF | RflagsBits.AC) or real.rflags_set & RflagsBits.DF:
+        yield "changes flags of the system"
+    for used in info.used_registers():
+        ordinary = RegisterExt.is_gpr(used.register) or RegisterExt.is_xmm(used.register)
+        if used.access in _CHANGES and not ordinary:
+            yield "changes a register that is not the thread's alone"

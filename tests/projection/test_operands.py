@@ -1,0 +1,59 @@
+"""operands.py against a decoder, over what compilers make of the C at hand, at each level."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.differential.csmith import LEVELS, compilers, write_program
+from tests.differential.pipeline import CSMITH_FLAGS
+from tests.projection.decoder import complaints, decoded, instructions_of
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = 3
+FIRST_SEED = 77_000
+EXTENSIONS = (
+    "-mfsgsbase -mfxsr -mxsave -mcx16 -mbmi -mbmi2 -mlzcnt -mpopcnt -msse4.2 -mrdrnd -madx -mmovbe"
+)
+FLAGS = "-w -fno-pic -mno-red-zone -fasynchronous-unwind-tables -S -o -".split()
+
+
+def sources(folder: Path) -> list[Path]:
+    """C that needs nothing but the C library."""
+    heap = ROOT.glob("c_runtime/lp_alloc*.c")
+    found = [*sorted(ROOT.glob("sample_projects/*/*.c")), *sorted(heap)]
+    found += sorted(ROOT.glob("tests/differential/programs/*.c"))
+    for seed in range(FIRST_SEED, FIRST_SEED + PROGRAMS):
+        found.append(folder / f"{seed}.c")
+        write_program(seed, found[-1])
+    return found
+
+
+def compiled(compiler: str, level: str, source: Path, *more: str) -> str:
+    return subprocess.run(
+        [compiler, level, *FLAGS, *CSMITH_FLAGS, f"-I{ROOT / 'c_runtime'}", *more, str(source)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+@pytest.mark.parametrize("compiler", compilers())
+def test_promises_no_more_than_the_decoder(compiler: str, tmp_path: Path) -> None:
+    intrinsics = Path(__file__).parent / "programs" / "intrinsics.c"
+    wanted = [
+        *((compiler, level, source) for level in LEVELS for source in sources(tmp_path)),
+        *((compiler, level, intrinsics, *EXTENSIONS.split()) for level in LEVELS),
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        texts = {
+            text
+            for asm in pool.map(lambda arguments: compiled(*arguments), wanted)
+            for text in instructions_of(asm)
+        }
+    pairs = decoded(texts, compiler, tmp_path)
+    assert len(pairs) > 5_000
+    assert complaints(pairs) == []
