@@ -29,6 +29,10 @@ _ARGUMENTS = [
     *"-Wno-everything -ferror-limit=0 -fno-spell-checking -fbracket-depth=4096".split(),
     *(f"-D{name}={value}" for name, value in _TYPES.items()),
 ]
+# What problems say of a function that no pass touches, behind its name.
+LEFT_ALONE = "is left alone"
+# libclang's words for what only gcc accepts.
+_MEANT = {"function definition is not allowed here": "it has a nested function"}
 _UNIT = "unit.c"
 _LINE_MARKER = re.compile(rb'^#(?: |line )(\d+) "((?:[^"\\\n]|\\.)*)"((?: \d)*)[^\n]*$', re.M)
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)")
@@ -213,7 +217,8 @@ def _problems_by_start(
         index = bisect.bisect_right(starts, offset) - 1
         if index >= 0 and offset < functions[index].end:
             name = functions[index].name
-            reason = f"{name} is left alone: libclang: {diagnostic.spelling}"
+            why = _MEANT.get(diagnostic.spelling, f"libclang: {diagnostic.spelling}")
+            reason = f"{name} {LEFT_ALONE}: {why}"
             problems.setdefault(starts[index], Problem(where.file, where.line, reason))
         elif not where.system:
             raise LakePlacidError(
@@ -231,7 +236,7 @@ def _left_alone(text: bytes, functions: list[FunctionNode]) -> dict[int, Problem
 
     def leave(function: FunctionNode, why: str) -> None:
         place = function.position
-        reason = f"{function.name} is left alone: {why}"
+        reason = f"{function.name} {LEFT_ALONE}: {why}"
         found.setdefault(function.start, Problem(place.file, place.line, reason))
 
     # Plain searches first: a pattern takes milliseconds for a megabyte.

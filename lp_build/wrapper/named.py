@@ -10,8 +10,11 @@ from pathlib import Path
 from lp_build.config import is_function, line_of_key
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
+from lp_build.source.model import Problem
+from lp_build.source.parse import LEFT_ALONE
 from lp_build.wrapper.capture import Unit, load_sites
 from lp_build.wrapper.environment import Session
+from lp_build.wrapper.problems import load_report
 
 _SOURCES = (".c", ".y", ".l")
 # A definition begins at the margin; a declaration ends with its parentheses.
@@ -39,6 +42,18 @@ def check_named(session: Session, units: Sequence[Unit], *, linked: bool) -> lis
         if not wanted or any(is_function(wanted, f.file, f.name) for f in functions):
             continue
         line = line_of_key(build.config.read_text(encoding="utf-8"), key)
+        alone = _left_alone(build, units, wanted)
+        if alone is not None:
+            if linked:
+                raise LakePlacidError(
+                    alone.reason,
+                    file=alone.file,
+                    line=alone.line,
+                    remedy=f"mend what stands against it, or let `{key}` name another function "
+                    f"({shown(build.config)}:{line})",
+                )
+            said.append(f"{alone.file}:{alone.line}: {alone.reason}")
+            continue
         elsewhere = _elsewhere(build, units, wanted)
         if linked and not elsewhere:
             raise LakePlacidError(
@@ -51,6 +66,17 @@ def check_named(session: Session, units: Sequence[Unit], *, linked: bool) -> lis
         where = f"; {elsewhere}" if elsewhere else ""
         said.append(f"no unit defines `{wanted}` so far ({shown(build.config)}:{line}){where}")
     return said
+
+
+def _left_alone(build: BuildDir, units: Sequence[Unit], wanted: str) -> Problem | None:
+    """What was said of a function that our passes met and left alone."""
+    name = wanted.rpartition(":")[2]
+    here = {unit.id for unit in units}
+    for row in load_report(build):
+        told = row["unit"] in here and row["reason"].startswith(f"{name} {LEFT_ALONE}")
+        if told and is_function(wanted, row["file"], name):
+            return Problem(row["file"], row["line"], row["reason"])
+    return None
 
 
 def shown(path: Path) -> str:
@@ -67,12 +93,18 @@ def _elsewhere(build: BuildDir, units: Sequence[Unit], wanted: str) -> str:
         if load_sites(build, unit) is not None:
             seen.add(source)
         elif line := _definition(build, Path(source), wanted):
-            reason = unit.plain or "see `lp report`"
+            reason = unit.plain or _reason(build, unit)
             return f"{shown(Path(source))}:{line} seems to, and was left plain: {reason}"
     for path in _sources(build.root):
         if str(path) not in seen and (line := _definition(build, path, wanted)):
             return f"{shown(path)}:{line} seems to, and has not been compiled"
     return ""
+
+
+def _reason(build: BuildDir, unit: Unit) -> str:
+    """Why our passes left a unit plain."""
+    told = [row["reason"] for row in load_report(build) if row["unit"] == unit.id]
+    return told[-1] if told else "see `lp report`"
 
 
 def _sources(root: Path) -> Iterator[Path]:

@@ -16,7 +16,7 @@ from tests.wrapper.support import HANDLER, Project
 NESTED = "int f(int x) { int g(int y) { return x + y; } return g(1); }\n"
 DEEP = 1000
 UNITS = {
-    "nested_functions": (NESTED, "libclang"),
+    "nested_functions": (NESTED, "it has a nested function"),
     "long_chain": (
         "int f(int x)\n{\n"
         + "".join(f"\tif (x == {n}) return {n}; else\n" for n in range(DEEP))

@@ -185,6 +185,19 @@ def test_function_that_does_not_exist(made: Project, toml: str, line: int, messa
     assert (made.root / "program").exists()
 
 
+def test_request_function_that_our_passes_left_alone(made: Project) -> None:
+    """It is there: its place and the reason are told, not that it is nowhere."""
+    made.write(
+        handler__c="int handle(int x)\n{\n\tint twice(int y) { return 2 * y + x; }\n\n"
+        "\treturn twice(x);\n}\n"
+    )
+    result = made.wrap("make")
+    assert result.status == 1
+    assert "handler.c:3: handle is left alone: it has a nested function" in result.err
+    assert "lp.toml:1" in result.err
+    assert "no unit" not in result.err
+
+
 # What a build of several commands has made before the program, and what is said of the function.
 BEFORE = {
     "a_library": ("make util.o", "no unit defines `handle` so far (lp.toml:1); handler.c:"),
