@@ -684,6 +684,46 @@ static void forks(char **arguments)
 #endif
 }
 
+/* As servers that fork for each connection: children make requests, as another user, and end. how:
+ * of "setuid", "close", "_exit", "orphan", what they do. */
+static void children(char **arguments)
+{
+	const char *how = arguments[1];
+
+	stay = 1;
+	for (long i = 0; i < atol(arguments[0]); i++) {
+		pid_t child = fork();
+
+		if (child) {
+			wait_for(child);
+			continue;
+		}
+		if (strstr(how, "close"))
+			for (int fd = 3; fd < 4096; fd++)
+				close(fd);
+		if (strstr(how, "setuid") && (setgid(65534) || setuid(65534)))
+			_exit(1);
+		call(1);
+		if (strstr(how, "_exit"))
+			_exit(0);
+		exit(0);
+	}
+	if (strstr(how, "orphan")) /* the process that was started says nothing */
+		kill(getpid(), SIGKILL);
+	call(1);
+}
+
+static void vforks(char **arguments)
+{
+	pid_t child = vfork();
+
+	(void)arguments;
+	if (!child)
+		_exit(0);
+	wait_for(child);
+	call(1);
+}
+
 #ifdef NO_THREADS
 /* Linked with --wrap=pthread_create: there are no threads to be had, at once or in a child. */
 static bool refuse_threads;
@@ -795,6 +835,8 @@ static const struct scenario {
     {"code_on_stack", 2, code_on_stack},
     {"signals", 2, signals},
     {"forks", 1, forks},
+    {"children", 2, children},
+    {"vforks", 0, vforks},
 #ifdef NO_THREADS
     {"no_threads_in_child", 2, no_threads_in_child},
 #endif
