@@ -95,6 +95,7 @@ def manifest_from(profile: Profile, config: Config, merges: Mapping[int, Merge])
             remedy="build with `lp-wrap --phase scout` again and put the program under a typical "
             "load, or correct `request` in lp.toml",
         )
+    _check_request(profile, config)
     both = _both_arms(profile, config)
     seen = {unversioned(arm) for c in profile.classes for arm in c.arms if arm.count(":") == 1}
     targets = _targets(profile)
@@ -110,6 +111,23 @@ def manifest_from(profile: Profile, config: Config, merges: Mapping[int, Merge])
     return Manifest(
         config.request, config.loop, config.threshold, merges[REQUEST].covered, functions
     )
+
+
+def _check_request(profile: Profile, config: Config) -> None:
+    """Raise LakePlacidError when requests were traced that are of another function: each of its own
+    begins with the request function. What has changed since has no arms any more."""
+    entries = {
+        name for name, f in profile.functions.items() if is_function(config.request, f.file, f.name)
+    }
+    others = sum(c.count for c in profile.classes if c.kind == REQUEST and not c.arms & entries)
+    if others and not profile.warnings:
+        raise LakePlacidError(
+            f"{others} of {profile.requests()} traced requests did not come to `{config.request}`: "
+            "they are those of another function, which `request` named when the program was built",
+            file="lp.toml",
+            remedy="remove the traces, build from clean with `lp-wrap --phase scout` and put the "
+            "program under a typical load again; or name the other function in `request`",
+        )
 
 
 def _both_arms(profile: Profile, config: Config) -> dict[str, frozenset[str]]:

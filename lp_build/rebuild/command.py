@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lp_build.config import load_config
+from lp_build.config import Config, load_config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir, find_build_dir
+from lp_build.profile.agreement import check_agreement
 from lp_build.profile.command import captured_functions
 from lp_build.profile.manifest import check_sites, load_manifest
 from lp_build.profile.verdicts import Manifest
@@ -71,7 +72,7 @@ def main(argv: list[str]) -> int:
     before."""
     arguments = make_parser().parse_args(argv)
     build = find_build_dir(Path.cwd(), os.environ)
-    load_config(build.config)
+    config = load_config(build.config)
     check_launcher(os.environ)
     if not build.manifest.exists():
         raise LakePlacidError(
@@ -81,7 +82,7 @@ def main(argv: list[str]) -> int:
         )
     manifest = load_manifest(build.manifest)
     plan = make_plan(build)
-    check_manifest(build, manifest)
+    check_manifest(build, config, manifest)
     with locked(build.path / "build" / "lock"):
         status = _scons(build, arguments)
     if status != 0:
@@ -137,11 +138,13 @@ def _modules(build: BuildDir, plan: Plan, kernel: str, arguments: argparse.Names
     return made
 
 
-def check_manifest(build: BuildDir, manifest: Manifest) -> None:
-    """Raise LakePlacidError for a manifest of other sources, or with sites that they don't have."""
+def check_manifest(build: BuildDir, config: Config, manifest: Manifest) -> None:
+    """Raise LakePlacidError for a manifest of other sources, with sites that they don't have, or
+    for other functions than lp.toml names."""
     sources = captured_functions(build)
     if sources is None:
         return
+    check_agreement(build, config, manifest, sources)
     elite = manifest.elite_functions()
     if elite and not any(f.digest in sources.get(f.key, {}) for f in elite):
         raise LakePlacidError(

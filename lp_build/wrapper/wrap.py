@@ -171,6 +171,8 @@ def _session(arguments: argparse.Namespace) -> Session:
     if phase not in ("survey", "capture"):
         _ = session.config  # read now: an error is better before the build than in each unit
     if phase == "specialize":
+        from lp_build.profile.agreement import check_made_for
+        from lp_build.profile.command import captured_functions
         from lp_build.profile.manifest import load_manifest
 
         if not build.manifest.exists():
@@ -179,7 +181,8 @@ def _session(arguments: argparse.Namespace) -> Session:
                 file=str(build.manifest),
                 remedy="scout first: `lp-wrap --phase scout …`, run the program, `lp manifest`",
             )
-        load_manifest(build.manifest)
+        manifest = load_manifest(build.manifest)
+        check_made_for(build, session.config, manifest, captured_functions(build) or {})
     return session
 
 

@@ -51,6 +51,56 @@ def test_manifest_for_other_sources(scouted: Server) -> None:
     assert (scouted.root / "server").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("line", "message", "remedy"),
+    [
+        ('request = "handel"', "`request` names `handel`, and no", "did you mean `handle`?"),
+        ('request = "store_add"', "`request` is `store_add`, but lp-manifest.toml", "scout again"),
+        ('request = "handle"\nloop = "mian"', "`loop` names `mian`, and no", "mean `main`?"),
+        ('request = "handle"\nloop = "main"', "manifest.toml was made for none", "scout again"),
+        ('request = "handle"\nunknown = ["handl"]', "`unknown` names `handl`", "`handle`?"),
+        ('request = "handle"\nunknown = ["handle"]', "server.c:handle", "`lp manifest` again"),
+    ],
+)
+def test_manifest_and_configuration_that_do_not_agree(
+    scouted: Server, line: str, message: str, remedy: str
+) -> None:
+    """At the line of lp.toml; the program stays."""
+    (scouted.root / "lp.toml").write_text(f"# a comment\n{line}\n")
+    before = (scouted.root / "server").read_bytes()
+    refused(scouted, message)
+    result = scouted.project.lp("build")
+    assert f"lp.toml:{2 + line.count(chr(10))}: " in result.err
+    assert remedy in result.err
+    assert (scouted.root / "server").read_bytes() == before
+
+
+def test_manifest_for_another_request_function_in_a_wrapped_build(scouted: Server) -> None:
+    """It is not used silently there either."""
+    (scouted.root / "lp.toml").write_text('request = "store_add"\n')
+    result = scouted.project.wrap("make", "-s")
+    assert result.status == 1
+    assert "lp.toml:1: `request` is `store_add`, but lp-manifest.toml" in result.err
+
+
+def test_traces_of_another_request_function(scouted: Server) -> None:
+    """Requests that did not come to the function that lp.toml names now decide nothing."""
+    (scouted.root / "lp.toml").write_text('request = "rare"\n')
+    result = scouted.project.run("./server", "7")
+    assert result.status == 0
+    result = scouted.project.lp("manifest")
+    assert result.status == 1
+    assert "10 of 11 traced requests did not come to `rare`" in result.err
+    assert "remedy:" in result.err
+
+
+def test_another_name_of_the_same_request_function_agrees(scouted: Server) -> None:
+    """The file's name may stand before it."""
+    (scouted.root / "lp.toml").write_text('request = "server.c:handle"\nthreshold = 0.9\n')
+    scouted.build()
+    assert scouted.is_elite()
+
+
 def test_changed_function(scouted: Server) -> None:
     """Unaffected functions keep their verdicts; the affected one is named, and not Elite."""
     source = scouted.root / "store.c"

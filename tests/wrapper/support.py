@@ -14,7 +14,7 @@ from lp_build.wrapper.capture import Unit, load_sites, load_units
 from lp_build.wrapper.journal import Step, load_steps
 from lp_build.wrapper.problems import load_report
 
-TIMEOUT = 60.0  # seconds, for any one command
+TIMEOUT = 600.0  # seconds, for any one command: only against hanging, on a machine under load
 
 HANDLER = """
 int calls;
