@@ -17,8 +17,10 @@ from lp_build.profile.agreement import check_agreement
 from lp_build.profile.command import captured_functions
 from lp_build.profile.manifest import check_sites, load_manifest
 from lp_build.profile.verdicts import Manifest
+from lp_build.rebuild.frames import Deep, deep_requests, stack_of_requests
 from lp_build.rebuild.graph import destination_of
 from lp_build.rebuild.plan import Plan, make_plan
+from lp_build.source.model import Function
 from lp_build.wrapper.environment import check_launcher, without_shims
 from lp_build.wrapper.files import locked
 from lp_build.wrapper.link import is_elite
@@ -88,18 +90,44 @@ def main(argv: list[str]) -> int:
     if status != 0:
         print("lp: the build failed; programs that can't be made are as they were", file=sys.stderr)
         return 1
+    deep = _deep(build, plan, config, arguments)
     if not arguments.quiet and not arguments.json:
         print(summary(build, plan, arguments.stress))
+        for one in deep:
+            print(f"lp build: warning: {one.describe(bool(config.stack_size))}", file=sys.stderr)
     modules = [
         module for kernel in arguments.kernel for module in _modules(build, plan, kernel, arguments)
     ]
     if arguments.json:
-        print(json.dumps(_plain(build, plan, modules, arguments), indent=2))
+        print(json.dumps(_plain(build, plan, modules, deep, arguments), indent=2))
     return 0
 
 
+def _deep(build: BuildDir, plan: Plan, config: Config, arguments: argparse.Namespace) -> list[Deep]:
+    """Where requests of the programs come near the end of their stacks."""
+    functions: dict[str, list[Function]] = {}
+    for versions in (captured_functions(build) or {}).values():
+        for function in versions.values():
+            functions.setdefault(function.name, []).append(function)
+    stack = stack_of_requests(config)
+    programs = (
+        destination_of(build, path, stress=arguments.stress, output=arguments.output)
+        for path in plan.programs
+    )
+    return [
+        one
+        for program in programs
+        if is_elite(program)
+        for one in deep_requests(program, stack, functions)
+    ]
+
+
 def _plain(
-    build: BuildDir, plan: Plan, modules: list[Path], arguments: argparse.Namespace
+    build: BuildDir,
+    plan: Plan,
+    modules: list[Path],
+    deep: list[Deep],
+    arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     functions, rejected = _described(build, plan, arguments.stress)
     programs = [
@@ -111,6 +139,7 @@ def _plain(
         "modules": [str(module) for module in modules],
         "elite": functions,
         "not_elite": rejected,
+        "deep": [one.plain() for one in deep],
     }
 
 

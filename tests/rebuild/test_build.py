@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -82,6 +83,19 @@ def test_changed_stack_size_links_again(scouted: Server) -> None:
     assert [line for line in made if line.endswith(".c")] == []
     assert f"=> {scouted.root}/server" in made
     scouted.check()
+
+
+def test_a_request_that_comes_near_the_end_of_its_stack(scouted: Server) -> None:
+    """It is said with file, line and remedy, whichever unit and side the frame is of."""
+    with (scouted.root / "lp.toml").open("a") as out:
+        out.write("stack_size = 16384\n")
+    result = scouted.project.run(tool("lp"), "build")
+    assert result.status == 0
+    line = next(row for row in result.err.splitlines() if "warning: " in row)
+    assert re.match(r"lp build: warning: server\.c:\d+: \w+ takes 8 KiB of stack: a request", line)
+    assert "  remedy: give `stack_size` at least " in result.err
+    told = json.loads(scouted.project.run(tool("lp"), "build", "--json").out)["deep"]
+    assert [one["stack"] for one in told] == [16384]
 
 
 def test_what_the_build_deleted_does_not_matter(scouted: Server) -> None:
