@@ -25,10 +25,12 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
-enum { SURVEY_VERSION = 2, DEPTH = 1024, MAX_AREAS = 1 << 14, EDGES_MIN = 256, EDGES_MAX = 16384 };
+enum { LOOK_AFTER = 100000 }; /* cycles: waiting for a disk takes longer */
+enum { SURVEY_VERSION = 3, DEPTH = 1024, MAX_AREAS = 1 << 14, EDGES_MIN = 256, EDGES_MAX = 16384 };
 
 struct survey_header {
 	struct lp_trace_head head; /* magic: "LPSURVEY" */
@@ -37,8 +39,8 @@ struct survey_header {
 	uint64_t areas; /* atomic; how many are in use */
 	uint32_t functions;
 	uint32_t loops;
-	uint32_t edges; /* of each area, a power of two */
-	uint32_t reserved;
+	uint32_t edges;		    /* of each area, a power of two */
+	uint32_t threads;	    /* atomic: the most areas that one process had at once */
 	uint32_t owners[MAX_AREAS]; /* atomic; the process that counts in each area; 0: none */
 };
 
@@ -56,7 +58,9 @@ struct counts {
 	uint64_t own_waits;
 	uint64_t cycles; /* of finished calls: below, less what was spent waiting */
 	uint64_t waits;	 /* for clients or their messages, below; accepts are among them */
-	uint64_t reserved[4];
+	uint64_t own_forks;
+	uint64_t called[LP_SURVEY_CALLS / 64]; /* bit n: it made the n-th of lp_survey_calls.c */
+	uint64_t reserved;
 };
 
 /* One function was seen to call another. */
@@ -84,6 +88,11 @@ struct thread {
 	struct edge *edges;
 	uint64_t area; /* its number */
 	uint64_t waited;
+	/* When it was last looked how much of its time the processor gave it: by which clock, how
+	 * much that was in nanoseconds, and what `waited` was then. */
+	uint64_t looked;
+	uint64_t given;
+	uint64_t waited_then;
 	size_t bytes; /* of this mapping */
 	uint32_t depth;
 	struct frame frames[DEPTH];
@@ -103,6 +112,8 @@ static struct {
 	pthread_key_t key;
 	pthread_mutex_t lock;
 	pid_t pid;
+	uint64_t start; /* by the processor's clock, and in nanoseconds */
+	uint64_t start_time;
 } survey = {.file = {.kind = "survey", .suffix = "lps"}, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct survey_header *header(void)
@@ -156,11 +167,14 @@ static bool has_ended(uint32_t pid)
 static uint64_t free_area(void)
 {
 	uint64_t areas = __atomic_load_n(&header()->areas, __ATOMIC_ACQUIRE);
+	uint32_t own = 1;
 
 	for (uint64_t number = 0; number < areas && number < MAX_AREAS; number++) {
 		uint32_t *owner = &header()->owners[number];
 		uint32_t before = __atomic_load_n(owner, __ATOMIC_RELAXED);
 
+		if (before == (uint32_t)survey.pid && own++ >= header()->threads)
+			__atomic_store_n(&header()->threads, own, __ATOMIC_RELAXED);
 		if (before == (uint32_t)survey.pid || (before && !has_ended(before)))
 			continue;
 		if (__atomic_compare_exchange_n(owner, &before, (uint32_t)survey.pid, false,
@@ -257,6 +271,7 @@ static bool start_file(void)
 	header()->functions = survey.functions;
 	header()->loops = survey.loops;
 	header()->edges = survey.edges;
+	header()->threads = 1;
 	memcpy(header()->head.magic, "LPSURVEY", 8);
 	return true;
 }
@@ -307,10 +322,39 @@ static void end_thread(void *memory)
 	munmap(thread, thread->bytes);
 }
 
-/* The processor's clock less what this thread has waited. */
-static uint64_t own_clock(const struct thread *thread)
+static uint64_t nanoseconds(clockid_t clock)
 {
-	return __rdtsc() - thread->waited;
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* What this thread did not run since it was last looked is none of its work either: it waited for
+ * a disk, a lock, or a processor. */
+static void look(struct thread *thread, uint64_t now)
+{
+	uint64_t given = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t elapsed = now - thread->looked - (thread->waited - thread->waited_then);
+	double rate = (double)(now - survey.start) /
+		      (double)(nanoseconds(CLOCK_MONOTONIC) - survey.start_time + 1);
+	uint64_t worked = (uint64_t)((double)(given - thread->given) * rate);
+
+	if (thread->looked && given >= thread->given && elapsed > worked)
+		thread->waited += elapsed - worked;
+	thread->looked = now;
+	thread->given = given;
+	thread->waited_then = thread->waited;
+}
+
+/* The processor's clock less what this thread has waited. */
+static uint64_t own_clock(struct thread *thread)
+{
+	uint64_t now = __rdtsc();
+
+	if (now - thread->looked > LOOK_AFTER)
+		look(thread, now);
+	return now - thread->waited;
 }
 
 /* -- functions ---------------------------------------------------------------------------- */
@@ -403,7 +447,7 @@ int __lp_survey_iterate(struct __lp_survey_token *token, unsigned loop)
 
 /* -- what goes in and out ------------------------------------------------------------------ */
 
-void lp_survey_note(enum lp_survey_event event)
+void lp_survey_note(enum lp_survey_event event, unsigned int call)
 {
 	struct thread *thread = own();
 	struct counts *here;
@@ -415,6 +459,10 @@ void lp_survey_note(enum lp_survey_event event)
 	here->own_sends += event == LP_SURVEY_SENT;
 	here->own_accepts += event == LP_SURVEY_ACCEPTED;
 	here->own_waits += event == LP_SURVEY_WAITED;
+	here->own_forks += event == LP_SURVEY_FORKED;
+	here->called[call / 64] |= 1ull << call % 64;
+	if (event == LP_SURVEY_CALLED || event == LP_SURVEY_FORKED)
+		return;
 	for (uint32_t i = 0; i < thread->depth; i++) {
 		struct frame *frame = &thread->frames[i];
 		struct counts *counts = &thread->counts[frame->function];
@@ -461,8 +509,13 @@ static void after_fork_parent(void)
 static void after_fork_child(void)
 {
 	survey.pid = getpid();
-	if (self)
+	if (self) {
 		self->counts = NULL;
+		self->looked = 0; /* its clock began anew */
+		/* What its functions did before was its parent's. */
+		for (uint32_t i = 0; i < self->depth; i++)
+			self->frames[i].began = own_clock(self);
+	}
 	pthread_mutex_unlock(&survey.lock);
 }
 
@@ -513,6 +566,8 @@ __attribute__((constructor(101))) static void start(void)
 	}
 	survey.edges = power_of_two(survey.functions * 4);
 	survey.pid = getpid();
+	survey.start = __rdtsc();
+	survey.start_time = nanoseconds(CLOCK_MONOTONIC);
 	survey.told = map_memory((size_t)sysconf(_SC_PAGESIZE), MAP_SHARED);
 	if (pthread_key_create(&survey.key, end_thread) || !start_file()) {
 		give_up("cannot write to");

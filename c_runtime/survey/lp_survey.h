@@ -11,11 +11,20 @@
 extern struct __lp_survey_unit *const __start_lp_survey_units[];
 extern struct __lp_survey_unit *const __stop_lp_survey_units[];
 
-/* What the wrapped library calls tell (lp_survey_calls.c). */
-enum lp_survey_event { LP_SURVEY_RECEIVED, LP_SURVEY_SENT, LP_SURVEY_ACCEPTED, LP_SURVEY_WAITED };
+enum { LP_SURVEY_CALLS = 128 }; /* at most so many are wrapped; a multiple of 64 */
 
-/* It happened, in the function that this thread is in. */
-void lp_survey_note(enum lp_survey_event event);
+/* What the wrapped library calls tell (lp_survey_calls.c). CALLED: nothing but that. */
+enum lp_survey_event {
+	LP_SURVEY_RECEIVED,
+	LP_SURVEY_SENT,
+	LP_SURVEY_ACCEPTED,
+	LP_SURVEY_WAITED,
+	LP_SURVEY_FORKED,
+	LP_SURVEY_CALLED
+};
+
+/* It happened, in the function that this thread is in. call: which of the wrapped. */
+void lp_survey_note(enum lp_survey_event event, unsigned int call);
 
 /* This thread is about to wait for something; the time until lp_survey_waited is not its own. */
 uint64_t lp_survey_wait(void);

@@ -8,7 +8,8 @@
  * linker's --wrap tells them apart.
  *
  * Messages count that come from or go to sockets, but for those that the program connected itself:
- * there it is the client.
+ * there it is the client. What is read of a stream while more of it is there already is the same
+ * message: some servers read byte by byte.
  */
 /* glibc would define some of these inline. */
 #define __NO_INLINE__ 1
@@ -24,6 +25,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -33,8 +35,12 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Each has a number, in the order in which they stand here: lp_build.wrapper.runtime has them. */
+enum { FIRST_CALL = __COUNTER__ + 1 };
+
 #ifdef LP_SURVEY_WRAPPED
 #define WRAP(type, name, parameters)                                                               \
+	enum { CALL_##name = __COUNTER__ - FIRST_CALL };                                           \
 	type __real_##name parameters;                                                             \
 	type __wrap_##name parameters;                                                             \
 	type __wrap_##name parameters
@@ -42,6 +48,7 @@
 #define REAL_VERSION(name, version) __real_##name
 #else
 #define WRAP(type, name, parameters)                                                               \
+	enum { CALL_##name = __COUNTER__ - FIRST_CALL };                                           \
 	type name parameters __attribute__((weak));                                                \
 	type name parameters
 #define REAL(name) REAL_VERSION(name, NULL)
@@ -92,28 +99,76 @@ static bool is_client(int fd)
 	return client;
 }
 
-static void note(enum lp_survey_event event, bool happened, int fd)
+/* The stream that this thread has received from, and nothing else since. */
+static __thread int reading __attribute__((tls_model("initial-exec"))) = -1;
+
+static bool is_stream(int fd)
 {
-	if (happened && is_client(fd))
-		lp_survey_note(event);
+	socklen_t length = sizeof(int);
+	int type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+}
+
+/* Whether what is about to be received belongs to the message before. */
+static bool continues(int fd)
+{
+	int error = errno, bytes = 0;
+	bool more = fd >= 0 && fd == reading && is_stream(fd) && ioctl(fd, FIONREAD, &bytes) == 0 &&
+		    bytes > 0;
+
+	errno = error;
+	return more;
+}
+
+/* The same where the library has read ahead. */
+static bool stream_continues(FILE *stream)
+{
+	int fd = fileno(stream);
+
+	return fd >= 0 && fd == reading &&
+	       (stream->_IO_read_ptr < stream->_IO_read_end || continues(fd));
+}
+
+static void note(enum lp_survey_event event, bool happened, int fd, unsigned int call)
+{
+	if (!happened || !is_client(fd))
+		return;
+	reading = event == LP_SURVEY_RECEIVED ? fd : -1;
+	lp_survey_note(event, call);
+}
+
+static void note_received(bool happened, bool continued, int fd, unsigned int call)
+{
+	note(continued ? LP_SURVEY_CALLED : LP_SURVEY_RECEIVED, happened, fd, call);
+	if (continued && happened)
+		reading = fd;
 }
 
 /* -- receiving ----------------------------------------------------------------------------------
  */
 
-#define RECEIVE(type, name, parameters, arguments, success, fd)                                    \
+#define RECEIVE_FROM(type, name, parameters, arguments, success, fd, is_rest)                      \
 	WRAP(type, name, parameters)                                                               \
 	{                                                                                          \
+		bool rest = is_rest;                                                               \
 		type count = WAITING(type, REAL(name) arguments);                                  \
                                                                                                    \
-		note(LP_SURVEY_RECEIVED, success, fd);                                             \
+		note_received(success, rest, fd, CALL_##name);                                     \
 		return count;                                                                      \
 	}
+#define RECEIVE(type, name, parameters, arguments, success, fd)                                    \
+	RECEIVE_FROM(type, name, parameters, arguments, success, fd, continues(fd))
+#define STREAM(type, name, parameters, arguments, success)                                         \
+	RECEIVE_FROM(type, name, parameters, arguments, success, fileno(stream),                   \
+		     stream_continues(stream))
 
 ssize_t __read_chk(int, void *, size_t, size_t);
 ssize_t __recv_chk(int, void *, size_t, size_t, int);
 ssize_t __recvfrom_chk(int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *);
 char *__fgets_chk(char *, size_t, int, FILE *);
+int _IO_getc(FILE *);
+int _IO_putc(int, FILE *);
 size_t __fread_chk(void *, size_t, size_t, size_t, FILE *);
 
 RECEIVE(ssize_t, read, (int fd, void *to, size_t bytes), (fd, to, bytes), count > 0, fd)
@@ -137,16 +192,27 @@ RECEIVE(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, mess
 RECEIVE(int, recvmmsg,
 	(int fd, struct mmsghdr *messages, unsigned int room, int flags, struct timespec *timeout),
 	(fd, messages, room, flags, timeout), count > 0, fd)
-RECEIVE(char *, fgets, (char *to, int bytes, FILE *stream), (to, bytes, stream), count != NULL,
-	fileno(stream))
-RECEIVE(char *, __fgets_chk, (char *to, size_t room, int bytes, FILE *stream),
-	(to, room, bytes, stream), count != NULL, fileno(stream))
-RECEIVE(size_t, fread, (void *to, size_t size, size_t items, FILE *stream),
-	(to, size, items, stream), count > 0, fileno(stream))
-RECEIVE(size_t, __fread_chk, (void *to, size_t room, size_t size, size_t items, FILE *stream),
-	(to, room, size, items, stream), count > 0, fileno(stream))
-RECEIVE(ssize_t, getline, (char **line, size_t *bytes, FILE *stream), (line, bytes, stream),
-	count > 0, fileno(stream))
+STREAM(char *, fgets, (char *to, int bytes, FILE *stream), (to, bytes, stream), count != NULL)
+STREAM(char *, __fgets_chk, (char *to, size_t room, int bytes, FILE *stream),
+       (to, room, bytes, stream), count != NULL)
+STREAM(size_t, fread, (void *to, size_t size, size_t items, FILE *stream),
+       (to, size, items, stream), count > 0)
+STREAM(size_t, __fread_chk, (void *to, size_t room, size_t size, size_t items, FILE *stream),
+       (to, room, size, items, stream), count > 0)
+STREAM(ssize_t, getline, (char **line, size_t *bytes, FILE *stream), (line, bytes, stream),
+       count > 0)
+STREAM(int, fgetc, (FILE * stream), (stream), count != EOF)
+STREAM(int, getc, (FILE * stream), (stream), count != EOF)
+STREAM(int, _IO_getc, (FILE * stream), (stream), count != EOF)
+
+WRAP(int, getchar, (void))
+{
+	bool rest = stream_continues(stdin);
+	int byte = WAITING(int, REAL(getchar)());
+
+	note_received(byte != EOF, rest, fileno(stdin), CALL_getchar);
+	return byte;
+}
 
 /* -- sending ------------------------------------------------------------------------------------
  */
@@ -156,7 +222,7 @@ RECEIVE(ssize_t, getline, (char **line, size_t *bytes, FILE *stream), (line, byt
 	{                                                                                          \
 		type count = WAITING(type, REAL(name) arguments);                                  \
                                                                                                    \
-		note(LP_SURVEY_SENT, success, fd);                                                 \
+		note(LP_SURVEY_SENT, success, fd, CALL_##name);                                    \
 		return count;                                                                      \
 	}
 
@@ -194,7 +260,7 @@ WRAP(int, fprintf, (FILE * stream, const char *format, ...))
 	va_start(rest, format);
 	count = WAITING(int, REAL(vfprintf)(stream, format, rest));
 	va_end(rest);
-	note(LP_SURVEY_SENT, count > 0, fileno(stream));
+	note(LP_SURVEY_SENT, count > 0, fileno(stream), CALL_fprintf);
 	return count;
 }
 
@@ -206,7 +272,51 @@ WRAP(int, __fprintf_chk, (FILE * stream, int flag, const char *format, ...))
 	va_start(rest, format);
 	count = WAITING(int, REAL(__vfprintf_chk)(stream, flag, format, rest));
 	va_end(rest);
-	note(LP_SURVEY_SENT, count > 0, fileno(stream));
+	note(LP_SURVEY_SENT, count > 0, fileno(stream), CALL___fprintf_chk);
+	return count;
+}
+
+/* To standard output, which is the client's where inetd or its like began the program. */
+SEND(int, fputc, (int byte, FILE *stream), (byte, stream), count != EOF, fileno(stream))
+SEND(int, putc, (int byte, FILE *stream), (byte, stream), count != EOF, fileno(stream))
+SEND(int, _IO_putc, (int byte, FILE *stream), (byte, stream), count != EOF, fileno(stream))
+SEND(int, putchar, (int byte), (byte), count != EOF, fileno(stdout))
+SEND(int, puts, (const char *text), (text), count != EOF, fileno(stdout))
+SEND(int, vprintf, (const char *format, va_list rest), (format, rest), count > 0, fileno(stdout))
+
+WRAP(int, printf, (const char *format, ...))
+{
+	va_list rest;
+	int count;
+
+	va_start(rest, format);
+	count = WAITING(int, REAL(vfprintf)(stdout, format, rest));
+	va_end(rest);
+	note(LP_SURVEY_SENT, count > 0, fileno(stdout), CALL_printf);
+	return count;
+}
+
+WRAP(int, __printf_chk, (int flag, const char *format, ...))
+{
+	va_list rest;
+	int count;
+
+	va_start(rest, format);
+	count = WAITING(int, REAL(__vfprintf_chk)(stdout, flag, format, rest));
+	va_end(rest);
+	note(LP_SURVEY_SENT, count > 0, fileno(stdout), CALL___printf_chk);
+	return count;
+}
+
+WRAP(int, dprintf, (int fd, const char *format, ...))
+{
+	va_list rest;
+	int count;
+
+	va_start(rest, format);
+	count = WAITING(int, vdprintf(fd, format, rest));
+	va_end(rest);
+	note(LP_SURVEY_SENT, count > 0, fd, CALL_dprintf);
 	return count;
 }
 
@@ -228,7 +338,7 @@ WRAP(int, accept, (int fd, struct sockaddr *from, socklen_t *length))
 {
 	int client = WAITING(int, REAL(accept)(fd, from, length));
 
-	note(LP_SURVEY_ACCEPTED, set_connected(client, false) >= 0, client);
+	note(LP_SURVEY_ACCEPTED, set_connected(client, false) >= 0, client, CALL_accept);
 	return client;
 }
 
@@ -236,40 +346,76 @@ WRAP(int, accept4, (int fd, struct sockaddr *from, socklen_t *length, int flags)
 {
 	int client = WAITING(int, REAL(accept4)(fd, from, length, flags));
 
-	note(LP_SURVEY_ACCEPTED, set_connected(client, false) >= 0, client);
+	note(LP_SURVEY_ACCEPTED, set_connected(client, false) >= 0, client, CALL_accept4);
 	return client;
 }
 
 /* -- waiting ------------------------------------------------------------------------------------
  */
 
-#define WAIT(name, parameters, arguments)                                                          \
+/* Whether this is a connection: who waits for it alone waits for one client, as by reading. */
+static bool is_connection(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	int error = errno;
+	bool connection = is_stream(fd) && getpeername(fd, (struct sockaddr *)&peer, &length) == 0;
+
+	errno = error;
+	return connection;
+}
+
+static bool one_polled(const struct pollfd *set, nfds_t number)
+{
+	/* glibc says of poll() that it only writes there, and gcc believes it. */
+	__asm__("" : "+r"(set));
+	return number == 1 && is_connection(set->fd);
+}
+
+static bool one_selected(int number, const fd_set *in, const fd_set *out)
+{
+	int only = -1;
+
+	for (int fd = 0; fd < number; fd++) {
+		if (!(in && FD_ISSET(fd, in)) && !(out && FD_ISSET(fd, out)))
+			continue;
+		if (only >= 0)
+			return false;
+		only = fd;
+	}
+	return only >= 0 && is_connection(only);
+}
+
+#define WAIT(name, parameters, arguments, for_one)                                                 \
 	WRAP(int, name, parameters)                                                                \
 	{                                                                                          \
+		bool one = for_one;                                                                \
 		int count = WAITING(int, REAL(name) arguments);                                    \
                                                                                                    \
-		lp_survey_note(LP_SURVEY_WAITED);                                                  \
+		reading = one ? reading : -1;                                                      \
+		lp_survey_note(one ? LP_SURVEY_CALLED : LP_SURVEY_WAITED, CALL_##name);            \
 		return count;                                                                      \
 	}
 
 int __poll_chk(struct pollfd *, nfds_t, int, size_t);
 
-WAIT(poll, (struct pollfd * set, nfds_t number, int timeout), (set, number, timeout))
+WAIT(poll, (struct pollfd * set, nfds_t number, int timeout), (set, number, timeout),
+     one_polled(set, number))
 WAIT(__poll_chk, (struct pollfd * set, nfds_t number, int timeout, size_t room),
-     (set, number, timeout, room))
+     (set, number, timeout, room), one_polled(set, number))
 WAIT(ppoll,
      (struct pollfd * set, nfds_t number, const struct timespec *timeout, const sigset_t *mask),
-     (set, number, timeout, mask))
+     (set, number, timeout, mask), one_polled(set, number))
 WAIT(select, (int number, fd_set *in, fd_set *out, fd_set *other, struct timeval *timeout),
-     (number, in, out, other, timeout))
+     (number, in, out, other, timeout), one_selected(number, in, out))
 WAIT(pselect,
      (int number, fd_set *in, fd_set *out, fd_set *other, const struct timespec *timeout,
       const sigset_t *mask),
-     (number, in, out, other, timeout, mask))
+     (number, in, out, other, timeout, mask), one_selected(number, in, out))
 WAIT(epoll_wait, (int fd, struct epoll_event *events, int room, int timeout),
-     (fd, events, room, timeout))
+     (fd, events, room, timeout), false)
 WAIT(epoll_pwait, (int fd, struct epoll_event *events, int room, int timeout, const sigset_t *mask),
-     (fd, events, room, timeout, mask))
+     (fd, events, room, timeout, mask), false)
 
 /* For one another and for time to pass: not for clients, but not work either. */
 #define PAUSE(name, version, parameters, arguments)                                                \
@@ -286,6 +432,18 @@ PAUSE(pthread_cond_timedwait, "GLIBC_2.3.2",
 PAUSE(sem_wait, NULL, (sem_t * semaphore), (semaphore))
 PAUSE(usleep, NULL, (useconds_t microseconds), (microseconds))
 PAUSE(nanosleep, NULL, (const struct timespec *time, struct timespec *left), (time, left))
+
+/* -- processes ----------------------------------------------------------------------------------
+ */
+
+WRAP(pid_t, fork, (void))
+{
+	pid_t child = REAL(fork)();
+
+	if (child > 0)
+		lp_survey_note(LP_SURVEY_FORKED, CALL_fork);
+	return child;
+}
 
 /* -- the end ------------------------------------------------------------------------------------
  */
@@ -304,3 +462,5 @@ WRAP(void, _Exit, (int status))
 	for (;;)
 		syscall(SYS_exit_group, status);
 }
+
+_Static_assert(__COUNTER__ - FIRST_CALL <= LP_SURVEY_CALLS, "each has a bit");

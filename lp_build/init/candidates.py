@@ -2,17 +2,20 @@
 
 A request function is called about as often as messages come in, does most of the program's own
 work, and either receives and sends below itself (one call a client that has something to say) or
-stands between the two (one call a message). What waits below itself until some client has something
-to say is rather a turn of the loop. Each of these is a factor from 0 to 1.
+stands between the two (one call a message). Where a connection is a request or little more, one
+call a connection will do. What waits below itself until some client has something to say is rather
+a turn of the loop, and what forks a process each time is rather its caller's. Each of these is a
+factor from 0 to 1.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lp_build.errors import LakePlacidError
 from lp_build.init.survey import Counts, Survey
+from lp_build.projection.libcalls import kernel_forms
 from lp_build.source.survey import SurveyedFunction
 
 _SELDOM = 0.02  # of the messages: what is called less often is no candidate
@@ -21,8 +24,13 @@ _MAIN = "main"
 _BETWEEN = 0.4  # nothing does: its caller receives, calls it, and sends
 _BOTH = 0.4  # and up to 1 by the share of messages
 _RECEIVES = 0.15  # and up to _BETWEEN by how much of the program it reaches
-_SENDS = 0.1
+_SENDS = 0.1  # and up to _LEADS likewise: what is called next to receiving, and does all the rest
+_LEADS = 0.45
 _TURN = 0.3  # what is left of that if each call waits for clients
+_FORKS = 0.4  # the same if each call forks a process
+_FEW = 4  # messages of a connection, up to which it may be one request
+_CONNECTION = 0.95  # what one call a connection is worth, where one call a message is worth 1
+_EACH = 0.1  # of the rounds of a loop: what happens less often is no matter
 # A function is but a wrapper of one that it calls each time and that has this share of its work.
 _ALWAYS, _WHOLE, _MOST = 0.95, 0.98, 0.6
 _LONG = 8  # iterations in a call, from which on a loop is one that serves
@@ -34,7 +42,9 @@ class Candidate:
 
     once: how near its calls are to one a message; work: its share of the work of the busiest
     candidate; receives, sends: shares of all messages that come in and go out below it; turn: of
-    its calls, the share in which the program waits for any of its clients (poll and its kin).
+    its calls, the share in which the program waits for any of its clients (poll and its kin);
+    forks: the share in which it makes a process; whole: its share of the busiest function's work,
+    whatever that is.
     """
 
     function: SurveyedFunction
@@ -45,16 +55,20 @@ class Candidate:
     receives: float
     sends: float
     turn: float = 0.0
+    forks: float = 0.0
+    whole: float = 1.0
 
 
 @dataclass(frozen=True)
 class Loop:
-    """The loop that calls the request function. function: it stands in; line: of the loop."""
+    """The loop that calls the request function. function: it stands in; line: of the loop; leaves:
+    library calls of its rounds that the kernel form can't make."""
 
     function: SurveyedFunction
     line: int
     calls: int
     iterations: int
+    leaves: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,20 +109,37 @@ def rank(survey: Survey) -> list[Candidate]:
     }
     work = {key: counts.cycles for key, counts in often.items() if _once(counts, messages) > 0.5}
     most = max(work.values(), default=0) or 1
+    all_work = max((counts.cycles for counts in survey.counts.values()), default=0) or 1
     below = {key: survey.below(key) for key in often}
     widest = max(map(len, below.values()), default=0)
     found = []
     for key, counts in often.items():
-        polls = sum(survey.counts[one].own_waits for one in {key, *below[key]})
-        breadth = _breadth(len(below[key]), widest)
-        turn = min(1.0, polls / counts.calls)
-        found.append(_candidate(survey.functions[key], counts, messages, most, breadth, turn))
+        reached = [survey.counts[one] for one in {key, *below[key]}]
+        one = _candidate(
+            survey.functions[key],
+            counts,
+            messages,
+            most,
+            _breadth(len(below[key]), widest),
+            min(1.0, sum(c.own_waits for c in reached) / counts.calls),
+            min(1.0, sum(c.own_forks for c in reached) / counts.calls),
+        )
+        found.append(replace(one, whole=counts.cycles / all_work))
     found.sort(key=lambda one: (-one.score, one.function.key))
     return _without_wrappers(survey, found)
 
 
+def _near(one: int, other: int) -> float:
+    return min(one, other) / max(one, other, 1)
+
+
 def _once(counts: Counts, messages: Messages) -> float:
-    return min(counts.calls, messages.number) / max(counts.calls, messages.number)
+    """How near its calls are to one a message, or to one a connection that is no more than that."""
+    once = _near(counts.calls, messages.number)
+    few = messages.accepted > 0 and messages.received <= _FEW * messages.accepted
+    if few and counts.receives >= _WHOLE * messages.received:
+        once = max(once, _CONNECTION * _near(counts.calls, messages.accepted))
+    return once
 
 
 def _breadth(reached: int, widest: int) -> float:
@@ -122,6 +153,7 @@ def _candidate(
     most: int,
     breadth: float,
     turn: float,
+    forks: float,
 ) -> Candidate:
     once = _once(counts, messages)
     work = min(1.0, counts.cycles / most)
@@ -132,11 +164,12 @@ def _candidate(
     elif counts.received:
         place = _RECEIVES + (_BETWEEN - _RECEIVES) * breadth * receives
     elif counts.sent:
-        place = _SENDS
+        place = _SENDS + (_LEADS - _SENDS) * breadth * sends
     else:
         place = _BETWEEN
-    score = once * place * (1 - (1 - _TURN) * turn) * (0.25 + 0.75 * work)
-    return Candidate(function, counts, score, once, work, receives, sends, turn)
+    place *= (1 - (1 - _TURN) * turn) * (1 - (1 - _FORKS) * forks)
+    score = once * place * (0.25 + 0.75 * work)
+    return Candidate(function, counts, score, once, work, receives, sends, turn, forks)
 
 
 def _without_wrappers(survey: Survey, ranked: list[Candidate]) -> list[Candidate]:
@@ -184,7 +217,7 @@ def find_loop(survey: Survey, request: str) -> Loop | None:
                 if caller not in seen:
                     callers[caller] = callers.get(caller, 0) + edge.calls
         for key in sorted(callers, key=lambda one: (-callers[one], one)):
-            loop = _loop_of(survey, key)
+            loop = _loop_of(survey, key, request)
             counts = survey.counts[key]
             outside = counts.waits - within.waits + counts.receives - within.receives
             if loop is not None and outside > 0:
@@ -195,7 +228,25 @@ def find_loop(survey: Survey, request: str) -> Loop | None:
     return second
 
 
-def _loop_of(survey: Survey, key: str) -> Loop | None:
+def _leaves(survey: Survey, loop: str, request: str, rounds: int) -> tuple[str, ...]:
+    """What the rounds of a loop call, outside of the request, that has no form in the kernel."""
+    forms = kernel_forms()
+    outside = {loop, *survey.below(loop)} - {request, *survey.below(request)}
+    found: set[str] = set()
+    for counts in map(survey.counts.__getitem__, outside):
+        often = {
+            "fork": counts.own_forks,
+            "accept": counts.own_accepts,
+            "accept4": counts.own_accepts,
+        }
+        other = counts.own_waits + counts.own_receives + counts.own_sends
+        found |= {
+            name for name in counts.called - forms if often.get(name, other) >= _EACH * rounds
+        }
+    return tuple(sorted(found))
+
+
+def _loop_of(survey: Survey, key: str, request: str) -> Loop | None:
     """The busiest loop of a function in which Elite can be entered, if it goes round often."""
     function, counts = survey.functions[key], survey.counts[key]
     rounds = [
@@ -208,4 +259,5 @@ def _loop_of(survey: Survey, key: str) -> Loop | None:
     iterations, line = max(rounds)
     if iterations < _LONG * max(1, counts.calls):
         return None
-    return Loop(function, line, counts.calls, iterations)
+    leaves = _leaves(survey, key, request, iterations)
+    return Loop(function, line, counts.calls, iterations, leaves)

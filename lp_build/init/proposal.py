@@ -21,14 +21,17 @@ from lp_build.layout import BuildDir
 
 _ALTERNATIVES = 5
 _WORTH = 0.25  # of the first candidate's score: what has less is not worth telling
-_UNLIKELY = 0.1  # a score below which the proposal is a guess
+# What makes the proposal a guess: less than this of a score, of one call a message, and of the work
+# of whatever does most.
+_UNLIKELY, _SELDOM, _LITTLE = 0.1, 0.5, 0.15
 _SPARE = 3 / 4  # of the slots: threads may keep these between requests
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """request, loop: as `lp.toml` names them. reasons: sentences. alternatives: with why each is
-    not the first. stack_count: None for the default. unsure: whether nothing fits well."""
+    """request, loop_name: as `lp.toml` names them. loop: that calls it, whether or not Elite can
+    stay in it. reasons: sentences. alternatives: with why each is not the first. stack_count: None
+    for the default. unsure: whether nothing fits well."""
 
     candidate: Candidate
     loop: Loop | None
@@ -46,8 +49,8 @@ class Proposal:
 
     @property
     def loop_name(self) -> str | None:
-        """The loop function."""
-        return self.names[self.loop.function.key] if self.loop else None
+        """The loop function; None if there is none in which Elite can stay."""
+        return self.names[self.loop.function.key] if self.loop and not self.loop.leaves else None
 
 
 def propose(survey: Survey, build: BuildDir, request: str | None = None) -> Proposal:
@@ -85,7 +88,7 @@ def propose(survey: Survey, build: BuildDir, request: str | None = None) -> Prop
         alternatives,
         _names(survey, {function.key for function in named}),
         _stack_count(survey.threads),
-        candidate.score < _UNLIKELY,
+        candidate.score < _UNLIKELY or candidate.once < _SELDOM or candidate.whole < _LITTLE,
     )
 
 
@@ -160,6 +163,11 @@ def _reasons(
             f"It is called by the loop of {loop.function.name} ({loop.function.file}:{loop.line}), "
             f"which went round {_times(loop.iterations, 'time')}{_by(loop.calls)}."
         )
+        if loop.leaves:
+            reasons.append(
+                f"That is no `loop` for lp.toml: its rounds call {' and '.join(loop.leaves)}, "
+                "which cannot be made in the kernel."
+            )
     else:
         reasons.append("No loop in which Elite could be entered was seen to call it.")
     if counts.received and counts.sent:
@@ -181,7 +189,11 @@ def _reasons(
         reasons.append("It stands between receiving and sending: neither happens below it.")
     if candidate.turn >= 0.5:
         reasons.append("The program waits for clients below it too, so a request is a turn.")
-    if candidate.work >= 0.99:
+    if candidate.forks >= 0.5:
+        reasons.append("It makes a process each time.")
+    if candidate.whole < _LITTLE:
+        reasons.append(f"It does {candidate.whole:.0%} of the work of what does most.")
+    elif candidate.work >= 0.99:
         reasons.append("Nothing else that runs once a message does more of the program's own work.")
     return reasons
 
@@ -196,6 +208,8 @@ def _lesser(one: Candidate, best: Candidate) -> str:
         return f"called {_times(one.counts.calls, 'time')}"
     if one.turn > best.turn + 0.1:
         return "waits for clients itself"
+    if one.forks > best.forks + 0.1:
+        return "makes a process each time"
     if one.counts.received and one.counts.sent:
         return "what it calls does as much" if one.score >= best.score else "has less below it"
     if one.counts.received:

@@ -7,10 +7,12 @@ import json
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 
 from lp_build.errors import LakePlacidError
 from lp_build.source.survey import SurveyedFunction, SurveyTable
+from lp_build.wrapper.runtime import wrapped_calls
 
 _MAGIC = b"LPSURVEY"
 # struct lp_trace_head of c_runtime/trace/lp_trace_file.h, then struct survey_header of lp_survey.c
@@ -19,7 +21,7 @@ _HEADER = struct.Struct("<8sIIQQII256sQQQIIII")
 _OWNERS = 4 << 14
 _COUNTS = struct.Struct("<16Q")
 _EDGE = struct.Struct("<QQQ")
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass
@@ -39,14 +41,25 @@ class Counts:
     own_waits: int = 0
     cycles: int = 0
     waits: int = 0
+    own_forks: int = 0
+    called: frozenset[str] = frozenset()
 
     def add(self, values: Sequence[int]) -> None:
-        """Add the fields' values, in their order."""
+        """Add the numbers of a file, in their order; two words behind the counts are the set of
+        library calls that it made."""
         for name, value in zip(_NAMES, values, strict=False):
             setattr(self, name, getattr(self, name) + value)
+        low, high = values[len(_NAMES) : len(_NAMES) + 2]
+        if low | high:
+            self.called |= {name for n, name in _calls() if (low | high << 64) >> n & 1}
 
 
-_NAMES = tuple(f.name for f in fields(Counts))
+_NAMES = tuple(f.name for f in fields(Counts) if f.name != "called")
+
+
+@cache
+def _calls() -> tuple[tuple[int, str], ...]:
+    return tuple(enumerate(wrapped_calls()))
 
 
 @dataclass
@@ -62,7 +75,7 @@ class Survey:
     """What was seen in all processes and threads, by function key.
 
     loops: iterations by loop of each function. edges: by caller and callee. threads: the most that
-    counted at once in one process and its children. warnings: what could not be read.
+    counted at once in one process. warnings: what could not be read.
     """
 
     functions: dict[str, SurveyedFunction] = field(default_factory=dict)
@@ -138,7 +151,7 @@ def _read(path: Path, survey: Survey) -> None:
             return
         raise LakePlacidError("not a survey file", file=str(path), remedy="remove it")
     _, version, _, tables_size, _, _, failed, failure, *rest = _HEADER.unpack_from(data)
-    offset, size, areas, functions, loops, edges, _ = rest
+    offset, size, areas, functions, loops, edges, threads = rest
     if version != _VERSION:
         raise LakePlacidError(
             f"a survey of version {version}, where this tool reads {_VERSION}",
@@ -164,7 +177,7 @@ def _read(path: Path, survey: Survey) -> None:
     used = [start for start in whole if start + size <= len(data)]
     if len(used) < len(whole):
         survey.warnings.append(f"{path}: cut off: {len(whole) - len(used)} threads are missing")
-    survey.threads = max(survey.threads, len(used))
+    survey.threads = max(survey.threads, threads)
     for start in used:
         _read_area(data, start, found, edges, survey)
 

@@ -62,11 +62,12 @@ def _tracing(
 
 
 def wrapped_calls() -> list[str]:
-    """The library calls that the surveying runtime wraps, as its source names them."""
+    """The library calls that the surveying runtime wraps, as its source names them, in the order of
+    their numbers in a survey."""
     source = resource_dir("c_runtime") / "survey" / "lp_survey_calls.c"
     text = source.read_text(encoding="utf-8")
     found = re.finditer(
-        r"^(?:WRAP|RECEIVE|SEND)\([^,(]+,\s*(\w+)|^(?:WAIT|PAUSE)\((\w+)", text, re.M
+        r"^(?:WRAP|RECEIVE|STREAM|SEND)\([^,(]+,\s*(\w+)|^(?:WAIT|PAUSE)\((\w+)", text, re.M
     )
     return [match.group(1) or match.group(2) for match in found]
 

@@ -28,8 +28,9 @@ class Shape:
             received=min(received, calls),
             sent=min(sent, calls),
             iterations=rounds,
-            **counts,
         )
+        for field, value in counts.items():
+            setattr(self.survey.counts[key], field, value)
         self.survey.loops[key] = [rounds] if rounds else []
         return self
 
@@ -138,3 +139,38 @@ def test_a_helper_that_runs_many_times_a_request_is_not_chosen() -> None:
     shape.function("compare", 90 * MESSAGES, 490)
     shape.calls("serve", "handle").calls("handle", "compare", 90 * MESSAGES)
     assert shape.chosen() == ("handle", "serve")
+
+
+def test_a_connection_whose_request_comes_in_pieces() -> None:
+    shape = Shape()
+    shape.function("main", 1, 0, rounds=500, own_accepts=500, waits=500, receives=1000, sends=500)
+    shape.function("serve_client", 500, 500, receives=1000, sends=500, own_sends=500)
+    shape.function("read_some", 1000, 50, receives=1000, own_receives=1000)
+    shape.calls("main", "serve_client", 500).calls("serve_client", "read_some", 1000)
+    assert shape.chosen() == ("serve_client", "main")
+
+
+def test_who_forks_gives_way_to_what_runs_in_the_child() -> None:
+    shape = Shape()
+    shape.function("main", 1, 0, rounds=MESSAGES, own_accepts=MESSAGES, waits=MESSAGES, **ALL)
+    shape.function("new_client", MESSAGES, 510, own_forks=MESSAGES, **ALL)
+    shape.function("serve_client", MESSAGES, 500, **ALL, **OWN)
+    shape.calls("main", "new_client").calls("new_client", "serve_client")
+    assert shape.chosen() == ("serve_client", "main")
+
+
+def test_a_loop_that_calls_what_has_no_form_is_told_from_others() -> None:
+    shape = Shape()
+    shape.function("main", 1, 0, rounds=MESSAGES, waits=MESSAGES, own_waits=MESSAGES, **ALL)
+    shape.function("serve_client", MESSAGES, 500, **ALL, **OWN)
+    shape.calls("main", "serve_client")
+    main = shape.survey.counts["s.c:main"]
+    main.called = frozenset({"poll", "accept"})  # the latter not once in ten rounds
+    loop = find_loop(shape.survey, "s.c:serve_client")
+    assert loop is not None
+    assert loop.leaves == ()
+    main.called = frozenset({"pselect", "fork"})
+    main.own_forks = MESSAGES
+    loop = find_loop(shape.survey, "s.c:serve_client")
+    assert loop is not None
+    assert loop.leaves == ("fork", "pselect")

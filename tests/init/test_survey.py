@@ -103,7 +103,7 @@ def test_a_function_that_ends_its_process_has_done_its_work(forking: Path) -> No
 
 
 def test_processes_that_have_ended_leave_their_place_to_others(forking: Path) -> None:
-    assert read_surveys([forking / ".lp"]).threads <= 4
+    assert read_surveys([forking / ".lp"]).threads == 1  # at once in any one process
     (path,) = (forking / ".lp").rglob("*.lps")
     assert 512 * path.stat().st_blocks < 256 << 10
 
