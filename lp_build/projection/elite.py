@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from lp_build.projection.assembly import (
     Align,
@@ -36,6 +38,7 @@ from lp_build.projection.cfi import (
 )
 from lp_build.projection.operands import memory_of, operands_of, written
 from lp_build.projection.records import SiteKind, SiteRecord, Tables, check_rule
+from lp_build.projection.unwinding import Region, regions_of, table
 from lp_build.source.markers import ARM, COLD, ENTRY, LOOP, Marker
 
 _INVERSE = {
@@ -234,6 +237,7 @@ class Projector:
     suffix = "lp_elite"
     leave = "lp_deopt"
     force = "lp_force"
+    unwound = True  # frames of it may be, by exceptions
 
     def __init__(self, function: AsmFunction, context: Context, edits: Edits) -> None:
         self.function = function
@@ -250,7 +254,8 @@ class Projector:
         self.blocks: dict[int, Block] = {}
         self.out: list[str] = []
         self.tail: list[str] = []
-        self.late: list[tuple[FrameRule, list[str]]] = []
+        self.late: list[tuple[FrameRule, list[str], str]] = []  # with landing pads
+        self.cleanups: list[Region] = []
         self.leaving: dict[FrameRule, list[str]] = {}  # stubs
         self.stubs: dict[tuple[int, int], str] = {}
         self.state: FrameRule | None = None
@@ -616,6 +621,7 @@ class Projector:
             f"\t.type {symbol}, @function",
             f"{symbol}:",
             "\t.cfi_startproc",
+            *self._unwinding(symbol),
             *body,
             "\t.cfi_endproc",
             *self.tail,
@@ -626,10 +632,56 @@ class Projector:
     def _late_text(self) -> list[str]:
         lines: list[str] = []
         state = self.state or FrameRule()
-        for rule, chunk in [*self.late, *self.leaving.items()]:
-            lines += [*directives(state, rule), *chunk]
+        stubs = ((rule, chunk, "") for rule, chunk in self.leaving.items())
+        for rule, chunk, pad in [*self.late, *stubs]:
+            lines += [*directives(state, rule), *self._covered(chunk, pad)]
             state = rule
         return lines
+
+    # -- cleanups -----------------------------------------------------------------------------
+
+    @cached_property
+    def _pads(self) -> dict[int, str]:
+        """The landing pads of items that have one, by position: labels of the Fallback."""
+        pads: dict[int, str] = {}
+        for item in self.items if self.unwound else ():
+            if not (isinstance(item, Cfi) and item.name == "cfi_lsda" and len(item.arguments) > 1):
+                continue
+            for region in regions_of(self.context.file.lines, item.arguments[1]):
+                if region.start not in self.labels or region.end not in self.labels:
+                    raise CfiError("a table of exceptions for another function's text")
+                for position in range(self.labels[region.start], self.labels[region.end]):
+                    pads[position] = region.pad
+        return pads
+
+    def _covered(self, text: list[str], pad: str) -> list[str]:
+        """`text`, which goes on at the Fallback's `pad` when it is unwound ("": it does not)."""
+        if not pad:
+            return text
+        name = f".L{self.context.prefix}u{self._id}_{len(self.cleanups)}"
+        self.cleanups.append(Region(f"{name}_b", f"{name}_e", pad))
+        return [f"{name}_b:", *text, f"{name}_e:"]
+
+    @contextmanager
+    def _cleaned_up(self, position: int) -> Iterator[None]:
+        """Within: what goes to `out` is the item at `position`."""
+        start = len(self.out)
+        yield
+        self.out[start:] = self._covered(self.out[start:], self._pads.get(position, ""))
+
+    def _unwinding(self, symbol: str) -> list[str]:
+        """Directives that name the table of cleanups, which goes to the tail."""
+        if not self.cleanups:
+            return []
+        label = f".L{self.context.prefix}v{self._id}"
+        self.tail += table(label, symbol, self.cleanups)
+        personality = next(
+            item for item in self.items if isinstance(item, Cfi) and item.name == "cfi_personality"
+        )
+        return [
+            f"\t.cfi_personality {', '.join(personality.arguments)}",
+            f"\t.cfi_lsda 0x3, {label}",
+        ]
 
     def _sync(self, position: int) -> None:
         check_rule(self.rules[position])
@@ -653,7 +705,8 @@ class Projector:
                 self._emit_marker(position, item)
             elif isinstance(item, InlineAsm):
                 self._sync(position)
-                self._emit_asm(position, item)
+                with self._cleaned_up(position):
+                    self._emit_asm(position, item)
             elif isinstance(item, Insn):
                 self._sync(position)
                 self.count += 1
@@ -662,7 +715,8 @@ class Projector:
                 if last and is_conditional(item.mnemonic) and item.operands in self.labels:
                     pending = item
                 else:
-                    self._emit_insn(block, position, item)
+                    with self._cleaned_up(position):
+                        self._emit_insn(block, position, item)
         self._emit_end(block, pending, following)
 
     def _alignment(self, start: int) -> list[str]:
@@ -854,7 +908,7 @@ class Projector:
             out += self._made(position, verb, callee.symbol, f"_{serial}", done, out is self.out)
             # The observed target stays in line; whatever else is called comes out of line.
             out = [f"{base}_{serial}:", *load]
-            self.late.append((rule, out))
+            self.late.append((rule, out, self._pads.get(position, "")))
             pointer, load = "%r11", []
         out += [*load, "\tcall lp_lookup"]
         out += self._made(position, verb, "*%r11", "_t", done, serial == 0)

@@ -99,6 +99,7 @@ class KernelProjector(Projector):
     suffix = "lp_kernel"
     leave = "lp_k_deopt"
     force = "lp_k_force"
+    unwound = False  # what unwinds runs in user space, on the Fallback's frames
 
     # -- analysis -----------------------------------------------------------------------------
 

@@ -1,11 +1,15 @@
-"""The library calls that Elite makes itself in the kernel, from c_runtime/libcalls.toml."""
+"""What Elite has to know of library calls: those that it makes itself in the kernel, from
+c_runtime/libcalls.toml, and those that a request which may be queued doesn't make in Elite, from
+c_runtime/threadcalls.toml."""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lp_build.resources import resource_dir
 
@@ -22,9 +26,19 @@ _FORM = re.compile(r"^(?:[\w *]+\blp_form_(\w+)\(|CALL\(\w+, (\w+),)", re.M)
 def direct_calls() -> frozenset[str]:
     """Names of the library functions that the kernel form calls; a call of any other function that
     is not Elite is a deopt before the call there."""
-    text = (resource_dir("c_runtime") / "libcalls.toml").read_text(encoding="utf-8")
-    groups = tomllib.loads(text)
-    return frozenset(name for group in groups.values() for name in group["names"])
+    return frozenset(name for group in _groups("libcalls.toml") for name in group["names"])
+
+
+@cache
+def thread_calls() -> Mapping[str, str]:
+    """In queue mode: why Elite leaves before a call of these library functions, by their names."""
+    groups = _groups("threadcalls.toml")
+    return {name: group["reason"] for group in groups for name in group["names"]}
+
+
+def _groups(file: str) -> list[dict[str, Any]]:
+    text = (resource_dir("c_runtime") / file).read_text(encoding="utf-8")
+    return list(tomllib.loads(text).values())
 
 
 @cache

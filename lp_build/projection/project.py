@@ -32,7 +32,7 @@ from lp_build.projection.elite import (
 )
 from lp_build.projection.kernel import PREFIX as KERNEL_PREFIX
 from lp_build.projection.kernel import KernelProjector
-from lp_build.projection.libcalls import form_name, kernel_forms
+from lp_build.projection.libcalls import form_name, kernel_forms, thread_calls
 from lp_build.projection.records import KernelSite, SiteKind, SiteRecord, Tables
 from lp_build.source.markers import ENTRY, Marker
 from lp_build.source.model import unversioned
@@ -58,10 +58,11 @@ class ProjectionRequest:
     known_as: names under which other units know this unit's static Elite functions, by symbol.
     known_elsewhere: such names of other units' (see `known_name`). request_elsewhere: request
     functions of other units, by their symbols or such names. shown_as: what functions are called
-    in names of sites, by symbol, where that is not the symbol. kernel: with kernel forms;
-    forms: the unit is our own forms of library calls, which have no copy for one process;
-    no_kernel: symbols that get no kernel form, and why. frame_readers: symbols of functions that
-    see their callers' frames; frame_reads: the (file, line) of what does.
+    in names of sites, by symbol, where that is not the symbol. queue: requests that leave may go on
+    in another thread. kernel: with kernel forms; forms: the unit is our own forms of library calls,
+    which have no copy for one process; no_kernel: symbols that get no kernel form, and why.
+    frame_readers: symbols of functions that see their callers' frames; frame_reads: the (file,
+    line) of what does.
     """
 
     elite: frozenset[str]
@@ -78,6 +79,7 @@ class ProjectionRequest:
     known_elsewhere: frozenset[str] = frozenset()
     request_elsewhere: frozenset[str] = frozenset()
     shown_as: Mapping[str, str] = field(default_factory=dict)
+    queue: bool = False
     kernel: bool = False
     forms: bool = False
     no_kernel: Mapping[str, str] = field(default_factory=dict)
@@ -169,6 +171,7 @@ def request_for(
         known_as={f.name: known_name(name) for name, f in own.items() if f.static},
         known_elsewhere=frozenset(map(known_name, hidden)),
         request_elsewhere=outside,
+        queue=config.mode == "queue",
         kernel=True,
         frame_readers=unit.frame_readers,
         frame_reads=unit.frame_reads,
@@ -348,6 +351,8 @@ class _Unit:
         if symbol in self.request.elite_elsewhere:
             self.outside.add(symbol)
             return Callee("elite", f"{symbol}.lp_elite")
+        if self.request.queue and symbol in thread_calls() and symbol not in self.request.defined:
+            return Callee("deopt", reason=f"queue mode: {thread_calls()[symbol]}")
         return Callee("plain", symbol)
 
     def resolve_kernel(self, symbol: str) -> Callee:

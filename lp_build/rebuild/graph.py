@@ -141,7 +141,7 @@ class Graph:
         if not any(f["elite"] for f in own):
             return []
         outside = sorted(f.key for f in named if f.elite and not f.static)
-        return [own, outside, self.config.request, self.config.loop]
+        return [own, outside, self.config.request, self.config.loop, self.config.mode]
 
     def _archive(self, part: ArchivePart) -> str:
         target = self.folder / "archives" / part.digest[:16] / part.name

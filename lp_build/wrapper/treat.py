@@ -289,6 +289,6 @@ def _does_not_compile(unit: Unit, output: str) -> LakePlacidError:
 
 def defined_functions(build: BuildDir) -> frozenset[str]:
     """Functions that the program's units define and that have the name of a library call."""
-    from lp_build.projection.libcalls import direct_calls
+    from lp_build.projection.libcalls import direct_calls, thread_calls
 
-    return direct_calls() & defined_names(build)
+    return (direct_calls() | thread_calls().keys()) & defined_names(build)

@@ -84,8 +84,16 @@ class Trial:
     """One program with one compiler and one optimisation level, in a folder of its own."""
 
     def __init__(
-        self, folder: Path, source: Path, config: Config, compiler: list[str], runtime: BuildDir
+        self,
+        folder: Path,
+        source: Path,
+        config: Config,
+        compiler: list[str],
+        runtime: BuildDir,
+        *link: str,
     ) -> None:
+        """compiler: with its flags. runtime: where archives are kept. link: more to link with."""
+        self.link = link
         self.runtime = runtime
         self.folder = folder
         self.source = source
@@ -101,7 +109,7 @@ class Trial:
         return "clang" in self.compiler[0]
 
     def _link(self, objects: list[Path], output: Path, *flags: str) -> Path:
-        command = [*self.compiler, "-o", str(output), *map(str, objects), *flags]
+        command = [*self.compiler, "-o", str(output), *map(str, objects), *flags, *self.link]
         subprocess.run([*command, "-lm", "-lpthread"], check=True, capture_output=True, text=True)
         return output
 
@@ -117,12 +125,14 @@ class Trial:
         objects = [edited, scout_archive(self.runtime, self.compiler[0])]
         return self._link(objects, self.folder / "scouted", "-w")
 
-    def manifest(self, scouted: Path) -> tuple[Outcome, Manifest | None]:
+    def manifest(
+        self, scouted: Path, environment: dict[str, str] | None = None
+    ) -> tuple[Outcome, Manifest | None]:
         """Run the scouted program and decide; None when it never called the request function."""
         traces = self.folder / "traces"
         shutil.rmtree(traces, ignore_errors=True)
         traces.mkdir()
-        outcome = run(scouted, {"LP_TRACE_DIR": str(traces)})
+        outcome = run(scouted, {**(environment or {}), "LP_TRACE_DIR": str(traces)})
         if not any(traces.iterdir()):
             return outcome, None
         return outcome, make_manifest(read_traces([traces]), self.config)
@@ -167,7 +177,7 @@ class Trial:
         combined.write_text(text, encoding="utf-8")
         # One archive serves all programs: it does not depend on the request function's name.
         archive = elite_archive(
-            self.runtime, Config(request="any"), self.compiler[0], stress=stress
+            self.runtime, replace(self.config, request="any"), self.compiler[0], stress=stress
         )
         parts = [combined, *(sources() if kernel else ()), archive]
         return self._link(parts, self.folder / name, "-no-pie", "-fno-pie"), projection
