@@ -3,12 +3,13 @@
 
 PYTHON ?= python3
 N ?= 2000
+MINUTES ?= 60
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 export PYTHON
 
-.PHONY: help demo test lint test-long alloc-bench bench csmith memcached memcached-kernel \
+.PHONY: help demo test lint test-long alloc-bench bench csmith corpus memcached memcached-kernel \
 	memcached-kernel-suite nginx nginx-kernel redis redis-jemalloc redis-kernel redis-kernel-suite \
 	programs programs-kernel servers servers-kernel driver manual set-up-demo set-up-test set-up-servers clean
 
@@ -20,6 +21,7 @@ help:
 	@echo "make bench        the figures of the reference, measured here"
 	@echo "make alloc-bench  the heap against libc's"
 	@echo "make csmith N=$(N)  differential tests with N random programs"
+	@echo "make corpus MINUTES=$(MINUTES)  the C of 200 source packages, all of it Elite in both forms; goes on where it ended"
 	@echo "make memcached    fetch memcached, specialise it, and run its own tests"
 	@echo "make nginx        the same for nginx, with a suite over the protocol"
 	@echo "make redis        the same for redis, with its own tests"
@@ -58,6 +60,9 @@ alloc-bench: set-up-test
 
 csmith: set-up-test
 	@$(BIN)/python -m tests.differential.campaign $(N)
+
+corpus: set-up-test
+	@nice $(BIN)/python -m tests.corpus.campaign --minutes $(MINUTES)
 
 memcached: set-up-test
 	@$(BIN)/python sample_projects/memcached/recipe.py

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from pathlib import Path
 from lp_build.errors import LakePlacidError
 
 KEYRINGS = Path("/usr/share/keyrings")
+_INDEX_IS_FRESH = 3600  # seconds
 INDEX_FORMAT = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
 
 
@@ -158,17 +160,48 @@ def _unpack(tarball: Path, target: Path) -> None:
             top.mkdir()
 
 
+def newest(package: str, cache: Path) -> Source:
+    """The release of `package` that the machine's archive has, as its index says today. Raises
+    LakePlacidError when there is none, or the archive can't be reached."""
+    home = cache / "sources"
+    archives = home / "archives"
+    archives.mkdir(parents=True, exist_ok=True)
+    with _locked(home / "lock"):
+        mirror = _mirror()
+        options = _private_apt(mirror, home / "apt")
+        _update(mirror, options, home / "apt", archives)
+        version = _listed_version(mirror, options, package, archives)
+    return Source(package, version)
+
+
+def _update(mirror: Mirror, options: Sequence[str], private: Path, folder: Path) -> None:
+    """Fetch the index, unless that was done within the hour."""
+    stamp = private / "updated"
+    if (
+        stamp.exists()
+        and time.time() - stamp.stat().st_mtime < _INDEX_IS_FRESH
+        and stamp.read_text(encoding="utf-8") == mirror.entry
+    ):
+        return
+    _apt([*options, "update"], folder, f"the source index of {mirror.uri} cannot be fetched")
+    stamp.write_text(mirror.entry, encoding="utf-8")
+
+
+def _listed_version(mirror: Mirror, options: Sequence[str], package: str, folder: Path) -> str:
+    listed = _apt(
+        [*options, "source", "--print-uris", "--tar-only", package],
+        folder,
+        f"{mirror.uri} ({mirror.release}) has no source package `{package}`",
+    )
+    return _upstream_version(listed, package)
+
+
 def _download(source: Source, archives: Path, private: Path) -> None:
     """Let apt fetch the tarball of `source` to `archives`, with all its state below `private`."""
     mirror = _mirror()
     options = _private_apt(mirror, private)
-    _apt([*options, "update"], archives, f"the source index of {mirror.uri} cannot be fetched")
-    listed = _apt(
-        [*options, "source", "--print-uris", "--tar-only", source.package],
-        archives,
-        f"{mirror.uri} ({mirror.release}) has no source package `{source.package}`",
-    )
-    version = _upstream_version(listed, source.package)
+    _update(mirror, options, private, archives)
+    version = _listed_version(mirror, options, source.package, archives)
     if version != source.version:
         raise LakePlacidError(
             f"{mirror.uri} ({mirror.release}) has {source.package} {version}, "

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lp_build.errors import LakePlacidError
-from lp_build.sources import Source, cache_folder, fetch
+from lp_build.sources import Source, cache_folder, fetch, newest
 
 APT = """#!/bin/sh
 echo "$@" >> {log}
@@ -156,3 +156,13 @@ def test_broken_tarball_leaves_no_folder_behind(tmp_path: Path) -> None:
 def test_cache_folder_follows_the_environment(tmp_path: Path) -> None:
     assert cache_folder({}, tmp_path) == tmp_path / ".cache"
     assert cache_folder({"LP_CACHE": "/elsewhere"}, tmp_path) == Path("/elsewhere")
+
+
+def test_the_newest_release_is_what_the_index_lists(
+    tmp_path: Path, apt: Callable[..., Path]
+) -> None:
+    """The index is fetched once for all that are asked of in a row."""
+    log = apt(version="2.4")
+    assert newest("thing", tmp_path / "cache") == Source("thing", "2.4")
+    assert newest("thing", tmp_path / "cache") == Source("thing", "2.4")
+    assert log.read_text(encoding="utf-8").count(" update") == 1
