@@ -115,6 +115,15 @@ LP_HIDDEN struct lp_slot *lp_slot_used(unsigned int index);
 /* Bit n: slot number n has been used. */
 extern uint64_t lp_slots_used[] LP_HIDDEN;
 
+/* -- stacks that are used up (lp_overflow.c) ----------------------------------------------------
+ */
+
+/* From now on, say so on standard error. */
+LP_HIDDEN void lp_overflow_init(void);
+/* The same for the calling thread, which is about to have requests, or to end. */
+LP_HIDDEN void lp_overflow_thread(void);
+LP_HIDDEN void lp_overflow_thread_end(void);
+
 /* -- floating point and SIMD (fp_state.S) ------------------------------------------------------ */
 
 /* What XSAVE and XRSTOR save of this processor's state: zero where there is only FXSAVE. */

@@ -47,6 +47,7 @@ _FIXED: dict[str, tuple[str, ...]] = {
     "lp_fp_state.S": _ASSEMBLY,
     "lp_forms.c": _COMMON,
     "lp_slot_map.c": _COMMON,
+    "lp_overflow.c": _COMMON,
     "lp_stats.c": _COMMON,
     "lp_live.c": _COMMON,
 }

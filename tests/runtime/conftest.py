@@ -64,7 +64,9 @@ class Program:
         )
         pairs = (word.split("=") for word in done.stdout.split() if word.count("=") == 1)
         values = {name: int(value) for name, value in pairs if value.lstrip("-").isdigit()}
-        found = json.loads(stats.read_text()) if stats.exists() else {}
+        # A program that was ended by a fault has written nothing into it.
+        text = stats.read_text() if stats.exists() else ""
+        found = json.loads(text) if text else {}
         return Finished(done.returncode, done.stdout, done.stderr, values, found)
 
     def check(

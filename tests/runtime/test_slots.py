@@ -68,9 +68,32 @@ def test_memory_goes_back_where_large_requests_follow_each_other(build: Builder)
     assert later <= 256
 
 
-def test_running_over_the_end_of_a_slot_is_a_fault(build: Builder) -> None:
-    assert build(stack_size=16384).run("guard").status == -signal.SIGSEGV
-    assert build().run("guard", limits=stack(MIB)).status == -signal.SIGSEGV
+@pytest.mark.parametrize("mode", MODES)
+def test_running_over_the_end_of_a_slot_is_a_fault_that_is_told(build: Builder, mode: str) -> None:
+    for program, kib in ((build(mode=mode, stack_size=16384), 16), (build(mode=mode), 1024)):
+        done = program.run("guard", limits=stack(MIB))
+        assert done.status == -signal.SIGSEGV
+        assert done.err.startswith(
+            f"lakeplacid: a request has used up its stack of {kib} KiB\n  remedy: "
+        )
+
+
+def test_what_a_program_finds_of_its_fault_handlers_is_as_plain(build: Builder) -> None:
+    """Nobody asked for statistics: there is no handler, and nothing is told."""
+    done = build().run("guard", limits=stack(MIB), env={"LP_STATS": ""})
+    assert (done.status, done.err) == (-signal.SIGSEGV, "")
+    assert build().check("fault_handler", env={"LP_STATS": ""}).values["plain"] == 1
+
+
+@pytest.mark.parametrize("kind", ["fault", "sent"])
+def test_other_faults_end_the_program_as_ever(build: Builder, kind: str) -> None:
+    done = build().run("fault", kind)
+    assert (done.status, done.err) == (-signal.SIGSEGV, "")
+
+
+def test_a_handler_of_the_programs_own_sees_the_fault(build: Builder) -> None:
+    done = build().run("handled", limits=stack(MIB))
+    assert (done.status, done.err) == (7, "")
 
 
 def test_a_large_frame_does_not_jump_over_the_guard(build: Builder) -> None:
@@ -99,7 +122,7 @@ def test_without_address_space_the_program_is_refused(build: Builder) -> None:
 def test_slots_that_are_not_used_cost_no_maps(build: Builder) -> None:
     program = build(stack_count=1024)
     off = program.check("cost", "5", env={"LP_ELITE": "off"}).values["maps"]
-    assert program.check("cost", "5").values["maps"] <= off + 3
+    assert program.check("cost", "5").values["maps"] <= off + 4
 
 
 def test_a_forked_child_touches_no_slot_but_its_own(build: Builder) -> None:

@@ -463,12 +463,17 @@ static void recurse(void)
 	overflow(&(volatile char){0});
 }
 
-static void guard(char **arguments)
+static void no_core(void)
 {
 	struct rlimit none = {0, 0};
 
-	(void)arguments;
 	setrlimit(RLIMIT_CORE, &none);
+}
+
+static void guard(char **arguments)
+{
+	(void)arguments;
+	no_core();
 	hook = recurse;
 	call(1);
 	sem_wait(&been_in_fallback);
@@ -523,6 +528,56 @@ static void deep(char **arguments)
 	lp_workers_drain();
 #endif
 	printf("resident=%zu\n", resident());
+}
+
+/* What the program finds of the signal that a fault is. */
+static void fault_handler(char **arguments)
+{
+	struct sigaction action;
+	stack_t stack;
+
+	(void)arguments;
+	call(1);
+	sigaction(SIGSEGV, NULL, &action);
+	sigaltstack(NULL, &stack);
+	printf("plain=%d\n", action.sa_handler == SIG_DFL && stack.ss_flags == SS_DISABLE);
+}
+
+static volatile int *volatile nowhere;
+
+static void touch_nothing(void)
+{
+	*nowhere = 1;
+}
+
+/* A fault that is none of a stack, or the signal from elsewhere. */
+static void fault(char **arguments)
+{
+	no_core();
+	if (!strcmp(arguments[0], "sent"))
+		kill(getpid(), SIGSEGV);
+	hook = touch_nothing;
+	call(1);
+	sem_wait(&been_in_fallback);
+}
+
+static void end_by_seven(int signal)
+{
+	(void)signal;
+	_exit(7);
+}
+
+static void handled(char **arguments)
+{
+	static char alternate[65536];
+	stack_t stack = {.ss_sp = alternate, .ss_size = sizeof(alternate)};
+	struct sigaction action = {.sa_handler = end_by_seven, .sa_flags = SA_ONSTACK};
+
+	(void)arguments;
+	sigaltstack(&stack, NULL);
+	sigaction(SIGSEGV, &action, NULL);
+	hook = recurse;
+	call(1);
 }
 
 static void *one_deep_call(void *argument)
@@ -830,6 +885,9 @@ static const struct scenario {
     {"back_trace", 1, back_trace},
     {"guard", 0, guard},
     {"deep", 2, deep},
+    {"fault_handler", 0, fault_handler},
+    {"fault", 1, fault},
+    {"handled", 0, handled},
     {"deep_in_thread", 2, deep_in_thread},
     {"cost", 1, cost},
     {"code_on_stack", 2, code_on_stack},
