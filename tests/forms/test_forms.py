@@ -22,6 +22,27 @@ def test_forms_do_what_the_library_does(programs: Programs, area: str) -> None:
     programs.run(area, "attached")
 
 
+# What glibc is told to leave out when it chooses its variants of functions. A processor that lacks
+# something has one variant fewer.
+_NO_AVX512 = "-AVX512F,-AVX512VL,-AVX512BW"
+_NO_AVX2 = f"{_NO_AVX512},-AVX2,-AVX"
+VARIANTS = {
+    "avx2": _NO_AVX512,
+    "sse4": _NO_AVX2,
+    "sse2": f"{_NO_AVX2},-SSE4_2,-SSE4_1,-SSSE3,-ERMS,-FSRM,-BMI1,-BMI2",
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("area", ["memory", "string"])
+def test_forms_do_what_each_variant_of_the_library_does(
+    programs: Programs, area: str, variant: str
+) -> None:
+    """Only what all of them promise is asked for: of a comparison the sign."""
+    tunables = {"GLIBC_TUNABLES": f"glibc.cpu.hwcaps={VARIANTS[variant]}"}
+    programs.run(area, "attached", environment=tunables)
+
+
 @pytest.mark.parametrize("area", AREAS)
 def test_forms_know_nothing_of_a_thread_that_has_not_attached(
     programs: Programs, area: str

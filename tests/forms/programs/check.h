@@ -130,6 +130,14 @@ static inline void check_arenas(void)
 		CHECK(!a_ || a_ - ours == b_ - theirs);                                            \
 	} while (0)
 
+/* All that is promised of a comparison: the value is one of the library's variants' own. */
+static inline int sign(int value)
+{
+	return (value > 0) - (value < 0);
+}
+
+#define CHECK_SAME_SIGN(form, library) CHECK(sign(form) == sign(library))
+
 /* How a child ends that runs the statement. */
 #define ENDS(statement)                                                                            \
 	({                                                                                         \

@@ -79,11 +79,12 @@ static void comparisons(size_t a, size_t b)
 {
 	size_t most = some_length(ARENA);
 
-	CHECK(lp_form_strcmp(ours + a, ours + b) == strcmp(theirs + a, theirs + b));
-	CHECK(lp_form_strncmp(ours + a, ours + b, most) == strncmp(theirs + a, theirs + b, most));
-	CHECK(lp_form_strcasecmp(ours + a, ours + b) == strcasecmp(theirs + a, theirs + b));
-	CHECK(lp_form_strncasecmp(ours + a, ours + b, most) ==
-	      strncasecmp(theirs + a, theirs + b, most));
+	CHECK_SAME_SIGN(lp_form_strcmp(ours + a, ours + b), strcmp(theirs + a, theirs + b));
+	CHECK_SAME_SIGN(lp_form_strncmp(ours + a, ours + b, most),
+			strncmp(theirs + a, theirs + b, most));
+	CHECK_SAME_SIGN(lp_form_strcasecmp(ours + a, ours + b), strcasecmp(theirs + a, theirs + b));
+	CHECK_SAME_SIGN(lp_form_strncasecmp(ours + a, ours + b, most),
+			strncasecmp(theirs + a, theirs + b, most));
 }
 
 static void sets(size_t at)
