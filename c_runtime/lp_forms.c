@@ -65,8 +65,38 @@ static bool mutexes_are_known(void)
 	       mutex_is_known(PTHREAD_MUTEX_ERRORCHECK_NP) &&
 	       mutex_is_known(PTHREAD_MUTEX_ADAPTIVE_NP);
 }
+
+static bool is_in_state(const pthread_rwlock_t *lock, unsigned int readers, unsigned int phase,
+			unsigned int writers_futex, int writer)
+{
+	return lock->__data.__readers == readers && lock->__data.__writers == 0 &&
+	       lock->__data.__wrphase_futex == phase &&
+	       lock->__data.__writers_futex == writers_futex && lock->__data.__cur_writer == writer;
+}
+
+/* Whether a lock of readers and writers goes through the states that forms/locks.c gives it. */
+static bool rwlocks_are_known(void)
+{
+	pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+	pid_t tid = gettid();
+	bool known;
+
+	known = is_in_state(&lock, 0, 0, 0, 0) && !pthread_rwlock_rdlock(&lock) &&
+		is_in_state(&lock, 8, 0, 0, 0) && !pthread_rwlock_unlock(&lock) &&
+		is_in_state(&lock, 0, 0, 0, 0) && !pthread_rwlock_wrlock(&lock) &&
+		is_in_state(&lock, 3, 1, 1, tid) && !pthread_rwlock_unlock(&lock) &&
+		is_in_state(&lock, 1, 1, 0, 0) && !pthread_rwlock_rdlock(&lock) &&
+		is_in_state(&lock, 8, 0, 0, 0) && !pthread_rwlock_unlock(&lock);
+	pthread_rwlock_destroy(&lock);
+	return known;
+}
 #else
 static bool mutexes_are_known(void)
+{
+	return false;
+}
+
+static bool rwlocks_are_known(void)
 {
 	return false;
 }
@@ -180,6 +210,7 @@ static bool program_may_cancel(void)
 void lp_forms_start(void)
 {
 	lp_form_library.mutexes = mutexes_are_known();
+	lp_form_library.rwlocks = rwlocks_are_known();
 	lp_form_library.spin_locks = spin_locks_are_known();
 	lp_form_library.cancels = program_may_cancel();
 }
@@ -195,4 +226,5 @@ void lp_forms_attach(void)
 	lp_form_thread.self = pthread_self();
 	lp_form_thread.heap = lp_heap_thread_cache ? lp_heap_thread_cache() : NULL;
 	lp_form_thread.tid = gettid();
+	lp_form_thread.pid = getpid();
 }

@@ -25,6 +25,7 @@ struct lp_form_thread {
 	unsigned long self;    /* pthread_self() */
 	struct lp_cache *heap; /* of our own allocator; NULL: the program has another */
 	pid_t tid;
+	pid_t pid;
 };
 
 extern __thread struct lp_form_thread lp_form_thread __attribute__((tls_model("local-exec")))
@@ -34,7 +35,11 @@ LP_FORMS_HIDDEN;
 struct lp_form_library {
 	bool mutexes;	 /* pthread mutexes are as forms know them */
 	bool spin_locks; /* the same of spin locks */
+	bool rwlocks;	 /* the same of its locks of readers and writers */
 	bool cancels;	 /* the program may call pthread_cancel */
+	/* What the zone is called that gmtime_r() gives; NULL: it was not called yet, or counts
+	 * leap seconds. */
+	const char *greenwich;
 };
 
 extern struct lp_form_library lp_form_library LP_FORMS_HIDDEN;

@@ -40,9 +40,10 @@ static const char *const names[] = {
 	CALL(pread64), CALL(pwrite64), CALL(readv), CALL(writev), CALL(fcntl),
 	CALL(sendto), CALL(recvfrom), CALL(sendmsg), CALL(recvmsg), CALL(sendmmsg), CALL(recvmmsg),
 	CALL(accept4), CALL(setsockopt), CALL(getsockopt),
-	CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl),
+	CALL(getsockname), CALL(getpeername), CALL(shutdown),
+	CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl), CALL(select),
 	CALL(clock_gettime), CALL(gettimeofday), CALL(time),
-	CALL(openat), CALL(newfstatat),
+	CALL(openat), CALL(newfstatat), CALL(lseek), CALL(getrandom),
 	/* Not what their names would be. */
 	[__NR_fstat] = "__x64_sys_newfstat", [__NR_sendfile] = "__x64_sys_sendfile64",
 };

@@ -52,3 +52,27 @@ int lp_form_toupper(int c)
 		return toupper(c);
 	return in_table(c) ? (*known)[c] : c;
 }
+
+/* A function that says whether a character is of a class; what it says otherwise is its bit. */
+#define CLASS(type, name, bit)                                                                     \
+	type lp_form_##name(int c)                                                                 \
+	{                                                                                          \
+		const unsigned short **known = lp_form_thread.ctype_b;                             \
+                                                                                                   \
+		if (UNLIKELY(!known || !in_table(c)))                                              \
+			return (name)(c);                                                          \
+		return (*known)[c] & (unsigned short)(bit);                                        \
+	}
+
+CLASS(int, isalnum, _ISalnum)
+CLASS(int, isalpha, _ISalpha)
+CLASS(int, isblank, _ISblank)
+CLASS(int, iscntrl, _IScntrl)
+CLASS(int, isdigit, _ISdigit)
+CLASS(int, isgraph, _ISgraph)
+CLASS(int, islower, _ISlower)
+CLASS(int, isprint, _ISprint)
+CLASS(int, ispunct, _ISpunct)
+CLASS(int, isspace, _ISspace)
+CLASS(int, isupper, _ISupper)
+CLASS(int, isxdigit, _ISxdigit)

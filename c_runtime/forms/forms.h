@@ -126,6 +126,8 @@ void *lp_form_memmove(void *to, const void *from, size_t count);
 void *lp_form_memset(void *to, int byte, size_t count);
 int lp_form_memcmp(const void *a, const void *b, size_t count);
 void *lp_form_memchr(const void *from, int byte, size_t count);
+void *lp_form_malloc(size_t size);
+char *lp_form_strchrnul(const char *string, int byte);
 size_t lp_form_strlen(const char *string);
 size_t lp_form_strnlen(const char *string, size_t most);
 

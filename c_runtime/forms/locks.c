@@ -4,6 +4,7 @@
  * 2.34 on, sysdeps/x86_64/nptl/pthread_spin_*.S). All else is left to the library, which finds
  * things as if the form had not been called. lp_forms.c looks whether the library is as here.
  */
+#include <limits.h>
 #include <pthread.h>
 
 #include "forms.h"
@@ -106,6 +107,167 @@ int lp_form_pthread_mutex_unlock(pthread_mutex_t *mutex)
 	mutex->__data.__owner = owner;
 	mutex->__data.__nusers++;
 	return pthread_mutex_unlock(mutex);
+}
+
+/* -- locks of readers and writers: nptl/pthread_rwlock_common.c, from 2.25 on ------------------
+ *
+ * __readers counts the readers above three bits. In the write phase readers wait until a writer
+ * hands over; while no writer has the lock either, the first reader begins the read phase.
+ */
+
+enum { WRITE_PHASE = 1, WRITE_LOCKED = 2, READERS_WAIT = 4, READER = 8 };
+
+static inline bool rwlock_is_known(const pthread_rwlock_t *lock)
+{
+	return lp_form_library.rwlocks && lp_form_thread.tid &&
+	       lock->__data.__flags == PTHREAD_RWLOCK_PREFER_READER_NP;
+}
+
+static inline bool is_ours(const pthread_rwlock_t *lock)
+{
+	return __atomic_load_n(&lock->__data.__cur_writer, __ATOMIC_RELAXED) == lp_form_thread.tid;
+}
+
+static inline bool change(pthread_rwlock_t *lock, unsigned int from, unsigned int to, int order)
+{
+	return __atomic_compare_exchange_n(&lock->__data.__readers, &from, to, false, order,
+					   __ATOMIC_RELAXED);
+}
+
+enum { FUTEX_USED = 2, FUTEX_WAKE = 1, FUTEX_PRIVATE = 128 };
+
+/* Set a word that others may sleep on, and wake `most` if some do: in user space, that is. */
+static inline void tell(const pthread_rwlock_t *lock, unsigned int *word, unsigned int before,
+			int most)
+{
+	int private = lock->__data.__shared ? 0 : FUTEX_PRIVATE;
+
+	if (UNLIKELY(before & FUTEX_USED))
+		lp_form_syscall(SYS_futex, (long)word, FUTEX_WAKE | private, most, 0, 0, 0);
+}
+
+static inline void begin_read_phase(pthread_rwlock_t *lock)
+{
+	unsigned int *phase = &lock->__data.__wrphase_futex;
+
+	tell(lock, phase, __atomic_exchange_n(phase, 0, __ATOMIC_RELAXED), INT_MAX);
+}
+
+/* Whether the caller is a reader now; else nothing has changed. */
+static inline bool read_lock(pthread_rwlock_t *lock)
+{
+	unsigned int readers;
+
+	if (!rwlock_is_known(lock) || is_ours(lock))
+		return false;
+	for (;;) {
+		readers = __atomic_load_n(&lock->__data.__readers, __ATOMIC_RELAXED);
+		if (readers == WRITE_PHASE) {
+			if (!change(lock, readers, READER, __ATOMIC_ACQUIRE))
+				continue;
+			begin_read_phase(lock);
+			return true;
+		}
+		if (readers & WRITE_PHASE || readers >= 1u << 30)
+			return false;
+		if (change(lock, readers, readers + READER, __ATOMIC_ACQUIRE))
+			return true;
+	}
+}
+
+/* The same of the one writer. */
+static inline bool write_lock(pthread_rwlock_t *lock)
+{
+	unsigned int readers;
+
+	if (!rwlock_is_known(lock) || is_ours(lock))
+		return false;
+	readers = __atomic_load_n(&lock->__data.__readers, __ATOMIC_RELAXED);
+	if (readers & ~WRITE_PHASE ||
+	    !change(lock, readers, WRITE_PHASE | WRITE_LOCKED, __ATOMIC_ACQUIRE))
+		return false;
+	if (!readers)
+		__atomic_store_n(&lock->__data.__wrphase_futex, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&lock->__data.__writers_futex, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&lock->__data.__cur_writer, lp_form_thread.tid, __ATOMIC_RELAXED);
+	return true;
+}
+
+int lp_form_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+{
+	return LIKELY(read_lock(lock)) ? 0 : pthread_rwlock_rdlock(lock);
+}
+
+int lp_form_pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+{
+	return LIKELY(write_lock(lock)) ? 0 : pthread_rwlock_wrlock(lock);
+}
+
+/* What is in the way of whoever does not wait. */
+static inline bool is_busy(const pthread_rwlock_t *lock, bool to_write)
+{
+	unsigned int readers = __atomic_load_n(&lock->__data.__readers, __ATOMIC_RELAXED);
+
+	if (!rwlock_is_known(lock))
+		return false;
+	return to_write ? readers & WRITE_LOCKED || readers >= READER
+			: (~readers & (WRITE_PHASE | WRITE_LOCKED)) == 0;
+}
+
+int lp_form_pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
+{
+	if (is_busy(lock, false))
+		return EBUSY;
+	return LIKELY(read_lock(lock)) ? 0 : pthread_rwlock_tryrdlock(lock);
+}
+
+int lp_form_pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
+{
+	if (is_busy(lock, true))
+		return EBUSY;
+	return LIKELY(write_lock(lock)) ? 0 : pthread_rwlock_trywrlock(lock);
+}
+
+static inline void write_unlock(pthread_rwlock_t *lock)
+{
+	unsigned int *futex = &lock->__data.__writers_futex, before, readers, after;
+
+	__atomic_store_n(&lock->__data.__cur_writer, 0, __ATOMIC_RELAXED);
+	before = __atomic_exchange_n(futex, 0, __ATOMIC_RELAXED);
+	do {
+		readers = __atomic_load_n(&lock->__data.__readers, __ATOMIC_RELAXED);
+		after = readers ^ WRITE_LOCKED;
+		if (readers >= READER)
+			after ^= WRITE_PHASE;
+	} while (!change(lock, readers, after, __ATOMIC_RELEASE));
+	if (readers >= READER)
+		begin_read_phase(lock);
+	tell(lock, futex, before, 1);
+}
+
+static inline bool read_unlock(pthread_rwlock_t *lock)
+{
+	unsigned int readers = __atomic_load_n(&lock->__data.__readers, __ATOMIC_RELAXED);
+
+	for (;;) {
+		/* A writer may have to be told, or readers that let it go first. */
+		if (readers & (READER - 1) || readers < READER)
+			return false;
+		if (change(lock, readers, readers - READER, __ATOMIC_RELEASE))
+			return true;
+		readers = __atomic_load_n(&lock->__data.__readers, __ATOMIC_RELAXED);
+	}
+}
+
+int lp_form_pthread_rwlock_unlock(pthread_rwlock_t *lock)
+{
+	if (UNLIKELY(!rwlock_is_known(lock)))
+		return pthread_rwlock_unlock(lock);
+	if (is_ours(lock)) {
+		write_unlock(lock);
+		return 0;
+	}
+	return LIKELY(read_unlock(lock)) ? 0 : pthread_rwlock_unlock(lock);
 }
 
 #endif /* __GLIBC__ */

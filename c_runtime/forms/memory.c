@@ -228,6 +228,31 @@ void *lp_form___rawmemchr(const void *from, int byte)
 	return lp_form_memchr(from, byte, SIZE_MAX);
 }
 
+void *lp_form_memccpy(void *restrict to, const void *restrict from, int byte, size_t count)
+{
+	const char *end = lp_form_memchr(from, byte, count);
+
+	if (end)
+		return lp_form_mempcpy(to, from, (size_t)(end - (const char *)from) + 1);
+	lp_form_memmove(to, from, count);
+	return NULL;
+}
+
+void lp_form_bzero(void *to, size_t count)
+{
+	lp_form_memset(to, 0, count);
+}
+
+void lp_form_explicit_bzero(void *to, size_t count)
+{
+	lp_form_memset(to, 0, count);
+}
+
+void lp_form_bcopy(const void *from, void *to, size_t count)
+{
+	lp_form_memmove(to, from, count);
+}
+
 /* -- what _FORTIFY_SOURCE makes of them: `room` is the size of what is written to ---------------
  */
 
@@ -235,6 +260,7 @@ extern void *__memcpy_chk(void *, const void *, size_t, size_t) LP_SOME_LIBRARIE
 extern void *__memmove_chk(void *, const void *, size_t, size_t) LP_SOME_LIBRARIES;
 extern void *__mempcpy_chk(void *, const void *, size_t, size_t) LP_SOME_LIBRARIES;
 extern void *__memset_chk(void *, int, size_t, size_t) LP_SOME_LIBRARIES;
+extern void __explicit_bzero_chk(void *, size_t, size_t) LP_SOME_LIBRARIES;
 
 void *lp_form___memcpy_chk(void *to, const void *from, size_t count, size_t room)
 {
@@ -262,4 +288,12 @@ void *lp_form___memset_chk(void *to, int byte, size_t count, size_t room)
 	if (UNLIKELY(count > room))
 		return __memset_chk(to, byte, count, room);
 	return lp_form_memset(to, byte, count);
+}
+
+void lp_form___explicit_bzero_chk(void *to, size_t count, size_t room)
+{
+	if (UNLIKELY(count > room))
+		__explicit_bzero_chk(to, count, room);
+	else
+		lp_form_memset(to, 0, count);
 }

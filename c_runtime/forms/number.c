@@ -3,6 +3,7 @@
  * Integers from text, as the C library reads them in every locale: what a locale might see
  * otherwise (a first byte that is no ASCII) and all errors are left to the library.
  */
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -141,4 +142,54 @@ long long lp_form___isoc23_strtoll(const char *text, char **end, int base)
 unsigned long long lp_form___isoc23_strtoull(const char *text, char **end, int base)
 {
 	READ(BINARY, __isoc23_strtoull);
+}
+
+intmax_t lp_form_strtoimax(const char *restrict text, char **restrict end, int base)
+{
+	READ(SIGNED, strtoimax);
+}
+
+uintmax_t lp_form_strtoumax(const char *restrict text, char **restrict end, int base)
+{
+	READ(0, strtoumax);
+}
+
+int lp_form_atoi(const char *text)
+{
+	struct number number;
+
+	read_number(&number, text, 10, SIGNED);
+	return LIKELY(number.known) ? (int)number.value : atoi(text);
+}
+
+long lp_form_atol(const char *text)
+{
+	struct number number;
+
+	read_number(&number, text, 10, SIGNED);
+	return LIKELY(number.known) ? (long)number.value : atol(text);
+}
+
+long long lp_form_atoll(const char *text)
+{
+	struct number number;
+
+	read_number(&number, text, 10, SIGNED);
+	return LIKELY(number.known) ? (long long)number.value : atoll(text);
+}
+
+/* The least of a type is its own, as in the library. */
+int lp_form_abs(int value)
+{
+	return value < 0 ? (int)-(unsigned int)value : value;
+}
+
+long lp_form_labs(long value)
+{
+	return value < 0 ? (long)-(unsigned long)value : value;
+}
+
+long long lp_form_llabs(long long value)
+{
+	return lp_form_labs(value);
 }

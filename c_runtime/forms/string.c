@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Strings, a word at a time where that can't reach into another page. */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -159,11 +160,53 @@ char *lp_form_strcat(char *restrict to, const char *restrict from)
 	return to;
 }
 
+char *lp_form_stpncpy(char *restrict to, const char *restrict from, size_t count)
+{
+	size_t length = lp_form_strnlen(from, count);
+
+	lp_form_strncpy(to, from, count);
+	return to + length;
+}
+
+char *lp_form_strncat(char *restrict to, const char *restrict from, size_t most)
+{
+	size_t length = lp_form_strnlen(from, most);
+	char *end = to + lp_form_strlen(to);
+
+	lp_form_memmove(end, from, length);
+	end[length] = 0;
+	return to;
+}
+
+/* A copy of the first `length` bytes. */
+static inline char *duplicate(const char *from, size_t length)
+{
+	char *copy = lp_form_malloc(length + 1);
+
+	if (UNLIKELY(!copy))
+		return NULL;
+	lp_form_memmove(copy, from, length);
+	copy[length] = 0;
+	return copy;
+}
+
+char *lp_form_strdup(const char *from)
+{
+	return duplicate(from, lp_form_strlen(from));
+}
+
+char *lp_form_strndup(const char *from, size_t most)
+{
+	return duplicate(from, lp_form_strnlen(from, most));
+}
+
 /* What _FORTIFY_SOURCE makes of them: `room` is the size of what is written to. */
 extern char *__strcpy_chk(char *, const char *, size_t) LP_SOME_LIBRARIES;
 extern char *__stpcpy_chk(char *, const char *, size_t) LP_SOME_LIBRARIES;
 extern char *__strncpy_chk(char *, const char *, size_t, size_t) LP_SOME_LIBRARIES;
 extern char *__strcat_chk(char *, const char *, size_t) LP_SOME_LIBRARIES;
+extern char *__stpncpy_chk(char *, const char *, size_t, size_t) LP_SOME_LIBRARIES;
+extern char *__strncat_chk(char *, const char *, size_t, size_t) LP_SOME_LIBRARIES;
 
 char *lp_form___strcpy_chk(char *to, const char *from, size_t room)
 {
@@ -201,6 +244,24 @@ char *lp_form___strcat_chk(char *to, const char *from, size_t room)
 	return to;
 }
 
+char *lp_form___stpncpy_chk(char *to, const char *from, size_t count, size_t room)
+{
+	if (UNLIKELY(count > room))
+		return __stpncpy_chk(to, from, count, room);
+	return lp_form_stpncpy(to, from, count);
+}
+
+char *lp_form___strncat_chk(char *to, const char *from, size_t most, size_t room)
+{
+	size_t before = lp_form_strlen(to), length = lp_form_strnlen(from, most);
+
+	if (UNLIKELY(before >= room || length >= room - before))
+		return __strncat_chk(to, from, most, room);
+	lp_form_memmove(to + before, from, length);
+	to[before + length] = 0;
+	return to;
+}
+
 /* -- sets and substrings ----------------------------------------------------------------------- */
 
 /* How many bytes of the string are in the set, or are not; it ends with the string at the latest.
@@ -233,6 +294,46 @@ size_t lp_form_strcspn(const char *string, const char *set)
 	return span(string, set, false);
 }
 
+char *lp_form_strpbrk(const char *string, const char *set)
+{
+	string += span(string, set, false);
+	return *string ? (char *)string : NULL;
+}
+
+char *lp_form_strsep(char **restrict rest, const char *restrict set)
+{
+	char *token = *rest, *end;
+
+	if (!token)
+		return NULL;
+	end = token + span(token, set, false);
+	if (*end) {
+		*end++ = 0;
+		*rest = end;
+	} else {
+		*rest = NULL;
+	}
+	return token;
+}
+
+char *lp_form_strtok_r(char *restrict string, const char *restrict set, char **restrict rest)
+{
+	char *end;
+
+	if (!string)
+		string = *rest;
+	string += span(string, set, true);
+	if (!*string) {
+		*rest = string;
+		return NULL;
+	}
+	end = string + span(string, set, false);
+	if (*end)
+		*end++ = 0;
+	*rest = end;
+	return string;
+}
+
 /*
  * The plain search: for each place of the first byte, compare. Where that has begun to take more
  * than a few steps for each byte of the text, the library's, which is linear, does it.
@@ -258,4 +359,69 @@ char *lp_form_strstr(const char *text, const char *wanted)
 		if (UNLIKELY(steps > 256 + 8 * (size_t)(at - text)))
 			return strstr(text, wanted);
 	}
+}
+
+char *lp_form_strcasestr(const char *text, const char *wanted)
+{
+	const int32_t **tables = lp_form_thread.ctype_tolower, *lower;
+	const char *at;
+	size_t steps = 0;
+
+	if (UNLIKELY(!tables))
+		return strcasestr(text, wanted);
+	lower = *tables;
+	for (at = text;; at++) {
+		size_t same = 0;
+
+		while (wanted[same] && at[same] &&
+		       lower[(unsigned char)wanted[same]] == lower[(unsigned char)at[same]])
+			same++;
+		if (!wanted[same])
+			return (char *)at;
+		/* It ends before the wanted does. */
+		if (!at[same])
+			return NULL;
+		steps += same;
+		if (UNLIKELY(steps > 256 + 8 * (size_t)(at - text)))
+			return strcasestr(text, wanted);
+	}
+}
+
+void *lp_form_memmem(const void *text, size_t size, const void *wanted, size_t count)
+{
+	const char *at = text, *last = at + size - count, *first = wanted;
+	size_t steps = 0;
+
+	if (!count)
+		return (void *)text;
+	if (size < count)
+		return NULL;
+	for (;; at++) {
+		size_t same = 1;
+
+		at = lp_form_memchr(at, *first, (size_t)(last - at) + 1);
+		if (!at)
+			return NULL;
+		while (same < count && at[same] == first[same])
+			same++;
+		if (same == count)
+			return (void *)at;
+		if (at == last)
+			return NULL;
+		steps += same;
+		if (UNLIKELY(steps > 256 + 8 * (size_t)(at - (const char *)text)))
+			return memmem(text, size, wanted, count);
+	}
+}
+
+/* -- old names --------------------------------------------------------------------------------- */
+
+char *lp_form_index(const char *string, int byte)
+{
+	return lp_form_strchr(string, byte);
+}
+
+char *lp_form_rindex(const char *string, int byte)
+{
+	return lp_form_strrchr(string, byte);
 }

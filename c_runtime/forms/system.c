@@ -12,6 +12,8 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -63,6 +65,13 @@ CALL(int, stat, NO_POINT, (const char *restrict name, struct stat *restrict to),
      SYS_newfstatat, AT_FDCWD, name, to, 0, 0, 0)
 CALL(int, stat64, NO_POINT, (const char *restrict name, struct stat64 *restrict to), (name, to),
      SYS_newfstatat, AT_FDCWD, name, to, 0, 0, 0)
+
+CALL(off_t, lseek, NO_POINT, (int fd, off_t by, int from), (fd, by, from), SYS_lseek, fd, by, from,
+     0, 0, 0)
+CALL(off64_t, lseek64, NO_POINT, (int fd, off64_t by, int from), (fd, by, from), SYS_lseek, fd, by,
+     from, 0, 0, 0)
+CALL(ssize_t, getrandom, POINT, (void *to, size_t size, unsigned int flags), (to, size, flags),
+     SYS_getrandom, to, size, flags, 0, 0, 0)
 
 /* Whether a file may be made: only then is there a mode. */
 static inline bool makes(int flags)
@@ -172,6 +181,16 @@ CALL(int, sendmmsg, POINT, (int fd, struct mmsghdr *messages, unsigned int count
 CALL(int, accept4, POINT,
      (int fd, struct sockaddr *restrict address, socklen_t *restrict length, int flags),
      (fd, address, length, flags), SYS_accept4, fd, address, length, flags, 0, 0)
+CALL(int, getsockname, NO_POINT,
+     (int fd, struct sockaddr *restrict address, socklen_t *restrict length), (fd, address, length),
+     SYS_getsockname, fd, address, length, 0, 0, 0)
+CALL(int, getpeername, NO_POINT,
+     (int fd, struct sockaddr *restrict address, socklen_t *restrict length), (fd, address, length),
+     SYS_getpeername, fd, address, length, 0, 0, 0)
+CALL(int, shutdown, NO_POINT, (int fd, int how), (fd, how), SYS_shutdown, fd, how, 0, 0, 0, 0)
+/* The same call with no flags: the driver knows this one. */
+CALL(int, accept, POINT, (int fd, struct sockaddr *restrict address, socklen_t *restrict length),
+     (fd, address, length), SYS_accept4, fd, address, length, 0, 0, 0)
 CALL(int, getsockopt, NO_POINT,
      (int fd, int level, int option, void *restrict value, socklen_t *restrict length),
      (fd, level, option, value, length), SYS_getsockopt, fd, level, option, value, length, 0)
@@ -211,4 +230,37 @@ int lp_form___poll_chk(struct pollfd *of, nfds_t count, int limit, size_t room)
 {
 	return UNLIKELY(room / sizeof(*of) < count) ? __poll_chk(of, count, limit, room)
 						    : lp_form_poll(of, count, limit);
+}
+
+int lp_form_select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict other,
+		   struct timeval *restrict limit)
+{
+	if (UNLIKELY(POINT))
+		return select(count, in, out, other, limit);
+	return (int)lp_form_result(
+	    lp_form_syscall(SYS_select, count, (long)in, (long)out, (long)other, (long)limit, 0));
+}
+
+/* Which word of a set a descriptor is in. */
+extern long __fdelt_chk(long) LP_SOME_LIBRARIES;
+
+long lp_form___fdelt_chk(long fd)
+{
+	return UNLIKELY((unsigned long)fd >= FD_SETSIZE) ? __fdelt_chk(fd) : fd / NFDBITS;
+}
+
+/* -- who calls --------------------------------------------------------------------------------- */
+
+pid_t lp_form_getpid(void)
+{
+	pid_t known = lp_form_thread.pid;
+
+	return LIKELY(known) ? known : getpid();
+}
+
+pid_t lp_form_gettid(void)
+{
+	pid_t known = lp_form_thread.tid;
+
+	return LIKELY(known) ? known : gettid();
 }

@@ -19,7 +19,7 @@ else:
     import tomli as tomllib
 
 # A definition, in C or as an argument of a macro that makes one.
-_FORM = re.compile(r"^(?:[\w *]+\blp_form_(\w+)\(|CALL\(\w+, (\w+),)", re.M)
+_FORM = re.compile(r"^(?:[\w *]+\blp_form_(\w+)\(|(?:CALL|CLASS)\(\w+, (\w+),)", re.M)
 
 
 @cache

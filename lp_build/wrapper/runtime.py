@@ -25,9 +25,14 @@ _HEAP_FLAGS = (
 )
 _FORM_FLAGS = (
     *("-O2", "-g1", "-std=gnu11", "-D_GNU_SOURCE", "-fno-pic", "-fno-pie", "-mno-red-zone"),
-    *("-mgeneral-regs-only", "-fno-builtin", "-fno-stack-protector", "-fno-jump-tables"),
+    *("-fno-builtin", "-fno-stack-protector", "-fno-jump-tables"),
     *("-fasynchronous-unwind-tables", "-Wall", "-Wextra"),
 )
+# A program that has a form with SSE keeps these registers at each crossing: only where one must.
+_FORMS_WITH_SSE = ("floating.c", "print.c")
+_NO_SSE = ("-mgeneral-regs-only",)
+_SSE = ("-mno-avx", "-fno-vectorize", "-fno-slp-vectorize")
+_SSE_GCC = ("-mno-avx", "-fno-tree-vectorize")
 # Without calls that the compiler makes of loops; and each form has a text of its own.
 _FORM_FLAGS_GCC = ("-fno-tree-loop-distribute-patterns", "-fno-ipa-icf")
 HEAP_FILES = ("lp_alloc_central.c", "lp_alloc_pages.c", "lp_alloc_map.c", "lp_alloc_user.c")
@@ -106,8 +111,8 @@ def forms_archive(build: BuildDir, compiler: str, *, heap: bool) -> Path:
         # Its other members are the same: they are not compiled twice.
         plain = forms_archive(build, compiler, heap=False)
         files = [path for path in files if path.name == _HEAP_FORM]
-    flags = form_flags(c_compiler(compiler), heap=heap)
-    sources = [(path, flags) for path in files]
+    c = c_compiler(compiler)
+    sources = [(path, form_flags(c, path.name, heap=heap)) for path in files]
     # The projection is a part of the compiler here.
     passes = Path(__file__).parent.parent / "projection"
     headers = [*folder.glob("*.h"), *(folder / "forms").glob("*.h"), *passes.glob("*.py")]
@@ -117,14 +122,16 @@ def forms_archive(build: BuildDir, compiler: str, *, heap: bool) -> Path:
     return _archive(archive, sources, headers, compiler, _compile_form, plain)
 
 
-def form_flags(compiler: str, *, heap: bool) -> tuple[str, ...]:
-    """How C compiler `compiler` makes a file of c_runtime/forms/. heap: for a program that has our
-    allocator."""
+def form_flags(compiler: str, name: str, *, heap: bool) -> tuple[str, ...]:
+    """How C compiler `compiler` makes file `name` of c_runtime/forms/. heap: for a program that has
+    our allocator."""
     from lp_build.wrapper.treat import is_clang
 
-    of_gcc = () if is_clang(compiler) else _FORM_FLAGS_GCC
+    clang = is_clang(compiler)
+    registers = _NO_SSE if name not in _FORMS_WITH_SSE else _SSE if clang else _SSE_GCC
+    of_gcc = () if clang else _FORM_FLAGS_GCC
     folder = resource_dir("c_runtime")
-    return (*_FORM_FLAGS, *of_gcc, f"-I{folder}", f"-DLP_FORMS_HEAP={int(heap)}")
+    return (*_FORM_FLAGS, *registers, *of_gcc, f"-I{folder}", f"-DLP_FORMS_HEAP={int(heap)}")
 
 
 def _archive(

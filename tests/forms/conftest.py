@@ -70,13 +70,13 @@ class Programs:
             [program, *arguments],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             env={**os.environ, **(environment or {})},
         )
         assert (done.returncode, done.stderr) == (0, "")
 
     def _link(self, source: Path, program: Path) -> None:
-        parts = [*self.archives, "-pthread", "-no-pie", "-o", program]
+        parts = [*self.archives, "-pthread", "-lm", "-no-pie", "-o", program]
         if not self.kernel:
             run(self.compiler, *_PROGRAM, source, *parts)
             return
@@ -90,8 +90,7 @@ class Programs:
 def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Programs:
     """Forms as an ordinary program's functions: what user space goes on in."""
     compiler, folder = request.param, tmp_path_factory.mktemp("forms")
-    flags = form_flags(compiler, heap=True)
-    forms = [(path, flags) for path in FORMS]
+    forms = [(path, form_flags(compiler, path.name, heap=True)) for path in FORMS]
     forms.append((RUNTIME / "lp_forms.c", (*_COMMON, "-O2", *_STRICT)))
     objects = []
     for path, words in forms:
@@ -111,7 +110,7 @@ def kernel_programs(
     objects = []
     for path in FORMS:
         asm = folder / f"{path.stem}.s"
-        run(compiler, *form_flags(compiler, heap=True), "-S", path, "-o", asm)
+        run(compiler, *form_flags(compiler, path.name, heap=True), "-S", path, "-o", asm)
         text = run_here(project_forms(asm.read_text("utf-8"), path.name), stand_ins=False)
         asm.write_text(text, "utf-8")
         objects.append(folder / f"{path.stem}.o")

@@ -13,7 +13,7 @@ from lp_build.projection.libcalls import direct_calls, kernel_forms
 from lp_build.wrapper.runtime import form_flags
 from tests.forms.conftest import COMPILERS, FORMS, Programs, run
 
-AREAS = ("memory", "string", "number", "locks", "system")
+AREAS = ("memory", "string", "number", "print", "network", "locks", "system")
 
 
 @pytest.mark.parametrize("area", AREAS)
@@ -111,7 +111,7 @@ def test_forms_have_no_instruction_that_a_kernel_must_not_run(
 ) -> None:
     for path in FORMS:
         asm = tmp_path / "form.s"
-        run(compiler, *form_flags(compiler, heap=True), "-S", path, "-o", asm)
+        run(compiler, *form_flags(compiler, path.name, heap=True), "-S", path, "-o", asm)
         for function in parse_assembly(asm.read_text("utf-8")).functions.values():
             instructions = [item for item in function.items if isinstance(item, Insn)]
             assert not any(map(problem_of, instructions)), function.name

@@ -39,7 +39,7 @@ FORCED_IN_QUEUE = (*FORCED, SELDOM)
 # What the faulty program is scouted with, and what then goes wrong.
 USUAL = "r cell\nw cell\nd 2\nj function\nl 1000\ns 100\nc cell\nt 0\np file\n"
 # A hundred of each kind of library call.
-CALLS = "".join(f"{kind} 100 {first}\n" for first, kind in enumerate("msnlhfoc"))
+CALLS = "".join(f"{kind} 100 {first}\n" for first, kind in enumerate("msnlhfoct"))
 # In threads, children, as another user …: what, how many, and requests of each.
 BODIES = {
     "threads": "threads 4 100\nthreads 2 50\n",

@@ -14,6 +14,11 @@ extern __typeof__(pthread_mutex_unlock) lp_form_pthread_mutex_unlock;
 extern __typeof__(pthread_spin_lock) lp_form_pthread_spin_lock;
 extern __typeof__(pthread_spin_trylock) lp_form_pthread_spin_trylock;
 extern __typeof__(pthread_spin_unlock) lp_form_pthread_spin_unlock;
+extern __typeof__(pthread_rwlock_rdlock) lp_form_pthread_rwlock_rdlock;
+extern __typeof__(pthread_rwlock_wrlock) lp_form_pthread_rwlock_wrlock;
+extern __typeof__(pthread_rwlock_tryrdlock) lp_form_pthread_rwlock_tryrdlock;
+extern __typeof__(pthread_rwlock_trywrlock) lp_form_pthread_rwlock_trywrlock;
+extern __typeof__(pthread_rwlock_unlock) lp_form_pthread_rwlock_unlock;
 extern __typeof__(pthread_self) lp_form_pthread_self;
 
 /* -- one thread: states ------------------------------------------------------------------------ */
@@ -127,6 +132,65 @@ static void spin_states(void)
 	}
 }
 
+static void make_rwlock(pthread_rwlock_t *lock, int preference)
+{
+	pthread_rwlockattr_t attributes;
+
+	CHECK(!pthread_rwlockattr_init(&attributes));
+	CHECK(!pthread_rwlockattr_setkind_np(&attributes, preference));
+	CHECK(!pthread_rwlock_init(lock, &attributes));
+	CHECK(!pthread_rwlockattr_destroy(&attributes));
+}
+
+/* Two locks of readers and writers go through the same calls that do not block. */
+static void rwlock_states(int preference)
+{
+	pthread_rwlock_t by_form, by_library;
+	int readers = 0;
+	bool writes = false;
+
+	make_rwlock(&by_form, preference);
+	make_rwlock(&by_library, preference);
+	for (int round = 0; round < ROUNDS; round++) {
+		int a = 0, b = 0;
+
+		switch (below(5)) {
+		case 0: /* a deadlock is told */
+			a = lp_form_pthread_rwlock_rdlock(&by_form);
+			b = pthread_rwlock_rdlock(&by_library);
+			readers += !b;
+			break;
+		case 1:
+			if (readers)
+				continue;
+			a = lp_form_pthread_rwlock_wrlock(&by_form);
+			b = pthread_rwlock_wrlock(&by_library);
+			writes = true;
+			break;
+		case 2:
+			a = lp_form_pthread_rwlock_tryrdlock(&by_form);
+			b = pthread_rwlock_tryrdlock(&by_library);
+			readers += !b;
+			break;
+		case 3:
+			a = lp_form_pthread_rwlock_trywrlock(&by_form);
+			b = pthread_rwlock_trywrlock(&by_library);
+			writes |= !b;
+			break;
+		case 4:
+			if (!readers && !writes)
+				continue;
+			a = lp_form_pthread_rwlock_unlock(&by_form);
+			b = pthread_rwlock_unlock(&by_library);
+			readers -= !writes;
+			writes = false;
+			break;
+		}
+		CHECK(a == b);
+		CHECK(memcmp(&by_form, &by_library, sizeof(by_form)) == 0);
+	}
+}
+
 /* -- several threads: exclusion ---------------------------------------------------------------- */
 
 static pthread_mutex_t mutex;
@@ -185,6 +249,69 @@ static void exclusion(const struct kind *kind)
 	CHECK(spin_counter == counter);
 	CHECK(mutex.__data.__lock == 0 && mutex.__data.__owner == 0);
 	CHECK(mutex.__data.__nusers == 0);
+}
+
+static pthread_rwlock_t rwlock;
+static uint64_t shared_counter, its_copy;
+
+/* Readers see both words the same, while each side locks and unlocks by either. */
+static void *read_and_write(void *seed)
+{
+	uint64_t state = (uint64_t)seed + 77, writes = 0;
+
+	if (lp_form_library.rwlocks)
+		lp_forms_attach();
+	for (int turn = 0; turn < TURNS; turn++) {
+		bool writing, held = false;
+
+		state = state * 6364136223846793005u + 1442695040888963407u;
+		writing = (state >> 60 & 3) == 0;
+		while (!held) {
+			if (state >> 59 & 1)
+				held = !(writing ? lp_form_pthread_rwlock_wrlock
+						 : lp_form_pthread_rwlock_rdlock)(&rwlock);
+			else if (state >> 58 & 1)
+				held = !(writing ? pthread_rwlock_wrlock
+						 : pthread_rwlock_rdlock)(&rwlock);
+			else
+				held = !(writing ? lp_form_pthread_rwlock_trywrlock
+						 : lp_form_pthread_rwlock_tryrdlock)(&rwlock);
+			if (!held)
+				sched_yield();
+		}
+		CHECK(__atomic_load_n(&shared_counter, __ATOMIC_RELAXED) == its_copy);
+		if (writing) {
+			shared_counter++;
+			if ((state >> 32 & 63) == 0)
+				sched_yield();
+			its_copy++;
+			writes++;
+		} else if ((state >> 32 & 63) == 0) {
+			sched_yield();
+		}
+		if (state >> 57 & 1)
+			CHECK(!lp_form_pthread_rwlock_unlock(&rwlock));
+		else
+			CHECK(!pthread_rwlock_unlock(&rwlock));
+	}
+	return (void *)writes;
+}
+
+static void readers_and_writers(int preference)
+{
+	pthread_t threads[THREADS];
+	uint64_t sum = 0;
+	void *writes;
+
+	make_rwlock(&rwlock, preference);
+	shared_counter = its_copy = 0;
+	for (uint64_t i = 0; i < THREADS; i++)
+		CHECK(!pthread_create(&threads[i], NULL, read_and_write, (void *)i));
+	for (int i = 0; i < THREADS; i++) {
+		CHECK(!pthread_join(threads[i], &writes));
+		sum += (uint64_t)writes;
+	}
+	CHECK(shared_counter == sum && its_copy == sum);
 }
 
 /* What a mutex says to a thread that does not hold it. */
@@ -264,6 +391,11 @@ int main(int argc, char **argv)
 		}
 	}
 	spin_states();
+	CHECK(lp_form_library.rwlocks == lp_form_library.mutexes);
+	for (int preference = 0; preference < 3; preference++) {
+		rwlock_states(preference);
+		readers_and_writers(preference);
+	}
 	child();
 	return 0;
 }

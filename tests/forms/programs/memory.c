@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Memory functions: the same bytes and results as the library's. */
+#include <strings.h>
+
 #include "check.h"
 
 enum { ROUNDS = 20000 };
@@ -8,12 +10,18 @@ extern void *__memcpy_chk(void *, const void *, size_t, size_t);
 extern void *__memmove_chk(void *, const void *, size_t, size_t);
 extern void *__mempcpy_chk(void *, const void *, size_t, size_t);
 extern void *__memset_chk(void *, int, size_t, size_t);
+extern void __explicit_bzero_chk(void *, size_t, size_t);
 
 extern __typeof__(memcpy) lp_form_memcpy, lp_form_memmove, lp_form_mempcpy;
 extern __typeof__(memset) lp_form_memset;
 extern __typeof__(memcmp) lp_form_memcmp, lp_form_bcmp;
 extern __typeof__(__memcpy_chk) lp_form___memcpy_chk, lp_form___memmove_chk, lp_form___mempcpy_chk;
 extern __typeof__(__memset_chk) lp_form___memset_chk;
+extern __typeof__(bzero) lp_form_bzero, lp_form_explicit_bzero;
+extern __typeof__(bcopy) lp_form_bcopy;
+extern __typeof__(memccpy) lp_form_memccpy;
+extern __typeof__(__explicit_bzero_chk) lp_form___explicit_bzero_chk;
+extern __typeof__(memmem) lp_form_memmem;
 extern void *lp_form_memchr(const void *, int, size_t);
 extern void *lp_form_memrchr(const void *, int, size_t);
 extern void *lp_form_rawmemchr(const void *, int);
@@ -26,7 +34,19 @@ static void copies(void)
 
 	if (!below(3)) /* overlapping */
 		from = to + size / 2 <= ARENA - size ? to + below(size / 2 + 1) : to;
-	switch (below(6)) {
+	switch (below(8)) {
+	case 6:
+		lp_form_bcopy(ours + from, ours + to, size);
+		bcopy(theirs + from, theirs + to, size);
+		break;
+	case 7:
+		if (size && (from + size <= to || to + size <= from)) {
+			int byte = ours[from + below(size)];
+
+			CHECK_SAME_PLACE(lp_form_memccpy(ours + to, ours + from, byte, size),
+					 memccpy(theirs + to, theirs + from, byte, size));
+		}
+		break;
 	case 0: /* the library's is its memmove (docs/kernel.md) */
 		CHECK_SAME_PLACE(lp_form_memcpy(ours + to, ours + from, size),
 				 memmove(theirs + to, theirs + from, size));
@@ -60,12 +80,28 @@ static void fills(void)
 	size_t size = some_length(ARENA), at = some_place(size);
 	int byte = (int)any();
 
-	if (below(2))
+	switch (below(5)) {
+	case 0:
 		CHECK_SAME_PLACE(lp_form_memset(ours + at, byte, size),
 				 memset(theirs + at, byte, size));
-	else
+		break;
+	case 1:
 		CHECK_SAME_PLACE(lp_form___memset_chk(ours + at, byte, size, size),
 				 __memset_chk(theirs + at, byte, size, size));
+		break;
+	case 2:
+		lp_form_bzero(ours + at, size);
+		bzero(theirs + at, size);
+		break;
+	case 3:
+		lp_form_explicit_bzero(ours + at, size);
+		explicit_bzero(theirs + at, size);
+		break;
+	case 4:
+		lp_form___explicit_bzero_chk(ours + at, size, size);
+		__explicit_bzero_chk(theirs + at, size, size);
+		break;
+	}
 	check_arenas();
 }
 
@@ -103,12 +139,29 @@ static void searches(void)
 	}
 }
 
+/* What is looked for is often there, or nearly. */
+static void sequences(void)
+{
+	size_t size = some_length(ARENA), at = some_place(size), count = below(below(4) ? 6 : 300);
+	size_t part = below(size);
+	char wanted[300];
+
+	if (part + count > ARENA - at)
+		count = 0;
+	memcpy(wanted, ours + at + part, count);
+	if (count && !below(3))
+		wanted[below(count)]++;
+	CHECK_SAME_PLACE(lp_form_memmem(ours + at, size, wanted, count),
+			 memmem(theirs + at, size, wanted, count));
+}
+
 static void overflows(void)
 {
 	int status = ENDS(__memset_chk(theirs, 0, 9, 8));
 
 	CHECK(WIFSIGNALED(status));
 	CHECK(ENDS(lp_form___memset_chk(ours, 0, 9, 8)) == status);
+	CHECK(ENDS(lp_form___explicit_bzero_chk(ours, 9, 8)) == status);
 	CHECK(ENDS(lp_form___memcpy_chk(ours, ours + 99, 9, 8)) == status);
 	CHECK(ENDS(lp_form___memmove_chk(ours, ours + 99, 9, 8)) == status);
 	CHECK(ENDS(lp_form___mempcpy_chk(ours, ours + 99, 9, 8)) == status);
@@ -149,6 +202,7 @@ int main(int argc, char **argv)
 		if (round % 4 == 1)
 			comparisons();
 		searches();
+		sequences();
 	}
 	return 0;
 }

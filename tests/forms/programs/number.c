@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Numbers from text: the same value, end and errno as the library's. */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 
 #include "check.h"
 
 enum { ROUNDS = 300000 };
 
+extern __typeof__(strtoimax) lp_form_strtoimax;
+extern __typeof__(strtoumax) lp_form_strtoumax;
+extern __typeof__(atoi) lp_form_atoi;
+extern __typeof__(atol) lp_form_atol;
+extern __typeof__(atoll) lp_form_atoll;
+extern __typeof__(abs) lp_form_abs;
+extern __typeof__(labs) lp_form_labs;
+extern __typeof__(llabs) lp_form_llabs;
 extern __typeof__(strtol) lp_form_strtol, lp_form___isoc23_strtol;
 extern __typeof__(strtoul) lp_form_strtoul, lp_form___isoc23_strtoul;
 extern __typeof__(strtoll) lp_form_strtoll, lp_form___isoc23_strtoll;
@@ -46,7 +55,24 @@ static void all(const char *text, int base)
 	same(ANSWER(lp_form_strtoul, text, base), ANSWER(strtoul, text, base), text, base);
 	same(ANSWER(lp_form_strtoll, text, base), ANSWER(strtoll, text, base), text, base);
 	same(ANSWER(lp_form_strtoull, text, base), ANSWER(strtoull, text, base), text, base);
+	same(ANSWER(lp_form_strtoimax, text, base), ANSWER(strtoimax, text, base), text, base);
+	same(ANSWER(lp_form_strtoumax, text, base), ANSWER(strtoumax, text, base), text, base);
 	CHECK(lp_form_strtol(text, NULL, base) == strtol(text, NULL, base));
+	errno = 12345;
+	CHECK(lp_form_atoi(text) == atoi(text));
+	CHECK(errno == ANSWER(strtol, text, 10).error);
+	CHECK(lp_form_atol(text) == atol(text) && lp_form_atoll(text) == atoll(text));
+}
+
+static void absolutes(void)
+{
+	for (int round = 0; round < 1000; round++) {
+		long value = round ? (long)any() : LONG_MIN;
+
+		CHECK(lp_form_labs(value) == labs(value) && lp_form_llabs(value) == llabs(value));
+		value = round ? value : INT_MIN;
+		CHECK(lp_form_abs((int)value) == abs((int)value));
+	}
 }
 
 /* The names that C23 made: with a prefix of 0b in base 0 and 2, else as before. */
@@ -146,6 +172,7 @@ int main(int argc, char **argv)
 	static const int bases[] = {0, 2, 8, 10, 16, 36, 7, 35};
 
 	begin(argc, argv);
+	absolutes();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		for (int base = -2; base <= 40; base++) {
 			all(cases[i], base);

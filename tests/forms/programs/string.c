@@ -12,6 +12,8 @@ extern char *__strcpy_chk(char *, const char *, size_t);
 extern char *__stpcpy_chk(char *, const char *, size_t);
 extern char *__strncpy_chk(char *, const char *, size_t, size_t);
 extern char *__strcat_chk(char *, const char *, size_t);
+extern char *__stpncpy_chk(char *, const char *, size_t, size_t);
+extern char *__strncat_chk(char *, const char *, size_t, size_t);
 
 extern size_t lp_form_strlen(const char *);
 extern size_t lp_form_strnlen(const char *, size_t);
@@ -26,7 +28,19 @@ extern __typeof__(strncpy) lp_form_strncpy;
 extern __typeof__(strspn) lp_form_strspn, lp_form_strcspn;
 extern __typeof__(__strcpy_chk) lp_form___strcpy_chk, lp_form___stpcpy_chk, lp_form___strcat_chk;
 extern __typeof__(__strncpy_chk) lp_form___strncpy_chk;
+extern char *lp_form_strpbrk(const char *, const char *);
+extern char *lp_form_strcasestr(const char *, const char *);
+extern char *lp_form_index(const char *, int), *lp_form_rindex(const char *, int);
+extern __typeof__(strdup) lp_form_strdup;
+extern __typeof__(strndup) lp_form_strndup;
+extern __typeof__(strsep) lp_form_strsep;
+extern __typeof__(strtok_r) lp_form_strtok_r;
+extern __typeof__(strncat) lp_form_strncat, lp_form_stpncpy;
+extern __typeof__(__strncat_chk) lp_form___strncat_chk, lp_form___stpncpy_chk;
 extern __typeof__(tolower) lp_form_tolower, lp_form_toupper;
+extern __typeof__(tolower) lp_form_isalnum, lp_form_isalpha, lp_form_isblank, lp_form_iscntrl,
+    lp_form_isdigit, lp_form_isgraph, lp_form_islower, lp_form_isprint, lp_form_ispunct,
+    lp_form_isspace, lp_form_isupper, lp_form_isxdigit;
 extern __typeof__(__ctype_b_loc) lp_form___ctype_b_loc;
 extern __typeof__(__ctype_tolower_loc) lp_form___ctype_tolower_loc, lp_form___ctype_toupper_loc;
 
@@ -55,6 +69,8 @@ static void lengths(size_t at)
 	CHECK_SAME_PLACE(lp_form_strchrnul(ours + at, byte), strchrnul(theirs + at, byte));
 	CHECK_SAME_PLACE(lp_form_strchr(ours + at, 0), strchr(theirs + at, 0));
 	CHECK_SAME_PLACE(lp_form_strrchr(ours + at, 0), strrchr(theirs + at, 0));
+	CHECK_SAME_PLACE(lp_form_index(ours + at, byte), strchr(theirs + at, byte));
+	CHECK_SAME_PLACE(lp_form_rindex(ours + at, byte), strrchr(theirs + at, byte));
 }
 
 /* A second string, that begins like the first. */
@@ -94,6 +110,51 @@ static void sets(size_t at)
 
 	CHECK(lp_form_strspn(ours + at, set) == strspn(theirs + at, set));
 	CHECK(lp_form_strcspn(ours + at, set) == strcspn(theirs + at, set));
+	CHECK_SAME_PLACE(lp_form_strpbrk(ours + at, set), strpbrk(theirs + at, set));
+}
+
+/* Each token of a string, which becomes many strings; and once more behind its end. */
+static void tokens(size_t at)
+{
+	static const char *const some[] = {"", "a", "bA", "xyz"};
+	char *a = ours + at, *b = theirs + at, *rest_a = NULL, *rest_b = NULL, *first_a, *first_b;
+	bool is_strsep = below(2);
+	size_t length = strlen(a);
+
+	first_a = a;
+	first_b = b;
+	for (size_t i = 0; i < length + 3; i++) {
+		const char *set = some[below(4)];
+		char *in_ours, *in_theirs;
+
+		if (is_strsep) {
+			in_ours = lp_form_strsep(&a, set);
+			in_theirs = strsep(&b, set);
+			CHECK_SAME_PLACE(a, b);
+		} else {
+			in_ours = lp_form_strtok_r(first_a, set, &rest_a);
+			in_theirs = strtok_r(first_b, set, &rest_b);
+			first_a = first_b = NULL;
+			CHECK_SAME_PLACE(rest_a, rest_b);
+		}
+		CHECK_SAME_PLACE(in_ours, in_theirs);
+		if (!in_ours)
+			break;
+	}
+	check_arenas();
+}
+
+static void duplicates(size_t at)
+{
+	size_t most = below(2) ? some_length(ARENA) : SIZE_MAX;
+	char *whole = lp_form_strdup(ours + at), *part = lp_form_strndup(ours + at, most);
+	char *same = strndup(theirs + at, most);
+
+	CHECK(whole && part && same);
+	CHECK(!strcmp(whole, theirs + at) && !strcmp(part, same));
+	free(whole);
+	free(part);
+	free(same);
 }
 
 /* What is looked for is often there, or nearly. */
@@ -108,6 +169,11 @@ static void substrings(size_t at)
 	if (size && !below(3))
 		wanted[size - 1] = 'b';
 	CHECK_SAME_PLACE(lp_form_strstr(ours + at, wanted), strstr(theirs + at, wanted));
+	if (size)
+		wanted[below(size)] ^= 32;
+	if (strlen(wanted) == size)
+		CHECK_SAME_PLACE(lp_form_strcasestr(ours + at, wanted),
+				 strcasestr(theirs + at, wanted));
 }
 
 static void copies(size_t from)
@@ -118,7 +184,25 @@ static void copies(size_t from)
 
 	CHECK(source != NULL);
 	to = some_place(room);
-	switch (below(8)) {
+	switch (below(12)) {
+	case 8:
+		CHECK_SAME_PLACE(lp_form_stpncpy(ours + to, source, count),
+				 stpncpy(theirs + to, source, count));
+		break;
+	case 9:
+		CHECK_SAME_PLACE(lp_form___stpncpy_chk(ours + to, source, count, room),
+				 __stpncpy_chk(theirs + to, source, count, room));
+		break;
+	case 10:
+		ours[to] = theirs[to] = 0;
+		CHECK_SAME_PLACE(lp_form_strncat(ours + to, source, count),
+				 strncat(theirs + to, source, count));
+		break;
+	case 11:
+		ours[to] = theirs[to] = 0;
+		CHECK_SAME_PLACE(lp_form___strncat_chk(ours + to, source, count, room),
+				 __strncat_chk(theirs + to, source, count, room));
+		break;
 	case 0:
 		CHECK_SAME_PLACE(lp_form_strcpy(ours + to, source), strcpy(theirs + to, source));
 		break;
@@ -170,6 +254,10 @@ static void overflows(void)
 		      ENDS(__strncpy_chk(theirs, "12345678", 5, room)));
 		CHECK(ENDS(lp_form___strcat_chk(ours, "1234", room)) ==
 		      ENDS(__strcat_chk(theirs, "1234", room)));
+		CHECK(ENDS(lp_form___strncat_chk(ours, "1234", 3, room)) ==
+		      ENDS(__strncat_chk(theirs, "1234", 3, room)));
+		CHECK(ENDS(lp_form___stpncpy_chk(ours, "12345678", 5, room)) ==
+		      ENDS(__stpncpy_chk(theirs, "12345678", 5, room)));
 	}
 }
 
@@ -185,8 +273,10 @@ static void bad_substrings(void)
 		CHECK(wanted != NULL);
 		memset(wanted, 'a', size);
 		CHECK_SAME_PLACE(lp_form_strstr(ours, wanted), strstr(theirs, wanted));
+		CHECK_SAME_PLACE(lp_form_strcasestr(ours, wanted), strcasestr(theirs, wanted));
 		wanted[size] = 'b';
 		CHECK_SAME_PLACE(lp_form_strstr(ours, wanted), strstr(theirs, wanted));
+		CHECK_SAME_PLACE(lp_form_strcasestr(ours, wanted), strcasestr(theirs, wanted));
 		free(wanted);
 	}
 }
@@ -196,6 +286,21 @@ static void characters(void)
 	CHECK(lp_form___ctype_b_loc() == __ctype_b_loc());
 	CHECK(lp_form___ctype_tolower_loc() == __ctype_tolower_loc());
 	CHECK(lp_form___ctype_toupper_loc() == __ctype_toupper_loc());
+	for (int c = -128; c < 256; c++) {
+#define SAME_CLASS(name) CHECK(lp_form_##name(c) == (name)(c))
+		SAME_CLASS(isalnum);
+		SAME_CLASS(isalpha);
+		SAME_CLASS(isblank);
+		SAME_CLASS(iscntrl);
+		SAME_CLASS(isdigit);
+		SAME_CLASS(isgraph);
+		SAME_CLASS(islower);
+		SAME_CLASS(isprint);
+		SAME_CLASS(ispunct);
+		SAME_CLASS(isspace);
+		SAME_CLASS(isupper);
+		SAME_CLASS(isxdigit);
+	}
 	for (int c = -1000; c < 1000; c++) {
 		CHECK(lp_form_tolower(c) == tolower(c));
 		CHECK(lp_form_toupper(c) == toupper(c));
@@ -239,7 +344,10 @@ int main(int argc, char **argv)
 		lengths(at);
 		sets(at);
 		substrings(at);
+		duplicates(at);
 		comparisons(at, similar(at));
+		if (round % 8 == 0)
+			tokens(at);
 		/* It may have written over the string's end. */
 		ours[ARENA - 1] = theirs[ARENA - 1] = 0;
 		copies(at);

@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,6 +23,7 @@ extern ssize_t __read_chk(int, void *, size_t, size_t);
 extern ssize_t __recv_chk(int, void *, size_t, size_t, int);
 extern ssize_t __recvfrom_chk(int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *);
 extern int __poll_chk(struct pollfd *, nfds_t, int, size_t);
+extern long __fdelt_chk(long);
 
 /* The two sides: what is called, and on which descriptors. */
 #define FORM(name) extern __typeof__(name) lp_form_##name
@@ -52,6 +55,17 @@ FORM(sendto);
 FORM(sendmsg);
 FORM(sendmmsg);
 FORM(accept4);
+FORM(accept);
+FORM(getsockname);
+FORM(getpeername);
+FORM(shutdown);
+FORM(lseek);
+FORM(lseek64);
+FORM(getrandom);
+FORM(select);
+FORM(getpid);
+FORM(gettid);
+FORM(__fdelt_chk);
 FORM(getsockopt);
 FORM(setsockopt);
 FORM(epoll_wait);
@@ -118,6 +132,14 @@ static void files(void)
 	memset(y, 0, sizeof(y));
 	SAME(lp_form_write(a, "hello world", 11), write(b, "hello world", 11));
 	SAME(lp_form_writev(a, out, 2), writev(b, out, 2));
+	SAME(lp_form_lseek(a, -3, SEEK_END), lseek(b, -3, SEEK_END));
+	SAME(lp_form_lseek64(a, 5, SEEK_END), lseek64(b, 5, SEEK_END));
+	SAME(lp_form_lseek(a, -99, SEEK_CUR), lseek(b, -99, SEEK_CUR));
+	SAME(lp_form_lseek(a, -5, SEEK_CUR), lseek(b, -5, SEEK_CUR));
+	SAME(lp_form_getrandom(x, 0, 0), getrandom(y, 0, 0));
+	SAME(lp_form_getrandom(x, 4, 77), getrandom(y, 4, 77));
+	CHECK(lp_form_getrandom(x, 8, GRND_NONBLOCK) == 8);
+	memset(x, 0, sizeof(x));
 	SAME(lp_form_pwrite(a, "XY", 2, 4), pwrite(b, "XY", 2, 4));
 	SAME(lp_form_pwrite64(a, "Z", 1, 9), pwrite64(b, "Z", 1, 9));
 	CHECK(lseek(a, 0, SEEK_SET) == 0 && lseek(b, 0, SEEK_SET) == 0);
@@ -318,9 +340,10 @@ static void sockets(void)
 
 static void connections(void)
 {
-	int server = socket(AF_UNIX, SOCK_STREAM, 0), ends[2], fd;
-	struct sockaddr address = {.sa_family = AF_UNIX};
-	socklen_t length = sizeof(sa_family_t);
+	int server = socket(AF_UNIX, SOCK_STREAM, 0), ends[2], fd, other;
+	struct sockaddr address = {.sa_family = AF_UNIX}, x, y;
+	socklen_t length = sizeof(sa_family_t), same;
+	char byte;
 
 	/* A name of the kernel's choice. */
 	CHECK(bind(server, &address, length) == 0 && listen(server, 4) == 0);
@@ -334,6 +357,20 @@ static void connections(void)
 	CHECK(fd >= 0);
 	CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(fd, F_GETFL) & O_NONBLOCK);
 	SAME(lp_form_accept4(server, NULL, NULL, 9), accept4(server, NULL, NULL, 9));
+	other = lp_form_accept(server, &x, &length);
+	CHECK(other >= 0 && fcntl(other, F_GETFD) == 0 && fcntl(other, F_GETFL) == O_RDWR);
+	SAME(lp_form_accept(minus, NULL, NULL), accept(minus, NULL, NULL));
+	length = same = sizeof(x);
+	SAME(lp_form_getsockname(fd, &x, &length), getsockname(fd, &y, &same));
+	CHECK(length == same && !memcmp(&x, &y, length));
+	length = same = sizeof(x);
+	SAME(lp_form_getpeername(ends[0], &x, &length), getpeername(ends[0], &y, &same));
+	CHECK(length == same && !memcmp(&x, &y, length));
+	SAME(lp_form_getpeername(server, &x, &length), getpeername(server, &y, &same));
+	SAME(lp_form_shutdown(other, SHUT_WR), 0);
+	CHECK(recv(ends[1], &byte, 1, 0) == 0);
+	SAME(lp_form_shutdown(server, 77), shutdown(server, 77));
+	close(other);
 	close(ends[0]);
 	/* Nobody is there: SIGPIPE, unless it is not wanted. */
 	SAME(lp_form_send(fd, "x", 1, MSG_NOSIGNAL), send(fd, "x", 1, MSG_NOSIGNAL));
@@ -341,6 +378,30 @@ static void connections(void)
 	close(ends[1]);
 	close(fd);
 	close(server);
+}
+
+/* A descriptor that is ready to read, the same one that isn't to write. */
+static void selects(int fd)
+{
+	fd_set in_a, in_b, out_a, out_b;
+	struct timeval limit_a = {1, 5}, limit_b = limit_a;
+
+	for (int round = 0; round < 3; round++) {
+		FD_ZERO(&in_a);
+		FD_ZERO(&out_a);
+		FD_SET(round == 1 ? fd : minus & 63, round ? &in_a : &out_a);
+		in_b = in_a;
+		out_b = out_a;
+		limit_a.tv_sec = limit_b.tv_sec = round == 2 ? -1 : 0;
+		SAME(lp_form_select(64, &in_a, &out_a, NULL, &limit_a),
+		     select(64, &in_b, &out_b, NULL, &limit_b));
+		CHECK(!memcmp(&in_a, &in_b, sizeof(in_a)) &&
+		      !memcmp(&out_a, &out_b, sizeof(out_a)));
+	}
+	CHECK(lp_form_select(0, NULL, NULL, NULL, &(struct timeval){0, 1}) == 0);
+	SAME(lp_form___fdelt_chk(1023), __fdelt_chk(1023));
+	CHECK(ENDS(lp_form___fdelt_chk(1024)) == ENDS(__fdelt_chk(1024)));
+	CHECK(ENDS(lp_form___fdelt_chk(minus)) == ENDS(__fdelt_chk(minus)));
 }
 
 static void waiting(void)
@@ -366,6 +427,7 @@ static void waiting(void)
 	     __poll_chk(&same, 1, 0, sizeof(same)));
 	CHECK(ENDS(lp_form___poll_chk(&polled, 2, 0, sizeof(polled))) ==
 	      ENDS(__poll_chk(&same, 2, 0, sizeof(same))));
+	selects(ends[0]);
 	SAME(lp_form_epoll_wait(of, &x, 0, 0), epoll_wait(of, &y, 0, 0));
 	SAME(lp_form_epoll_wait(-1, &x, 1, 0), epoll_wait(-1, &y, 1, 0));
 	SAME(lp_form_poll(bad, 1, 0), poll(bad, 1, 0));
@@ -446,6 +508,7 @@ int main(int argc, char **argv)
 {
 	begin(argc, argv);
 	CHECK(lp_form___errno_location() == &errno);
+	CHECK(lp_form_getpid() == getpid() && lp_form_gettid() == gettid());
 	if (lp_form_library.mutexes)
 		cancellation();
 	files();

@@ -5,6 +5,7 @@
  * says which kind, how many times, and with which numbers: `m 100 7`.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,8 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -32,6 +35,8 @@ static void *volatile bad = (void *)8;
 static uint64_t state;
 static pthread_mutex_t mutexes[3];
 static pthread_spinlock_t spin;
+static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static pid_t own_pid;
 static char *blocks[BLOCKS];
 static size_t sizes[BLOCKS];
 static int file, pipe_ends[2], sockets[2], events;
@@ -59,6 +64,12 @@ static uint64_t digest_of(uint64_t so_far, const char *at, size_t size)
 	for (size_t i = 0; i < size; i++)
 		so_far = digest(so_far, (unsigned char)at[i]);
 	return so_far;
+}
+
+/* All that is promised of a comparison: the library chooses its variant by the processor. */
+static uint64_t sign(int value)
+{
+	return (uint64_t)((value > 0) - (value < 0));
 }
 
 static size_t some_size(void)
@@ -107,7 +118,7 @@ static uint64_t do_memory(void)
 		result = place_of(mempcpy(arena + to, arena + from, size));
 		break;
 	case 4:
-		result = (uint64_t)memcmp(arena + to, arena + from, size);
+		result = sign(memcmp(arena + to, arena + from, size));
 		break;
 	case 5:
 		result = place_of(memchr(arena + from, byte, size));
@@ -150,13 +161,13 @@ static uint64_t do_strings(void)
 	case 1:
 		return strnlen(a, most);
 	case 2:
-		return (uint64_t)strcmp(a, b);
+		return sign(strcmp(a, b));
 	case 3:
-		return (uint64_t)strncmp(a, b, most);
+		return sign(strncmp(a, b, most));
 	case 4:
-		return (uint64_t)strcasecmp(a, b);
+		return sign(strcasecmp(a, b));
 	case 5:
-		return (uint64_t)strncasecmp(a, b, most);
+		return sign(strncasecmp(a, b, most));
 	case 6:
 		return place_of(strchr(a, byte));
 	case 7:
@@ -215,6 +226,14 @@ static uint64_t do_locks(void)
 	result = digest(result, (uint64_t)pthread_spin_lock(&spin));
 	result = digest(result, (uint64_t)pthread_spin_trylock(&spin));
 	result = digest(result, (uint64_t)pthread_spin_unlock(&spin));
+	result = digest(result, (uint64_t)pthread_rwlock_rdlock(&rwlock));
+	result = digest(result, (uint64_t)pthread_rwlock_tryrdlock(&rwlock));
+	result = digest(result, (uint64_t)pthread_rwlock_trywrlock(&rwlock));
+	result = digest(result, (uint64_t)pthread_rwlock_unlock(&rwlock));
+	result = digest(result, (uint64_t)pthread_rwlock_unlock(&rwlock));
+	result = digest(result, (uint64_t)pthread_rwlock_wrlock(&rwlock));
+	result = digest(result, (uint64_t)pthread_rwlock_tryrdlock(&rwlock));
+	result = digest(result, (uint64_t)pthread_rwlock_unlock(&rwlock));
 	return digest(result, (uint64_t)spin + (pthread_self() != 0));
 }
 
@@ -358,6 +377,57 @@ static uint64_t do_sockets(void)
 	return digest_of(digest(result, (uint64_t)option), arena + at, 4096);
 }
 
+static uint64_t do_text(void)
+{
+	char *text = arena + PAGE - below(40), *rest, *token, *copy;
+	size_t room = below(60);
+	unsigned char address[16];
+	long value = (long)(any() >> below(64));
+	time_t when = (time_t)below(1u << 31);
+	uint64_t result = 0;
+	struct tm parts;
+
+	for (int i = 0; i < 16; i++)
+		address[i] = (unsigned char)(below(2) * below(256));
+	switch (below(8)) {
+	case 0:
+		result =
+		    (uint64_t)snprintf(text, room, "%-8ld|%s|%#06x", value, "word", (int)value);
+		return digest_of(result, text, room);
+	case 1:
+		result = (uint64_t)sprintf(text, "%.*s %c%u%%", (int)below(9), "characters", 'x',
+					   (unsigned int)value);
+		return digest_of(result, text, strlen(text));
+	case 2:
+		inet_ntop(AF_INET, address, text, 60);
+		copy = strdup(text);
+		result = digest_of((uint64_t)inet_addr(copy), copy, strlen(copy));
+		free(copy);
+		return result;
+	case 3:
+		inet_ntop(AF_INET6, address, text, 60);
+		result = (uint64_t)inet_pton(AF_INET6, text, text + 100);
+		return digest_of(digest_of(result, text + 100, 16), text, strlen(text));
+	case 4:
+		gmtime_r(&when, &parts);
+		return digest(digest_of(result, (char *)&parts, 9 * sizeof(int)),
+			      (uint64_t)(int64_t)difftime(when, value >> 20));
+	case 5:
+		strcpy(text, "some, words;and , more");
+		for (token = strtok_r(text, " ,", &rest); token;
+		     token = strtok_r(NULL, ";,", &rest))
+			result = digest_of(result, token, strlen(token));
+		return result;
+	case 6:
+		sprintf(text, "%d", (int)value);
+		strncat(text, "9zz", below(4));
+		return digest((uint64_t)atoi(text), (uint64_t)(strpbrk(text, "z") != NULL));
+	}
+	result = digest((uint64_t)(getpid() == own_pid), (uint64_t)getrandom(address, 9, 0));
+	result = digest(result, (uint64_t)select(0, NULL, NULL, NULL, &(struct timeval){0, 0}));
+	return digest(result, (uint64_t)(isalpha((int)below(256)) != 0));
+}
+
 static int64_t nanoseconds(const struct timespec *time)
 {
 	return time->tv_sec * 1000000000 + time->tv_nsec;
@@ -400,6 +470,8 @@ __attribute__((noinline)) uint64_t handle(char what, uint64_t seed)
 		return do_sockets();
 	case 'c':
 		return do_clocks(&last);
+	case 't':
+		return do_text();
 	}
 	return 0;
 }
@@ -418,6 +490,7 @@ static void set_up(void)
 		pthread_mutex_init(&mutexes[i], &attributes);
 	}
 	pthread_spin_init(&spin, 0);
+	own_pid = getpid();
 	file = memfd_create("calls", MFD_CLOEXEC);
 	events = epoll_create1(EPOLL_CLOEXEC);
 	if (arena == MAP_FAILED || file < 0 || pipe2(pipe_ends, O_NONBLOCK) ||
