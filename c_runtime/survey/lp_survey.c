@@ -20,6 +20,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <signal.h>
@@ -93,7 +94,8 @@ struct thread {
 	uint64_t looked;
 	uint64_t given;
 	uint64_t waited_then;
-	size_t bytes; /* of this mapping */
+	uint64_t latest; /* what own_clock has said */
+	size_t bytes;	 /* of this mapping */
 	uint32_t depth;
 	struct frame frames[DEPTH];
 	uint32_t active[]; /* by function: how often it is in the stack */
@@ -184,23 +186,53 @@ static uint64_t free_area(void)
 	return MAX_AREAS;
 }
 
+/* Most of the owners' table is never used, and takes no room. */
+static int reserve_owner(uint64_t number)
+{
+	uint64_t place = offsetof(struct survey_header, owners) + number * sizeof(uint32_t);
+
+	return lp_trace_reserve(&survey.file, place, place + sizeof(uint32_t));
+}
+
+/* One more area, this process's; MAX_AREAS with errno. */
+static uint64_t new_area(void)
+{
+	for (;;) {
+		uint64_t number = __atomic_fetch_add(&header()->areas, 1, __ATOMIC_ACQ_REL);
+		uint32_t none = 0;
+		int reserved;
+
+		errno = EFBIG;
+		if (number >= MAX_AREAS)
+			return MAX_AREAS;
+		pthread_mutex_lock(&survey.lock);
+		survey.file.taken = 0; /* neither these nor areas are taken in their order */
+		reserved = reserve_owner(number);
+		pthread_mutex_unlock(&survey.lock);
+		if (reserved < 0)
+			return MAX_AREAS;
+		/* Who looked for a free one may have been faster. */
+		if (__atomic_compare_exchange_n(&header()->owners[number], &none,
+						(uint32_t)survey.pid, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_RELAXED))
+			return number;
+	}
+}
+
 static bool take_area(struct thread *thread)
 {
 	uint64_t number = free_area();
 	uint64_t offset;
 
+	if (number == MAX_AREAS)
+		number = new_area();
 	if (number == MAX_AREAS) {
-		number = __atomic_fetch_add(&header()->areas, 1, __ATOMIC_ACQ_REL);
-		if (number >= MAX_AREAS) {
-			errno = EFBIG;
-			give_up("cannot extend");
-			return false;
-		}
-		header()->owners[number] = (uint32_t)survey.pid;
+		give_up("cannot extend");
+		return false;
 	}
 	offset = header()->area_offset + number * header()->area_size;
 	pthread_mutex_lock(&survey.lock);
-	survey.file.taken = 0; /* areas are not taken in their order */
+	survey.file.taken = 0;
 	if (lp_trace_reserve(&survey.file, offset, offset + header()->area_size) < 0) {
 		give_up("cannot extend");
 		pthread_mutex_unlock(&survey.lock);
@@ -256,7 +288,7 @@ static bool start_file(void)
 	lp_trace_choose(&survey.file);
 	if (lp_trace_create(&survey.file) < 0)
 		return false;
-	if (lp_trace_reserve(&survey.file, 0, end) < 0 || write_tables(&end) < 0) {
+	if (reserve_owner(0) < 0 || write_tables(&end) < 0) {
 		int error = errno;
 
 		lp_trace_discard(&survey.file);
@@ -354,7 +386,11 @@ static uint64_t own_clock(struct thread *thread)
 
 	if (now - thread->looked > LOOK_AFTER)
 		look(thread, now);
-	return now - thread->waited;
+	/* Some of the time may have passed before what is measured now. */
+	if (now - thread->waited < thread->latest)
+		thread->waited = now - thread->latest;
+	thread->latest = now - thread->waited;
+	return thread->latest;
 }
 
 /* -- functions ---------------------------------------------------------------------------- */

@@ -353,7 +353,8 @@ WRAP(int, accept4, (int fd, struct sockaddr *from, socklen_t *length, int flags)
 /* -- waiting ------------------------------------------------------------------------------------
  */
 
-/* Whether this is a connection: who waits for it alone waits for one client, as by reading. */
+enum { RELAYED = 4 }; /* connections that a proxy waits for at once, for one client */
+
 static bool is_connection(int fd)
 {
 	struct sockaddr_storage peer;
@@ -365,53 +366,74 @@ static bool is_connection(int fd)
 	return connection;
 }
 
-static bool one_polled(const struct pollfd *set, nfds_t number)
+/* How a wait is for known connections only: one, or a few of which the program made one itself and
+ * relays, as proxies do. */
+struct waited_for {
+	int connections;
+	int own;
+	bool others;
+};
+
+static void wait_for(struct waited_for *set, int fd)
 {
-	/* glibc says of poll() that it only writes there, and gcc believes it. */
-	__asm__("" : "+r"(set));
-	return number == 1 && is_connection(set->fd);
+	set->others |= set->connections >= RELAYED || !is_connection(fd);
+	set->connections++;
+	set->own += fd >= 0 && fd < DESCRIPTORS && connected[fd];
 }
 
-static bool one_selected(int number, const fd_set *in, const fd_set *out)
+static bool are_known(const struct waited_for *set)
 {
-	int only = -1;
-
-	for (int fd = 0; fd < number; fd++) {
-		if (!(in && FD_ISSET(fd, in)) && !(out && FD_ISSET(fd, out)))
-			continue;
-		if (only >= 0)
-			return false;
-		only = fd;
-	}
-	return only >= 0 && is_connection(only);
+	return set->connections && !set->others && (set->connections == 1 || set->own);
 }
 
-#define WAIT(name, parameters, arguments, for_one)                                                 \
+/* set: its address, for glibc says of poll() that it only writes there, and gcc believes it. */
+static bool known_polled(uintptr_t address, nfds_t number)
+{
+	const struct pollfd *set = (const struct pollfd *)address;
+	struct waited_for known = {0};
+
+	for (nfds_t i = 0; i < number && !known.others; i++)
+		if (set[i].fd >= 0)
+			wait_for(&known, set[i].fd);
+	return are_known(&known);
+}
+
+static bool known_selected(int number, const fd_set *in, const fd_set *out)
+{
+	struct waited_for known = {0};
+
+	for (int fd = 0; fd < number && !known.others; fd++)
+		if ((in && FD_ISSET(fd, in)) || (out && FD_ISSET(fd, out)))
+			wait_for(&known, fd);
+	return are_known(&known);
+}
+
+#define WAIT(name, parameters, arguments, for_known)                                               \
 	WRAP(int, name, parameters)                                                                \
 	{                                                                                          \
-		bool one = for_one;                                                                \
+		bool known = for_known;                                                            \
 		int count = WAITING(int, REAL(name) arguments);                                    \
                                                                                                    \
-		reading = one ? reading : -1;                                                      \
-		lp_survey_note(one ? LP_SURVEY_CALLED : LP_SURVEY_WAITED, CALL_##name);            \
+		reading = known ? reading : -1;                                                    \
+		lp_survey_note(known ? LP_SURVEY_CALLED : LP_SURVEY_WAITED, CALL_##name);          \
 		return count;                                                                      \
 	}
 
 int __poll_chk(struct pollfd *, nfds_t, int, size_t);
 
 WAIT(poll, (struct pollfd * set, nfds_t number, int timeout), (set, number, timeout),
-     one_polled(set, number))
+     known_polled((uintptr_t)set, number))
 WAIT(__poll_chk, (struct pollfd * set, nfds_t number, int timeout, size_t room),
-     (set, number, timeout, room), one_polled(set, number))
+     (set, number, timeout, room), known_polled((uintptr_t)set, number))
 WAIT(ppoll,
      (struct pollfd * set, nfds_t number, const struct timespec *timeout, const sigset_t *mask),
-     (set, number, timeout, mask), one_polled(set, number))
+     (set, number, timeout, mask), known_polled((uintptr_t)set, number))
 WAIT(select, (int number, fd_set *in, fd_set *out, fd_set *other, struct timeval *timeout),
-     (number, in, out, other, timeout), one_selected(number, in, out))
+     (number, in, out, other, timeout), known_selected(number, in, out))
 WAIT(pselect,
      (int number, fd_set *in, fd_set *out, fd_set *other, const struct timespec *timeout,
       const sigset_t *mask),
-     (number, in, out, other, timeout, mask), one_selected(number, in, out))
+     (number, in, out, other, timeout, mask), known_selected(number, in, out))
 WAIT(epoll_wait, (int fd, struct epoll_event *events, int room, int timeout),
      (fd, events, room, timeout), false)
 WAIT(epoll_pwait, (int fd, struct epoll_event *events, int room, int timeout, const sigset_t *mask),

@@ -192,7 +192,11 @@ def _reasons(
     if candidate.forks >= 0.5:
         reasons.append("It makes a process each time.")
     if candidate.whole < _LITTLE:
-        reasons.append(f"It does {candidate.whole:.0%} of the work of what does most.")
+        most = max(survey.counts, key=lambda key: survey.counts[key].cycles)
+        reasons.append(
+            f"It does {candidate.whole:.0%} of the work of {survey.functions[most].name}, which "
+            "does most: give the request a function of its own."
+        )
     elif candidate.work >= 0.99:
         reasons.append("Nothing else that runs once a message does more of the program's own work.")
     return reasons

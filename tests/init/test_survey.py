@@ -98,14 +98,13 @@ def test_children_of_a_server_that_gave_up_root_are_counted(forking: Path) -> No
 def test_a_function_that_ends_its_process_has_done_its_work(forking: Path) -> None:
     survey = read_surveys([forking / ".lp"])
     work, rest = (survey.counts[f"forking.c:{name}"].cycles for name in ("answer", "main"))
-    assert work > 0
-    assert rest > 0
+    assert 0 < work < rest < 1 << 50
 
 
 def test_processes_that_have_ended_leave_their_place_to_others(forking: Path) -> None:
     assert read_surveys([forking / ".lp"]).threads == 1  # at once in any one process
     (path,) = (forking / ".lp").rglob("*.lps")
-    assert 512 * path.stat().st_blocks < 256 << 10
+    assert 512 * path.stat().st_blocks < 128 << 10
 
 
 def test_a_file_that_is_no_survey(tmp_path: Path) -> None:
