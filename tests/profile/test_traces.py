@@ -18,6 +18,27 @@ def test_a_file_that_is_named_twice_counts_once(tmp_path: Path) -> None:
     assert find_traces([two, tmp_path, tmp_path / "." / "1.lpt"]) == [two, one]
 
 
+def test_a_folder_that_is_not_open_to_all_is_said_to_be_so(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with pytest.raises(LakePlacidError, match="other than the folder's owner") as caught:
+        find_traces([tmp_path])
+    assert "LP_TRACE_DIR" in str(caught.value)
+    tmp_path.chmod(0o1777)
+    with pytest.raises(LakePlacidError) as caught:
+        find_traces([tmp_path])
+    assert "owner" not in str(caught.value)
+
+
+def test_what_a_daemon_could_say_to_nobody_is_a_warning(tmp_path: Path) -> None:
+    place = tmp_path / "a.lpt"
+    said = b"cannot extend the trace (user 65534): Permission denied; remedy: free some space"
+    numbers = (b"LPTRACE1", 2, 7, 2, 8192, 1, 99, said, 328, 0, 0, 1, 0)
+    place.write_bytes(struct.pack("<8sIIQQII256sQIIII", *numbers) + b"[]".ljust(8, b"\0"))
+    trace = TraceReader().read(place)
+    assert trace.warnings == (f"{place}: process 99 stopped scouting: {said.decode()}",)
+    assert trace.begun
+
+
 def test_a_place_without_traces_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(LakePlacidError, match="no traces"):
         find_traces([tmp_path])
