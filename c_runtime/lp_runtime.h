@@ -235,9 +235,7 @@ LP_HIDDEN void lp_force_left(void);
 
 /* Where they go: a file name (with %p for the process number), "-", or NULL; and what `mode` is. */
 LP_HIDDEN void lp_stats_init(const char *target, const char *mode);
-/* Write them, once; async-signal-safe. */
-LP_HIDDEN void lp_stats_write(void);
-/* The same at an ordinary end, behind what the program printed. */
+/* Write them, once, at an ordinary end, behind what the program printed. */
 LP_HIDDEN void lp_stats_finish(void);
 /* In a forked child: begin anew. */
 LP_HIDDEN void lp_stats_forked(void);

@@ -181,8 +181,9 @@ static void raise_to(uint64_t *most, uint64_t value)
 		;
 }
 
-/* Add what this process has counted. */
-static void add_own(void)
+/* Add what this process has counted. ended: the slot of a request that ends it, or NULL: it has
+ * finished where it was. */
+static void add_own(const struct lp_slot *ended)
 {
 	struct sums *sums = stats.sums;
 	uint64_t requests = 0, others = 0, in_use = 0;
@@ -199,7 +200,7 @@ static void add_own(void)
 			continue;
 		in_use++;
 		/* A request under way that has not left Elite has not finished there either. */
-		if (slot->deopted_request != slot->requests)
+		if (slot != ended && slot->deopted_request != slot->requests)
 			others++;
 	}
 	add(&sums->processes, 1);
@@ -345,7 +346,8 @@ static void write_file(void)
 		complain(name, text.error);
 }
 
-void lp_stats_write(void)
+/* Once; async-signal-safe. ended: as add_own has it. */
+static void write_stats(const struct lp_slot *ended)
 {
 	struct lp_text text;
 
@@ -353,7 +355,7 @@ void lp_stats_write(void)
 	if (!stats.target[0] || stats.pid != getpid() ||
 	    __atomic_exchange_n(&stats.written, 1, __ATOMIC_SEQ_CST))
 		return;
-	add_own();
+	add_own(ended);
 	if (strcmp(stats.target, "-")) {
 		write_file();
 	} else if (!is_left_to_forker()) {
@@ -366,11 +368,17 @@ void lp_stats_write(void)
 
 /* -- the end ----------------------------------------------------------------------------------- */
 
+/* The slot of the request that runs here, or NULL. */
+static __attribute__((noinline)) const struct lp_slot *slot_here(void)
+{
+	return lp_slot_at((uintptr_t)__builtin_frame_address(0));
+}
+
 static void ending(int signal)
 {
 	int saved_errno = errno;
 
-	lp_stats_write();
+	write_stats(NULL);
 	errno = saved_errno;
 	/* SA_RESETHAND made the disposition the default again: once we return, this ends us. */
 	raise(signal);
@@ -439,7 +447,7 @@ void lp_stats_finish(void)
 	/* What the program printed comes first. */
 	if (!strcmp(stats.target, "-"))
 		fflush(stdout);
-	lp_stats_write();
+	write_stats(slot_here());
 }
 
 void lp_stats_forked(void)
@@ -464,7 +472,7 @@ _Noreturn void _Exit(int status) __attribute__((weak));
 
 void _exit(int status)
 {
-	lp_stats_write();
+	write_stats(slot_here());
 	for (;;)
 		syscall(SYS_exit_group, status);
 }

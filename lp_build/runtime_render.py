@@ -40,6 +40,7 @@ _RENDERED_FOR_QUEUE: dict[str, tuple[str, ...]] = {
 }
 _FIXED: dict[str, tuple[str, ...]] = {
     "lp_deopt.c": _GENERAL,
+    "lp_backtrace.c": _COMMON,
     "lp_kernel.c": _GENERAL,
     "lp_kernel_attach.c": _COMMON,
     "lp_message.c": _COMMON,
