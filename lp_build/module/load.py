@@ -77,14 +77,18 @@ def make_status_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lp status", description="Show the driver, the programs it knows, and its counters."
     )
+    parser.add_argument("program", nargs="*", help="only these programs, by name or path")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     return parser
 
 
 def status(argv: list[str]) -> int:
-    """`lp status`: what is loaded, and what it has done."""
+    """`lp status`: what is loaded, and what it has done. Raises LakePlacidError for a program that
+    the driver does not know."""
     arguments = make_status_parser().parse_args(argv)
     state = read_status()
+    if arguments.program:
+        state["applications"] = _known(state, arguments.program)
     if arguments.json:
         print(json.dumps(state))
         return 0
@@ -103,6 +107,21 @@ def status(argv: list[str]) -> int:
             f"{application['sessions']} threads in it; {counters}"
         )
     return 0
+
+
+def _known(state: dict[str, Any], programs: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of these programs. Raises LakePlacidError for one without."""
+    rows = {row["name"]: row for row in state["applications"]}
+    wanted = [Path(program).name for program in programs]
+    for name in wanted:
+        if name not in rows:
+            known = f"it knows {', '.join(rows)}" if rows else "it knows none"
+            what = known if state["driver"] else "it is not loaded"
+            raise LakePlacidError(
+                f"the driver does not know `{name}`: {what}",
+                remedy=f"`lp load {name}` in the program's project loads its module",
+            )
+    return [rows[name] for name in wanted]
 
 
 def read_status() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,16 +22,19 @@ from lp_build.resources import resource_dir
 TEMPLATE = "report.html.j2"
 _SHOWN = 9  # places where Elite was left, each with a ribbon of its own
 _FOLD = 10  # lines that no request came to: so many in a row are folded
+_LINES = 7000  # of source that a report shows at most: some 200 bytes each
+_NAMES = 500  # functions that no request came to, of which a report tells the names
 _CONTEXT = 2  # of which these stay at each end
 _TAB = 8
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Lines one after another; folded: shown on demand."""
+    """Lines one after another. folded: shown on demand; left_out: only how many there are."""
 
     lines: tuple[LineView, ...]
     folded: bool
+    left_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,15 @@ def render_report(report: Report, root: Path) -> str:
         lstrip_blocks=True,
     )
     texts = _Texts(root)
-    place = _places(report)
+    source = _lay_out(report)
+    place = _places(source)
     most = max((line.hits for file in report.files for line in file.lines), default=0)
     strips = [strip(file, texts.columns(file.name), most) for file in report.files if file.lines]
     environment.filters.update(
         number=lambda value: f"{value:,}", share=_share, bytes=_bytes, plural=_plural
     )
     environment.globals.update(
-        place=place, segments=_segments, STATES=STATES, tool_version=version("lakeplacid")
+        place=place, source=source, NAMES=_NAMES, STATES=STATES, tool_version=version("lakeplacid")
     )
     try:
         return environment.get_template(TEMPLATE).render(
@@ -141,46 +145,94 @@ class _Texts:
 # -- places --------------------------------------------------------------------------------------
 
 
-def _places(report: Report) -> Callable[[str, int], str]:
+def _places(source: Mapping[str, Sequence[Segment]]) -> Callable[[str, int], str]:
     """A function that gives the fragment (`#…`) of a line in this report, "" where it isn't."""
-    numbers: Mapping[str, tuple[int, int]] = {
-        file.name: (index, len(file.lines)) for index, file in enumerate(report.files)
+    numbers = {
+        file: (index, {n.number for s in segments if not s.left_out for n in s.lines})
+        for index, (file, segments) in enumerate(source.items())
     }
 
     def place(file: str, line: int) -> str:
-        index, last = numbers.get(file, (0, 0))
-        return f"#f{index}-{line}" if 0 < line <= last else ""
+        index, known = numbers.get(file, (0, set()))
+        return f"#f{index}-{line}" if line in known else ""
 
     return place
 
 
-def _segments(file: FileView) -> list[Segment]:
-    """The file's lines, with long stretches that no request came to folded."""
+def _lay_out(report: Report) -> dict[str, list[Segment]]:
+    """The files' lines. A browser opens a page of some megabytes slowly: of a large program, lines
+    that no request came to are left out; if that is not enough, all but Elite's and those with
+    deopts; and then of Elite's functions those that fewest requests came to."""
+    files = report.files
+    if sum(len(file.lines) for file in files) <= _LINES:
+        return {file.name: _segments(file, _is_quiet, left_out=False) for file in files}
+    for quiet in (_is_quiet, _is_not_hot):
+        found = {file.name: _segments(file, quiet, left_out=True) for file in files}
+        if _shown(found) <= _LINES:
+            return found
+    left = _LINES
+    kept: set[str] = set()
+    for function in sorted(report.functions, key=lambda f: (-f.hits, -f.requests, f.key)):
+        left -= max(function.last - function.line + 1, 1)
+        if left < 0:
+            break
+        kept.add(function.key)
+    return {file.name: _segments(file, _outside_of(file, kept), left_out=True) for file in files}
+
+
+def _shown(source: Mapping[str, Sequence[Segment]]) -> int:
+    return sum(len(s.lines) for segments in source.values() for s in segments if not s.left_out)
+
+
+def _is_quiet(line: LineView) -> bool:
+    return not line.state and not line.hits
+
+
+def _is_not_hot(line: LineView) -> bool:
+    return line.state != "hot" and not line.hits
+
+
+def _outside_of(file: FileView, kept: Set[str]) -> Callable[[LineView], bool]:
+    """Whether a line is neither hot in these functions nor has deopts."""
+    inside = {
+        number
+        for function in file.functions
+        if function.key in kept
+        for number in range(function.line, function.last + 1)
+    }
+    return lambda line: not line.hits and (line.state != "hot" or line.number not in inside)
+
+
+def _segments(
+    file: FileView, quiet: Callable[[LineView], bool], *, left_out: bool
+) -> list[Segment]:
+    """The file's lines, with long stretches of quiet ones folded, or left out."""
     found: list[Segment] = []
     start = 0
     lines = file.lines
-    for first, last in _quiet(lines):
+    for first, last in _quiet(lines, quiet):
         if last - first < _FOLD:
             continue
         head = first + (_CONTEXT if first else 0)
         tail = last - (_CONTEXT if last < len(lines) else 0)
         if head > start:
             found.append(Segment(lines[start:head], False))
-        found.append(Segment(lines[head:tail], True))
+        found.append(Segment(lines[head:tail], True, left_out))
         start = tail
     if start < len(lines):
         found.append(Segment(lines[start:], False))
     return found
 
 
-def _quiet(lines: Sequence[LineView]) -> Iterable[tuple[int, int]]:
-    """Runs [first, last) of lines outside of functions that a request came to."""
+def _quiet(
+    lines: Sequence[LineView], quiet: Callable[[LineView], bool]
+) -> Iterable[tuple[int, int]]:
+    """Runs [first, last) of quiet lines."""
     first = None
     for index, line in enumerate(lines):
-        quiet = not line.state and not line.hits
-        if quiet and first is None:
+        if quiet(line) and first is None:
             first = index
-        elif not quiet and first is not None:
+        elif not quiet(line) and first is not None:
             yield first, index
             first = None
     if first is not None:

@@ -36,7 +36,10 @@ def make_parser() -> argparse.ArgumentParser:
         "nothing. `q` ends it. Without a terminal it prints a line each interval.",
     )
     parser.add_argument(
-        "server", nargs="?", help="a process's number, or a program (default: the one that runs)"
+        "server",
+        nargs="?",
+        help="a process's number, or a program (default: the one that runs, of several that of "
+        "this project)",
     )
     parser.add_argument(
         "--interval", type=float, default=1.0, metavar="S", help="seconds (default: %(default)s)"
@@ -53,7 +56,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     if arguments.interval < _SHORTEST:
         parser.error(f"--interval takes at least {_SHORTEST} seconds")
-    watch = choose(arguments.server)
+    watch = choose(arguments.server, find_build_dir(Path.cwd(), os.environ).root)
     try:
         if arguments.once or arguments.json or not sys.stdout.isatty():
             _print(watch, arguments.interval, arguments.once, arguments.json)

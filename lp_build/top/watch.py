@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lp_build.errors import LakePlacidError
@@ -181,9 +182,10 @@ def add_up(snapshots: Sequence[Snapshot]) -> Snapshot:
     )
 
 
-def choose(wanted: str | None) -> Watch:
+def choose(wanted: str | None, project: Path) -> Watch:
     """Watch what the user means: a process by number, or a program by name or path, or the only
-    one that runs. Raises LakePlacidError when there is none, or more than one."""
+    one that runs; of several the one that lies below `project`. Raises LakePlacidError when there
+    is none, or more than one."""
     if wanted is not None and wanted.isdigit():
         pid = int(wanted)
         program = program_of(pid)
@@ -196,6 +198,9 @@ def choose(wanted: str | None) -> Watch:
         path = os.path.realpath(wanted)
         found = [one for one in found if one[1] == path or os.path.basename(one[1]) == wanted]
     programs = {program for _, program in found}
+    if len(programs) > 1:
+        here = {p for p in programs if Path(p).is_relative_to(project.resolve())}
+        programs = here if len(here) == 1 else programs
     if not programs:
         what = f"no process runs `{wanted}`" if wanted else "no specialised program is running"
         raise LakePlacidError(
@@ -208,7 +213,8 @@ def choose(wanted: str | None) -> Watch:
             f"several specialised programs are running: {listed}",
             remedy="name one, or a process's number",
         )
-    return _watch(programs.pop(), [pid for pid, _ in found])
+    (chosen,) = programs
+    return _watch(chosen, [pid for pid, program in found if program == chosen])
 
 
 def _watch(program: str, pids: Sequence[int]) -> Watch:

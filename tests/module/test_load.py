@@ -8,8 +8,8 @@ import pytest
 
 from lp_build.cli import main
 from lp_build.errors import LakePlacidError
+from lp_build.module import load
 from lp_build.module.build import find_headers
-from lp_build.module.load import is_loaded
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +29,46 @@ def test_unload_what_is_not_loaded(capsys: pytest.CaptureFixture[str]) -> None:
     assert "lp_nothing is not loaded" in capsys.readouterr().err
 
 
-def test_status_without_a_driver(capsys: pytest.CaptureFixture[str]) -> None:
-    if is_loaded("lakeplacid"):
-        pytest.fail("this test is for machines where the driver is not loaded")
+def test_status_without_a_driver(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "is_loaded", lambda _: False)
     assert main(["status"]) == 0
     assert "not loaded" in capsys.readouterr().out
     assert main(["status", "--json"]) == 0
     assert capsys.readouterr().out == '{"driver": false, "applications": []}\n'
+
+
+ROW = {"build_id": "ab", "sessions": 1, "runs": 7}
+
+
+def test_status_of_one_program(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"name": "one", **ROW}, {"name": "two", **ROW}]
+    monkeypatch.setattr(load, "read_status", lambda: {"driver": True, "applications": rows})
+    assert main(["status", "./somewhere/two"]) == 0
+    said = capsys.readouterr().out
+    assert "two (build ab)" in said
+    assert "one" not in said
+
+
+@pytest.mark.parametrize(
+    ("driver", "rows", "part"),
+    [(True, [{"name": "one", **ROW}], "it knows one"), (False, [], "it is not loaded")],
+)
+def test_status_of_a_program_that_is_not_there(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    driver: bool,
+    rows: list[dict[str, object]],
+    part: str,
+) -> None:
+    monkeypatch.setattr(load, "read_status", lambda: {"driver": driver, "applications": rows})
+    assert main(["status", "server"]) == 1
+    said = capsys.readouterr().err
+    assert f"the driver does not know `server`: {part}" in said
+    assert "remedy: `lp load server`" in said
 
 
 def test_no_headers(tmp_path: Path) -> None:

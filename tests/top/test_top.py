@@ -20,7 +20,7 @@ import pytest
 from lp_build.errors import LakePlacidError
 from lp_build.report.statistics import Deopt
 from lp_build.steps import run_step, tool
-from lp_build.top import process
+from lp_build.top import process, watch
 from lp_build.top.process import Snapshot
 from lp_build.top.screen import line
 from lp_build.top.watch import Watch, add_up, choose
@@ -90,16 +90,16 @@ def test_what_it_tells_is_what_the_statistics_say_in_the_end(program: Path) -> N
 def test_rates_are_of_the_interval(program: Path) -> None:
     with serving(program) as server:
         datagrams(server.port, REQUESTS)
-        watch = choose(str(server.pid))
+        watched = choose(str(server.pid), Path.cwd())
         datagrams(server.port, 30)
-        view = watch.step()
+        view = watched.step()
         assert view is not None
         assert view.rate == pytest.approx(30 / view.seconds)
         assert view.total.requests == REQUESTS + 30
         assert view.share is not None and 0 < view.share <= 1
-        quiet = watch.step()
+        quiet = watched.step()
         assert quiet is not None and (quiet.rate, quiet.share) == (0, None)
-        watch.close()
+        watched.close()
 
 
 def test_a_program_is_found_by_its_path(program: Path) -> None:
@@ -165,12 +165,26 @@ def test_no_colour_where_it_is_not_wanted(program: Path) -> None:
 
 def test_a_process_that_is_not_specialised(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(LakePlacidError, match="is no specialised program"):
-        choose(str(os.getpid()))
+        choose(str(os.getpid()), Path.cwd())
 
 
 def test_a_program_that_nobody_runs() -> None:
     with pytest.raises(LakePlacidError, match="no process runs `nothing-like-it`"):
-        choose("nothing-like-it")
+        choose("nothing-like-it", Path.cwd())
+
+
+def test_of_several_programs_that_of_the_project_is_watched(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mine, other = str(tmp_path / "mine" / "server"), str(tmp_path / "other" / "server")
+    seen: list[tuple[str, list[int]]] = []
+    monkeypatch.setattr(watch, "specialised_processes", lambda: [(1, other), (2, mine), (3, mine)])
+    monkeypatch.setattr(watch, "_watch", lambda program, pids: seen.append((program, pids)))
+    choose(None, tmp_path / "mine")
+    choose("server", tmp_path / "other")
+    assert seen == [(mine, [2, 3]), (other, [1])]
+    with pytest.raises(LakePlacidError, match="several specialised programs are running"):
+        choose(None, tmp_path / "third")
 
 
 def test_a_process_of_someone_else(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,10 +213,10 @@ def test_processes_of_one_program_are_one() -> None:
 
 def test_a_line_names_the_worst_place(program: Path) -> None:
     with serving(program) as server:
-        watch = choose(str(server.pid))
+        watched = choose(str(server.pid), Path.cwd())
         datagrams(server.port, REQUESTS)
-        view = watch.step()
-        watch.close()
+        view = watched.step()
+        watched.close()
     assert view is not None
     assert re.search(
         r"[\d,]+ requests/s  .* in Elite  .*most deopts at protocol\.c:\d+", line(view)
