@@ -183,7 +183,7 @@ struct lp_kernel_way lp_kernel_run(struct lp_registers *registers, void *fp, str
 	run->budget = (uint64_t)&lp_kernel_budget;
 	run->force = forced();
 	run->slot_stack = LP_KERNEL_SLOT_STACK;
-	run->flags = 0;
+	run->flags = lp_kernel_entry == (uint64_t)lp_request_kernel_entry ? LP_RUN_REQUEST : 0;
 	run->reason = 0;
 	run->site = 0;
 	run->busy_poll = LP_KERNEL_BUSY_POLL;

@@ -52,6 +52,8 @@ extern LP_KERNEL_TLS uint64_t lp_kernel_entry LP_HIDDEN; /* where the thread is 
 extern const char lp_loop_enters[] __attribute__((weak, visibility("hidden")));
 
 extern void lp_enter_request_kernel(void) LP_HIDDEN;
+/* The request function's entry, where the program has a kernel form of it. */
+extern const char lp_request_kernel_entry[] __attribute__((weak, visibility("hidden")));
 extern const char lp_request_kernel_return[] LP_HIDDEN; /* as lp_request_return, of that one */
 
 /* Whether the driver is there, with a module for this program. What is missing goes to *why, with

@@ -37,7 +37,7 @@ struct lp_body;
 struct lp_run_counters {
 	u64 runs;
 	u64 stops[LP_RUN_REASONS]; /* by reason */
-	u64 requests;		   /* that E went on a slot for */
+	u64 requests;		   /* that E went on a slot for, or was given on theirs */
 	u64 system_calls;
 };
 

@@ -183,7 +183,7 @@ int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const
 	u64 rsp = run->registers + REGISTERS_SIZE, low, cfa;
 	int error;
 
-	if (run->flags || run->entry % sizeof(struct lp_elite_entry) ||
+	if (run->flags & ~LP_RUN_REQUEST || run->entry % sizeof(struct lp_elite_entry) ||
 	    index >= elite->entry_count || run->registers % 8 || run->registers < LP_MIRROR_START ||
 	    rsp >= LP_MIRROR_END || run->stack_low & ~PAGE_MASK || run->stack_low > rsp ||
 	    rsp - run->stack_low < LP_STACK_RESERVE || run->budget % 8 || run->force % 8 ||
@@ -232,6 +232,7 @@ int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const
 	state->slices = 0;
 	state->fault_repeats = 0;
 	state->nudged = false;
+	state->request = run->flags & LP_RUN_REQUEST;
 	state->stop = (struct lp_stop){};
 	state->counters.runs++;
 	return 0;
@@ -487,7 +488,7 @@ void lp_run_count(struct lp_run_counters *sum, const struct lp_run_state *state)
 	sum->runs += READ_ONCE(more->runs);
 	for (i = 0; i < LP_RUN_REASONS; i++)
 		sum->stops[i] += READ_ONCE(more->stops[i]);
-	sum->requests += READ_ONCE(state->crossing.adoptions);
+	sum->requests += READ_ONCE(more->requests) + READ_ONCE(state->crossing.adoptions);
 	sum->system_calls += READ_ONCE(more->system_calls);
 }
 
@@ -769,5 +770,7 @@ void lp_run_elite(struct lp_run_state *state)
 		leave(state);
 		return;
 	}
+	if (state->request)
+		WRITE_ONCE(state->counters.requests, state->counters.requests + 1);
 	lp_elite_start(&state->crossing, &state->registers);
 }

@@ -78,7 +78,8 @@ struct lp_run_state {
 	struct rlimit open_files, file_size;
 	u64 fault_page; /* of the last fault */
 	u32 fault_repeats;
-	bool nudged; /* U has a signal */
+	bool nudged;  /* U has a signal */
+	bool request; /* LP_RUN_REQUEST */
 	struct lp_run_counters counters;
 	u8 fx[LP_FX_SIZE] __aligned(16);
 };

@@ -58,7 +58,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define LP_PROTOCOL 2
+#define LP_PROTOCOL 3
 #define LP_NAME_SIZE 32
 #define LP_BUILD_ID_SIZE 20
 #define LP_ARGUMENTS 6
@@ -112,6 +112,9 @@ enum lp_run_reason {
  * the registers back that U is to go on with. %rsp is `registers` plus the size of the structure
  * (struct lp_registers of c_runtime/lp_slot.h: 17 words), on the way in and out.
  */
+/* The entry is that of a request by itself, which is on its slot. Only counted. */
+#define LP_RUN_REQUEST 1
+
 struct lp_run {
 	__u64 entry;	  /* in the module's table of entries, in bytes */
 	__u64 registers;  /* in and out */
@@ -120,7 +123,7 @@ struct lp_run {
 	__u64 budget;	  /* where the budget of loops is counted, which the driver fills again */
 	__u64 force;	  /* stress builds: struct lp_kernel_force of c_runtime/lp_kernel.h, or 0 */
 	__u64 slot_stack; /* how much of a slot's stack E may use; pages, over LP_STACK_RESERVE */
-	__u32 flags;	  /* none yet */
+	__u32 flags;	  /* LP_RUN_REQUEST */
 	__u32 reason;	  /* out: enum lp_run_reason */
 	__u64 site;	  /* out: of the program's sites, the one where Elite was left, or 0 */
 	__u32 busy_poll;  /* microseconds to look for input before a call waits for it */

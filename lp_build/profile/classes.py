@@ -130,6 +130,23 @@ def merge_traces(traces: Sequence[Trace], current: Sources | None) -> Profile:
     return Profile(functions, classes, merged, tuple(warnings), units)
 
 
+def seen_too_little(profile: Profile, threshold: float) -> str:
+    """A warning where what was traced is not enough to tell what will come; "" where it is.
+
+    The share of requests whose way is one of its own estimates the share of coming requests that
+    go ways which nobody has seen (I. J. Good, 1953): it is to be below what may be left out.
+    """
+    total = profile.requests()
+    single = sum(c.count == 1 for c in profile.classes if c.kind == REQUEST)
+    if not total or single / total <= 1 - threshold:
+        return ""
+    return (
+        f"scouting saw too little: {single} of {total} requests went a way that no other went, so "
+        f"about {single / total:.1%} of what comes will go ways that are not known; scout under a "
+        "longer load"
+    )
+
+
 def arm_weights(functions: Mapping[str, Function]) -> dict[str, int]:
     """Bytes of source that each arm, and each function's entry, adds to the hot code."""
     weights: dict[str, int] = {}

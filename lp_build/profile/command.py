@@ -14,7 +14,14 @@ from pathlib import Path
 from lp_build.config import load_config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir, find_build_dir
-from lp_build.profile.classes import Merge, Profile, Sources, Step, merge_traces
+from lp_build.profile.classes import (
+    Merge,
+    Profile,
+    Sources,
+    Step,
+    merge_traces,
+    seen_too_little,
+)
 from lp_build.profile.manifest import format_manifest, is_edited, manifest_from, merge_profile
 from lp_build.profile.traces import ITERATION, REQUEST, read_traces
 from lp_build.source.model import Function, function_of
@@ -61,7 +68,8 @@ def main(argv: list[str]) -> int:
         config = replace(config, threshold=arguments.threshold)
     traces = read_traces(arguments.traces or [build.traces])
     profile = merge_traces(traces, captured_functions(build))
-    for warning in profile.warnings:
+    too_little = seen_too_little(profile, config.threshold)
+    for warning in (*profile.warnings, *filter(None, [too_little])):
         print(f"lp: warning: {warning}", file=sys.stderr)
     if profile.requests() == 0 and any(trace.begun for trace in traces):
         raise LakePlacidError(

@@ -13,7 +13,7 @@ from typing import Any
 from lp_build.config import Config, is_function, load_config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
-from lp_build.profile.classes import Merge, Profile, Sources, merge_traces
+from lp_build.profile.classes import Merge, Profile, Sources, merge_traces, seen_too_little
 from lp_build.profile.command import captured_functions
 from lp_build.profile.manifest import load_counts, load_manifest, manifest_from, merge_profile
 from lp_build.profile.traces import ITERATION, REQUEST, read_traces
@@ -40,6 +40,7 @@ from lp_build.wrapper.treat import description
 
 SHOWN = 60  # classes; the rest is summed up
 _PLACES = 6  # of what a class adds
+_OFF = 0.05  # share by which a run is another than what was scouted
 
 
 @dataclass
@@ -521,10 +522,20 @@ def _notes(
 
 def _warnings(material: _Material, runs: Sequence[Run]) -> list[Note]:
     """What makes the report say less than it could."""
-    warnings = list(material.profile.warnings) if material.profile else []
+    profile = material.profile
+    warnings = list(profile.warnings) if profile else []
+    if profile and material.manifest:
+        warnings += filter(None, [seen_too_little(profile, material.manifest.threshold)])
+    promised = material.merges[REQUEST].covered if profile else 0.0
     for run in runs:
         if run.elite == OFF:
             warnings.append(f"{run.label}: this run had Elite off (LP_ELITE was not set)")
         elif not run.requests:
             warnings.append(f"{run.label}: no request came to Elite in this run")
+        elif run.share < promised - _OFF:
+            warnings.append(
+                f"{run.label}: {run.share:.1%} of its requests finished in Elite, and of the "
+                f"traced ones {promised:.1%} would: this load is another than the scouted one, or "
+                "its way depends on more than the requests; scout with this load too"
+            )
     return [Note("warning", "", 0, warning) for warning in warnings]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def driver_counts() -> dict[str, int]:
     return dict(application)
 
 
-def measure_gets(program: Path, count: int, environment: dict[str, str]) -> dict[str, int]:
+def measure_gets(program: Path, count: int, environment: dict[str, str]) -> dict[str, float]:
     """GETs one after the other, each answer verified: what the driver counted meanwhile."""
     with (
         recipe.serve(program, recipe.clean_environment(**environment)) as server,
@@ -50,10 +51,16 @@ def measure_gets(program: Path, count: int, environment: dict[str, str]) -> dict
         ask(b"set key 5 0 5\r\nvalue\r\n", b"STORED\r\n")
         get()
         before = driver_counts()
+        began = time.monotonic()
         for _ in range(count):
             get()
+        seconds = time.monotonic() - began
         after = driver_counts()
-    return {"sent": count, **{name: after[name] - before[name] for name in COUNTS}}
+    return {
+        "sent": count,
+        "seconds": seconds,
+        **{name: after[name] - before[name] for name in COUNTS},
+    }
 
 
 def main(plan: dict[str, Any]) -> dict[str, Any]:

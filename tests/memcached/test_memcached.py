@@ -126,10 +126,11 @@ def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 @pytest.mark.needs_qemu
 def test_gets_finish_in_the_kernel(in_the_kernel: dict[str, Any]) -> None:
-    """By the driver's own counters. Several may be in one event: its requests are these."""
+    """By the driver's own counters. Several may be in one event: its requests are these. Each
+    second memcached's clock leaves Elite, however many GETs the machine makes in it."""
     gets = in_the_kernel["gets"]
     assert gets["requests"] > 0.5 * gets["sent"] == 750
-    assert gets["deopts"] <= 0.01 * gets["sent"]
+    assert gets["deopts"] <= 0.01 * gets["sent"] + 2 * gets["seconds"]
     assert gets["system_calls"] >= 2 * gets["sent"]
 
 

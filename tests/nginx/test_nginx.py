@@ -18,6 +18,8 @@ from nginx_load import run_load
 from lp_build.demo import clean_environment, read_statistics
 from lp_build.module.build import find_headers
 from lp_build.module.variants import run_plan, stress_plan
+from lp_build.profile.classes import merge_traces
+from lp_build.profile.traces import read_traces
 from lp_build.sources import cache_folder
 from lp_build.vm import kernels
 
@@ -61,6 +63,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         for connections in (1, 8):
             run_load(server.port, 4000, connections=connections)
     nginx_build.manifest(tree)
+    seen = merge_traces(read_traces([tree.traces]), None)
+    assert seen.requests() >= 8000, seen.warnings
     # A stress build does all that the other does, and has forced deopts besides.
     stress = nginx_build.specialize(tree, stress=True)
     expected, _ = nginx_suite.run_suite(stress, clean_environment(), TESTS)

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from lp_build.profile.classes import arm_weights, merge_classes, merge_traces
+from lp_build.profile.classes import arm_weights, merge_classes, merge_traces, seen_too_little
 from lp_build.profile.traces import PathClass, Target
 from tests.profile.support import condition, function, path, profile, trace
 
@@ -181,6 +181,19 @@ def test_a_version_of_another_program_is_told_apart(tmp_path: Path) -> None:
     merged = merge_traces([seen], {GET.key: {"d0": GET, "other": other}})
     assert [c.arms for c in merged.classes] == [{"a.c:get#d0", "a.c:get#d0:0:true"}]
     assert not merged.warnings
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [((1000, 9), ""), ((1000, *(1,) * 20), "20 of 1020 requests"), ((1,), "1 of 1 requests")],
+)
+def test_too_little_was_seen_where_too_many_ways_were_gone_once(
+    counts: tuple[int, ...], said: str
+) -> None:
+    classes = [path(count, "get", f"get:{n}:true") for n, count in enumerate(counts)]
+    found = seen_too_little(profile((GET,), *classes), 0.99)
+    assert said in found
+    assert bool(found) == bool(said)
 
 
 def test_without_sources_the_newest_build_counts(tmp_path: Path) -> None:

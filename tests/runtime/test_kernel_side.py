@@ -112,7 +112,7 @@ def test_program_is_known_by_its_name_and_build_id(
 ) -> None:
     run("kernel")
     asked = (tmp_path / "log").read_text().splitlines()[0]
-    assert asked == f"2 main {build_id_of(build().path)}"
+    assert asked == f"3 main {build_id_of(build().path)}"
 
 
 def test_other_name_can_be_given(run: Run, tmp_path: Path) -> None:
