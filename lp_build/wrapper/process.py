@@ -138,7 +138,28 @@ def _end_others() -> None:
 
 def run_beside(act: Callable[[], Result]) -> Result:
     """What `act` returns, from a process of its own: libclang, or the kernel, may end that one, but
-    not us, who look after the build's own command. Raises LakePlacidError where it has ended."""
+    not us, who look after the build's own command. What was killed, as the kernel does for want of
+    memory when much is compiled at once, is tried once more: a unit that stayed plain for it would
+    be missing from scouting, in this build only. Raises LakePlacidError where it has ended."""
+    code, data = _beside(act)
+    if code == -signal.SIGKILL:
+        code, data = _beside(act)
+    if code == -signal.SIGKILL:
+        raise LakePlacidError(
+            "our pass was killed, twice",
+            remedy="it is compiled plainly; if there is too little memory, build with fewer jobs",
+        )
+    if code != 0:
+        how = signal.Signals(-code).name if code < 0 else f"status {code}"
+        raise LakePlacidError(
+            f"our pass ended by {how}", remedy="it is compiled plainly; please report this"
+        )
+    result: Result = pickle.loads(data)
+    return result
+
+
+def _beside(act: Callable[[], Result]) -> tuple[int, bytes]:
+    """How a process that runs `act` ended, and what it wrote."""
     reading, writing = os.pipe()
     process = os.fork()
     if process == 0:
@@ -147,14 +168,7 @@ def run_beside(act: Callable[[], Result]) -> Result:
     with os.fdopen(reading, "rb") as pipe:
         data = pipe.read()
     _, status = os.waitpid(process, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code != 0:
-        how = signal.Signals(-code).name if code < 0 else f"status {code}"
-        raise LakePlacidError(
-            f"our pass ended by {how}", remedy="it is compiled plainly; please report this"
-        )
-    result: Result = pickle.loads(data)
-    return result
+    return os.waitstatus_to_exitcode(status), data
 
 
 def _act(act: Callable[[], Result], writing: int) -> None:

@@ -16,12 +16,14 @@ import pytest
 from nginx_load import run_load
 
 from lp_build.demo import clean_environment, read_statistics
+from lp_build.layout import BuildDir
 from lp_build.module.build import find_headers
 from lp_build.module.variants import run_plan, stress_plan
 from lp_build.profile.classes import merge_traces
 from lp_build.profile.traces import read_traces
 from lp_build.sources import cache_folder
 from lp_build.vm import kernels
+from lp_build.wrapper.capture import load_sites, load_units
 
 ROOT = Path(__file__).parent.parent.parent
 GET_SHARE = 0.99
@@ -56,6 +58,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = tmp_path_factory.mktemp("nginx")
     tree = nginx_build.prepare(folder / "tree", cache_folder({}, ROOT))
     nginx_build.build_scouted(tree)
+    build = BuildDir(tree.root)
+    # What is missing from scouting would be left at each call.
+    assert [u.source for u in load_units(build) if load_sites(build, u) is None] == []
     with (
         nginx_server.new_site() as site,
         nginx_server.serve(tree.program, site, clean_environment()) as server,
