@@ -14,11 +14,17 @@ from tests.differential.csmith import LEVELS, Tally, compare, compilers
 from tests.differential.pipeline import Trial, run
 
 PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.c"))
+GCC_ONLY = {"nested_trampoline"}  # clang has no nested functions
+PAIRS = [
+    pytest.param(program, compiler, id=f"{program.stem}-{compiler}")
+    for program in PROGRAMS
+    for compiler in compilers()
+    if program.stem not in GCC_ONLY or "gcc" in compiler
+]
 
 
-@pytest.mark.parametrize("compiler", compilers())
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(("program", "compiler"), PAIRS)
 def test_prints_the_same_in_every_build(
     program: Path, level: str, compiler: str, tmp_path: Path, runtime: dict[str, BuildDir]
 ) -> None:
