@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import sys
@@ -74,6 +75,12 @@ def usage() -> str:
     )
 
 
+def _hint(name: str) -> str:
+    """Which command was meant, where one is near."""
+    near = difflib.get_close_matches(name.lower(), SUBCOMMANDS, n=1)
+    return f"; do you mean `lp {near[0]}`?" if near else ""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run `lp`; return its exit status: 0, 1 for an error that was reported, 2 for wrong usage."""
     arguments = sys.argv[1:] if argv is None else argv
@@ -88,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     command = SUBCOMMANDS.get(name)
     if command is None:
-        print(f"lp: no such command: {name}\n\n{usage()}", file=sys.stderr)
+        print(f"lp: no such command: {name}{_hint(name)}\n\n{usage()}", file=sys.stderr)
         return 2
     try:
         return command.run(arguments[1:])

@@ -20,6 +20,7 @@
 #include "lp_scout.h"
 #include "lp_scout_symbols.h"
 #include "lp_trace_file.h"
+#include "lp_trace_program.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -208,15 +209,18 @@ static int put(uint64_t *end, const char *text)
 
 static int write_tables(uint64_t *end)
 {
-	char head[128];
+	char head[192];
+	char program[LP_TRACE_PROGRAM_ID];
 	const char *open = "[";
 
+	lp_trace_program_id(program);
 	for (struct __lp_scout_unit *const *unit = __start_lp_scout_units;
 	     unit < __stop_lp_scout_units; unit++) {
 		if (listed_before(unit))
 			continue;
-		snprintf(head, sizeof(head), "%s{\"base\":%u,\"icall_base\":%u,\"table\":", open,
-			 (*unit)->base, (*unit)->icall_base);
+		snprintf(head, sizeof(head),
+			 "%s{\"program\":\"%s\",\"base\":%u,\"icall_base\":%u,\"table\":", open,
+			 program, (*unit)->base, (*unit)->icall_base);
 		if (put(end, head) < 0 || put(end, (*unit)->table) < 0 || put(end, "}") < 0)
 			return -1;
 		open = ",";
@@ -772,6 +776,8 @@ __attribute__((constructor(101))) static void start(void)
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	int error;
 
+	lp_trace_say_what_it_is("lp: this is the scouting program: LP_ELITE does nothing in it. "
+				"`lp build` makes the specialised one\n");
 	for (struct __lp_scout_unit *const *unit = __start_lp_scout_units;
 	     unit < __stop_lp_scout_units; unit++) {
 		if (listed_before(unit))

@@ -15,6 +15,7 @@
  */
 #include "lp_survey.h"
 #include "lp_trace_file.h"
+#include "lp_trace_program.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -591,6 +592,8 @@ static uint32_t power_of_two(uint32_t least)
 
 __attribute__((constructor(101))) static void start(void)
 {
+	lp_trace_say_what_it_is("lp: this is the surveyed program: LP_ELITE does nothing in it. "
+				"`lp init` says what comes next\n");
 	for (struct __lp_survey_unit *const *unit = __start_lp_survey_units;
 	     unit < __stop_lp_survey_units; unit++) {
 		if (listed_before(unit))

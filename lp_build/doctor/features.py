@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lp_build.doctor.machine import Machine, compile_problem, version_of
+from lp_build.vm.kbuild import compiler_of
 from lp_build.vm.qemu import PROGRAM as QEMU
 from lp_build.vm.share import CANDIDATES as VIRTIOFSD
 
@@ -83,10 +84,21 @@ def examine(machine: Machine) -> list[Feature]:
 # -- one by one --------------------------------------------------------------------------------
 
 
-def _program(machine: Machine, program: str, package: str) -> Need:
+def _missing(machine: Machine, name: str, detail: str, *packages: str, remedy: str = "") -> Need:
+    """What a package would bring. packages: the first is the usual one, others have it elsewhere;
+    one that this distribution has not is not proposed. remedy: what else there is to do."""
+    usual = packages[0]
+    known = next((p for p in (*packages[1:], usual) if machine.has_package(p)), None)
+    if known is None and machine.has_package(usual) is False:
+        nowhere = f"this distribution has no package {usual}: install {name} by other means"
+        return Need(name, MISSING, detail, remedy=remedy or nowhere)
+    return Need(name, MISSING, detail, (known or usual,), remedy)
+
+
+def _program(machine: Machine, program: str, *packages: str) -> Need:
     found = machine.find(program)
     if found is None:
-        return Need(program, MISSING, "not found", (package,))
+        return _missing(machine, program, "not found", *packages)
     return Need(program, OK, found)
 
 
@@ -102,7 +114,7 @@ def _any(machine: Machine, wanted: dict[str, str]) -> tuple[Need, ...]:
 
 def _compiler(machine: Machine, compiler: str) -> Need:
     if machine.find(compiler) is None:
-        return Need(compiler, MISSING, "not found", (compiler,))
+        return _missing(machine, compiler, "not found", compiler)
     problem = compile_problem(machine, compiler)
     if problem:
         return Need(compiler, MISSING, f"it makes no programs: {problem}", ("libc6-dev",))
@@ -164,17 +176,18 @@ def _headers(machine: Machine) -> Need:
     folder = f"/lib/modules/{machine.release}/build"
     if machine.text(f"{folder}/include/config/kernel.release"):
         return Need("kernel headers", OK, folder)
-    return Need(
+    return _missing(
+        machine,
         "kernel headers",
-        MISSING,
         f"none for the running kernel, {machine.release}",
-        (f"linux-headers-{machine.release}",),
-        "for another kernel: `lp build --kernel 6.1` fetches Debian's headers itself",
+        f"linux-headers-{machine.release}",
+        remedy="for another kernel: `lp build --kernel 6.1` fetches Debian's headers itself",
     )
 
 
 def _modules(machine: Machine) -> tuple[Need, ...]:
-    return (*_programs(machine, {"make": "make", "gcc-12": "gcc-12"}), _headers(machine))
+    compiler = compiler_of(machine.text(f"/lib/modules/{machine.release}/build/.config"))
+    return (*_programs(machine, {"make": "make", compiler: compiler}), _headers(machine))
 
 
 def _kernel(machine: Machine) -> tuple[Need, ...]:
@@ -233,7 +246,7 @@ def _virtual(machine: Machine) -> tuple[Need, ...]:
         _program(machine, QEMU, "qemu-system-x86"),
         Need("virtiofsd", OK, share)
         if share
-        else Need("virtiofsd", MISSING, "not found", ("qemu-system-common",)),
+        else _missing(machine, "virtiofsd", "not found", "qemu-system-common", "virtiofsd"),
         *_programs(machine, {"apt-get": "apt", "unshare": "util-linux"}),
         speed,
         privileged,

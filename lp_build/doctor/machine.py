@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -50,6 +51,28 @@ class Machine:
             return self.file(name).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
+
+    def has_package(self, name: str) -> bool | None:
+        """Whether this distribution has a package of that name; None where apt can't tell: it is
+        not here, or has no lists yet."""
+        tool = self.find("apt-cache")
+        lists = self.file("/var/lib/apt/lists")
+        if tool is None or not any(lists.glob("*Packages*")):
+            return None
+        try:
+            done = subprocess.run(
+                [tool, "policy", name],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                env={**os.environ, "LC_ALL": "C"},
+                timeout=_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        found = re.search(r"^ *Candidate: (.*)$", done.stdout, re.M)
+        return found is not None and found[1] != "(none)"
 
     def has_module(self, name: str) -> bool:
         """Whether this Python has a module."""

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +23,10 @@ from lp_build.profile.classes import (
     seen_too_little,
 )
 from lp_build.profile.manifest import format_manifest, is_edited, manifest_from, merge_profile
-from lp_build.profile.traces import ITERATION, REQUEST, read_traces
+from lp_build.profile.traces import ITERATION, REQUEST, Trace, read_traces
 from lp_build.source.model import Function, function_of
 from lp_build.wrapper.capture import load_sites, load_units
+from lp_build.wrapper.journal import load_steps
 
 _NEXT = 3  # classes that --explain shows beyond the threshold
 
@@ -38,6 +39,20 @@ def captured_functions(build: BuildDir) -> Sources | None:
         for function in sites.functions if sites else ():
             found.setdefault(function.key, {})[function.digest] = function
     return found or None
+
+
+def scouted_programs(build: BuildDir, traces: Sequence[Trace]) -> tuple[str, ...]:
+    """The programs of this build that the traces' requests came to, by the paths that they were
+    linked to; empty where any trace is of a program that is not known."""
+    known: dict[str, list[str]] = {}
+    for step in load_steps(build):
+        if step.build_id:
+            name = build.relative(step.output, step.cwd)
+            known.setdefault(step.build_id, []).append(name)
+    served = [t for t in traces if any(c.kind == REQUEST and c.count for c in t.classes)]
+    if any(trace.program not in known for trace in served):
+        return ()
+    return tuple(sorted({name for trace in served for name in known[trace.program]}))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -80,6 +95,7 @@ def main(argv: list[str]) -> int:
         )
     merges = merge_profile(profile, config.threshold)
     manifest = manifest_from(profile, config, merges)
+    manifest = replace(manifest, programs=scouted_programs(build, traces))
     path = arguments.output or build.manifest
     kept = _write(path, format_manifest(manifest, profile))
     elite = manifest.elite_functions()

@@ -45,6 +45,7 @@ _TOP_TYPES: dict[str, type | tuple[type, ...]] = {
     "loop": str,
     "threshold": (int, float),
     "covered": (int, float),
+    "programs": list,
     "function": list,
 }
 _FUNCTION_TYPES: dict[str, type] = {
@@ -230,6 +231,8 @@ def format_manifest(manifest: Manifest, profile: Profile) -> str:
     if manifest.loop:
         out.append(f"loop = {_text(manifest.loop)}")
     out += [f"threshold = {manifest.threshold}", f"covered = {manifest.covered!r}"]
+    if manifest.programs:
+        out.append(f"programs = {_text(manifest.programs)}")
     for name, verdicts in manifest.functions.items():
         out += [
             "",
@@ -374,6 +377,7 @@ class _Reader:
             float(data.get("threshold", 0)),
             float(data.get("covered", 0)),
             {names[verdicts.key, verdicts.digest]: verdicts for verdicts in functions},
+            _names(data.get("programs", []), "programs", self.fail),
         )
 
     def function(self, row: dict[str, Any], number: int) -> FunctionVerdicts:

@@ -45,7 +45,8 @@ class Target:
 class Trace:
     """One file: what a process saw, and all that were forked from it. warnings: what could not be
     read, and processes that could not write. modified: when the file was written last, in
-    nanoseconds since the epoch. begun: whether any request ever began."""
+    nanoseconds since the epoch. begun: whether any request ever began. program: the
+    build id (hexadecimal) of the program that it is of; "" where that is not known."""
 
     path: Path
     tables: tuple[ScoutTable, ...]
@@ -54,6 +55,7 @@ class Trace:
     warnings: tuple[str, ...]
     modified: int = 0
     begun: bool = False
+    program: str = ""
 
     @property
     def digests(self) -> dict[str, str]:
@@ -126,6 +128,7 @@ class _Tables:
     tables: tuple[ScoutTable, ...]
     arms: dict[int, str]
     icalls: dict[int, str]
+    program: str = ""
 
     @classmethod
     def parse(cls, text: bytes) -> _Tables | None:
@@ -133,7 +136,8 @@ class _Tables:
         try:
             units = json.loads(text)
             tables = tuple(ScoutTable.from_json(unit["table"]) for unit in units)
-            return cls(tables, *_names(units, tables))
+            program = str(units[0].get("program", "")) if units else ""
+            return cls(tables, *_names(units, tables), program)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             return None
 
@@ -192,6 +196,7 @@ class TraceReader:
             tuple(records.warnings),
             modified,
             bool(begun),
+            parsed.program,
         )
 
     def _tables(self, text: bytes) -> _Tables | None:

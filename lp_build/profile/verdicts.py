@@ -60,13 +60,16 @@ class FunctionVerdicts:
 class Manifest:
     """All verdicts. functions: by name, which is `file:name`, or `file:name#digest` where a source
     was compiled in several versions (see `name_versions`): each has an entry, though no request
-    came to it. threshold and covered are shares of requests (0 to 1)."""
+    came to it. threshold and covered are shares of requests (0 to 1). programs: those that the
+    requests came to, by the paths (relative to the root) that they were linked to; none where that
+    is not known."""
 
     request: str
     loop: str | None
     threshold: float
     covered: float
     functions: dict[str, FunctionVerdicts]
+    programs: tuple[str, ...] = ()
 
     def named(self, function: Version) -> str | None:
         """The name here of this version of a function; None: it has no entry."""

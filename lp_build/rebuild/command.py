@@ -19,12 +19,14 @@ from lp_build.profile.manifest import check_sites, load_manifest
 from lp_build.profile.verdicts import Manifest
 from lp_build.rebuild.frames import Deep, deep_requests, stack_of_requests
 from lp_build.rebuild.graph import destination_of
-from lp_build.rebuild.plan import Plan, make_plan
+from lp_build.rebuild.plan import Choice, Plan, StepPart, make_plan
 from lp_build.source.model import Function
 from lp_build.wrapper.environment import check_launcher, without_shims
 from lp_build.wrapper.files import locked
 from lp_build.wrapper.link import is_elite
 from lp_build.wrapper.treat import description
+
+_SHOWN = 5  # programs that are left alone, by name
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -34,6 +36,13 @@ def make_parser() -> argparse.ArgumentParser:
         description="Make the specialised program from what lp-wrap captured: only what changed, "
         "without the application's own build.",
     )
+    parser.add_argument(
+        "program",
+        nargs="*",
+        help="make these only (default: those that had requests when they were scouted; where the "
+        "manifest names none of this build, all)",
+    )
+    parser.add_argument("--all", action="store_true", help="make all programs of this build")
     parser.add_argument(
         "--stress",
         action="store_true",
@@ -83,10 +92,11 @@ def main(argv: list[str]) -> int:
             remedy="run the scouted program under a typical load, then `lp manifest`",
         )
     manifest = load_manifest(build.manifest)
-    plan = make_plan(build)
+    choice = Choice(tuple(arguments.program), manifest.programs, arguments.all)
+    plan = make_plan(build, choice)
     check_manifest(build, config, manifest)
     with locked(build.path / "build" / "lock"):
-        status = _scons(build, arguments)
+        status = _scons(build, plan, arguments)
     if status != 0:
         print("lp: the build failed; programs that can't be made are as they were", file=sys.stderr)
         return 1
@@ -95,6 +105,8 @@ def main(argv: list[str]) -> int:
         print(summary(build, plan, arguments.stress))
         for one in deep:
             print(f"lp build: warning: {one.describe(bool(config.stack_size))}", file=sys.stderr)
+    for warning in _strays(build, plan):
+        print(f"lp: warning: {warning}", file=sys.stderr)
     modules = [
         module for kernel in arguments.kernel for module in _modules(build, plan, kernel, arguments)
     ]
@@ -112,13 +124,47 @@ def _deep(build: BuildDir, plan: Plan, config: Config, arguments: argparse.Names
     stack = stack_of_requests(config)
     programs = (
         destination_of(build, path, stress=arguments.stress, output=arguments.output)
-        for path in plan.programs
+        for path in _distinct(plan)
     )
     return [
         one
         for program in programs
         if is_elite(program)
         for one in deep_requests(program, stack, functions)
+    ]
+
+
+def _distinct(plan: Plan) -> list[str]:
+    """One path of each program, whatever other names its copies have."""
+    parts: list[StepPart] = []
+    paths: list[str] = []
+    for path, part in plan.programs.items():
+        if part not in parts:
+            parts.append(part)
+            paths.append(path)
+    return paths
+
+
+def _strays(build: BuildDir, plan: Plan) -> list[str]:
+    """What to say of programs that stay the scouting program though nobody wants that."""
+    return [
+        f"{build.relative(path, '/')} is still the scouting program: a tool that LakePlacid did "
+        "not see has changed it since its link\n  remedy: call strip, objcopy and the like by "
+        "their names under lp-wrap, or make it again from the program that `lp build` has made"
+        for path in plan.strays
+    ]
+
+
+def _idle(build: BuildDir, plan: Plan) -> list[str]:
+    """What to say of programs that are left alone."""
+    if not plan.idle:
+        return []
+    names = [build.relative(path, "/") for path in plan.idle]
+    shown = ", ".join(names[:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return [
+        f"left alone, and still the scouting program: {shown}{more}: no request came to it when it "
+        "was scouted. `lp build PROGRAM…` makes one, `lp build --all` all"
     ]
 
 
@@ -140,6 +186,8 @@ def _plain(
         "elite": functions,
         "not_elite": rejected,
         "deep": [one.plain() for one in deep],
+        "left_alone": list(plan.idle),
+        "still_scouting": list(plan.strays),
     }
 
 
@@ -150,7 +198,7 @@ def _modules(build: BuildDir, plan: Plan, kernel: str, arguments: argparse.Names
 
     headers = find_headers(kernel, cache_folder(os.environ))
     made: list[Path] = []
-    for path in plan.programs:
+    for path in _distinct(plan):
         program = destination_of(build, path, stress=arguments.stress, output=arguments.output)
         if not is_elite(program):
             continue
@@ -184,7 +232,7 @@ def check_manifest(build: BuildDir, config: Config, manifest: Manifest) -> None:
     check_sites(manifest, sources, build.manifest)
 
 
-def _scons(build: BuildDir, arguments: argparse.Namespace) -> int:
+def _scons(build: BuildDir, plan: Plan, arguments: argparse.Namespace) -> int:
     silence = "-s" if arguments.quiet or arguments.json else "-Q"
     command = [
         *(sys.executable, "-m", "SCons", silence, "--no-site-dir"),
@@ -195,6 +243,9 @@ def _scons(build: BuildDir, arguments: argparse.Namespace) -> int:
         command.append("--lp-stress")
     if arguments.output:
         command.append(f"--lp-output={arguments.output.absolute()}")
+    command += [f"--lp-program={path}" for path in plan.programs if arguments.program]
+    if arguments.all:
+        command.append("--lp-all")
     if arguments.cache:
         command.append(f"--lp-cache={arguments.cache.absolute()}")
     environment = dict(os.environ)
@@ -221,6 +272,7 @@ def summary(build: BuildDir, plan: Plan, stress: bool) -> str:
         f"{floating} of them use floating point or SIMD, which is handled fully"
     ]
     lines += [f"  not Elite: {row['name']}: {row['reason']}" for row in rejected]
+    lines += _idle(build, plan)
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from lp_build.config import load_config
 from lp_build.layout import BuildDir
 from lp_build.profile.manifest import load_manifest
 from lp_build.rebuild.installed import install
-from lp_build.rebuild.plan import ArchivePart, FilePart, Part, StepPart, UnitPart, make_plan
+from lp_build.rebuild.plan import ArchivePart, Choice, FilePart, Part, StepPart, UnitPart, make_plan
 from lp_build.resources import resource_dir
 from lp_build.wrapper.capture import Unit, load_sites
+from lp_build.wrapper.diagnostics import own_names
 from lp_build.wrapper.files import digest_of, file_digest
 from lp_build.wrapper.journal import Step, put_output, put_words
 from lp_build.wrapper.link import link_elite, shortened
@@ -35,10 +36,17 @@ class Graph:
     """Declares one SCons target for each unit, archive, step and program.
 
     output: the folder that programs go to, instead of where the application's build put them.
+    named, everything: as `Choice` has them.
     """
 
     def __init__(
-        self, environment: Any, build: BuildDir, stress: bool, output: Path | None
+        self,
+        environment: Any,
+        build: BuildDir,
+        stress: bool,
+        output: Path | None,
+        named: Sequence[str] = (),
+        everything: bool = False,
     ) -> None:
         self.environment = environment
         self.build = build
@@ -47,13 +55,15 @@ class Graph:
         self.folder = build_folder(build, stress)
         self.config = load_config(build.config)
         self.manifest = load_manifest(build.manifest)
+        self.choice = Choice(tuple(named), self.manifest.programs, everything)
         self.tool = _tool_digest()
         self.defined = sorted(defined_functions(build))
         self.known: dict[tuple[str, ...], str] = {}
+        self.owners: dict[str, str] = {}
 
     def declare(self) -> None:
         """Declare everything. Raises LakePlacidError as `make_plan` does."""
-        plan = make_plan(self.build)
+        plan = make_plan(self.build, self.choice)
         tops: list[tuple[str, Part]] = [*plan.programs.items(), *plan.archives.items()]
         for number, (path, part) in enumerate(tops):
             self._install(number, path, part, self._target(part))
@@ -91,11 +101,15 @@ class Graph:
         """Declare a target; value: what it depends on beside its sources; beside: what is made with
         it."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        inputs = [*sources, self.environment.Value(json.dumps(value))]
-        action = self.environment.Action(_make, text)
-        targets = [str(path) for path in (target, *beside)]
-        self.environment.Command(targets, inputs, action, LP_MAKE=make)
+        inputs = [*map(self._node, sources), self.environment.Value(json.dumps(value))]
+        action = self.environment.Action(_make, strfunction=_text)
+        targets = [self._node(str(path)) for path in (target, *beside)]
+        self.environment.Command(targets, inputs, action, LP_MAKE=make, LP_TEXT=text)
         return str(target)
+
+    def _node(self, path: str) -> Any:
+        """SCons's node for a file, whatever characters its name has."""
+        return self.environment.fs.File(path)
 
     def _unit(self, unit: Unit) -> str:
         target = self.folder / "units" / f"{unit.id}.o"
@@ -157,7 +171,7 @@ class Graph:
 
     def _convert(self, part: StepPart) -> str:
         step = part.step
-        target = self.folder / "steps" / step.id / Path(step.output.partition("(")[0]).name
+        target = self._folder_of(step) / Path(step.output.partition("(")[0]).name
         ((place, source),) = part.inputs
         before = self._target(source)
 
@@ -166,9 +180,15 @@ class Graph:
 
         return self._command(target, [before], [step.argv], make, f"  {target.name}")
 
+    def _folder_of(self, step: Step) -> Path:
+        """Where a step's output is made. Several may have had one output that was moved away."""
+        owner = self.owners.setdefault(step.id, step.digest)
+        name = step.id if owner == step.digest else f"{step.id}-{step.digest[:12]}"
+        return self.folder / "steps" / name
+
     def _link(self, part: StepPart) -> str:
         step = part.step
-        target = self.folder / "steps" / step.id / Path(step.output).name
+        target = self._folder_of(step) / Path(step.output).name
         names = {place: self._target(source) for place, source in part.inputs}
         words = put_output(put_words(step.argv, names), str(target))
         head = _head(step, part)
@@ -190,7 +210,8 @@ class Graph:
                 with shortened(words, head) as short:
                     done = run_quietly(short, step.cwd)
             if done.status != 0:
-                print(f"lp: {step.output} can't be linked:\n{done.output}", file=sys.stderr)
+                said = own_names(self.build, done.output)
+                print(f"lp: {step.output} can't be linked:\n{said}", file=sys.stderr)
             return 1 if done.status else 0
 
         value = [words, repr(self.config), self.tool, _identity(" ".join(step.argv[:head]))]
@@ -200,9 +221,11 @@ class Graph:
 
     def _install(self, number: int, path: str, part: Part, target: str) -> None:
         destination = self._destination(path)
+        target_of, aside = target, str(destination) != path
 
         def put(target: Any, source: Any, env: Any) -> int:
-            if install(self.build, Path(str(source[0])), destination):
+            step = part.step if isinstance(part, StepPart) else None
+            if install(self.build, Path(target_of), destination, step, aside=aside):
                 # In one piece: others print at the same time.
                 sys.stdout.write(f"  => {destination}\n")
             return 0
@@ -210,7 +233,7 @@ class Graph:
         # Not a file target: SCons would not see that the application's build has put its own
         # program there since.
         alias = self.environment.Alias(
-            f"install-{number}", target, self.environment.Action(put, None)
+            f"install-{number}", self._node(target), self.environment.Action(put, None)
         )
         self.environment.AlwaysBuild(alias)
         self.environment.Default(alias)
@@ -223,6 +246,11 @@ def _make(target: Any, source: Any, env: Any) -> int:
     """What SCons calls to make a target. It has nothing of its own: SCons takes the contents of
     an action's closure for a part of its signature."""
     return int(env["LP_MAKE"]())
+
+
+def _text(target: Any, source: Any, env: Any) -> str:
+    """What SCons says that it does: as it stands, where a text of SCons's own has variables."""
+    return str(env["LP_TEXT"])
 
 
 def destination_of(build: BuildDir, path: str, *, stress: bool, output: Path | None) -> Path:

@@ -3,13 +3,16 @@ the contents that each step read."""
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
+from lp_build.rebuild.installed import load_installed
+from lp_build.rebuild.programs import Found, find_program, find_programs, is_instrumented
 from lp_build.wrapper.capture import Unit, load_units
 from lp_build.wrapper.journal import Step, load_steps
 from lp_build.wrapper.provenance import Store
@@ -51,21 +54,37 @@ Part = UnitPart | FilePart | ArchivePart | StepPart
 
 @dataclass(frozen=True)
 class Plan:
-    """programs: by the path where the build puts each. archives: where nothing was linked, so that
-    they are what the build is for. units: all that these are made of."""
+    """programs: by each path where the build has put one. archives: where nothing was linked, so
+    that they are what the build is for. units: all that these are made of. idle: programs that are
+    left alone, since no request came to them. strays: programs with code of ours that a tool has
+    changed which we did not see: nobody knows what they are made of."""
 
     programs: dict[str, StepPart]
     archives: dict[str, ArchivePart]
     units: tuple[Unit, ...]
+    idle: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()
 
 
-def make_plan(build: BuildDir) -> Plan:
-    """Read what was captured. Raises LakePlacidError when there is nothing to build, or something
-    is gone that it would be made of."""
+@dataclass(frozen=True)
+class Choice:
+    """Which programs to make. named: by the user, as paths or the ends of such; scouted: links that
+    had requests when they were scouted, as a manifest names them; everything: all that there are.
+    """
+
+    named: tuple[str, ...] = ()
+    scouted: tuple[str, ...] = ()
+    everything: bool = False
+
+
+def make_plan(build: BuildDir, choice: Choice = Choice(everything=True)) -> Plan:
+    """Read what was captured. Raises LakePlacidError when there is nothing to build, something is
+    gone that it would be made of, or a program is named that there is not."""
     planner = _Planner(build)
     steps = load_steps(build)
-    finals = {step.output: step for step in steps if planner.is_program(step)}
-    programs = {output: planner.step(step) for output, step in finals.items()}
+    places, strays = planner.places([step for step in steps if planner.is_program(step)])
+    chosen = _chosen(planner, places, choice)
+    programs = {path: planner.step(places[path]) for path in chosen}
     archives: dict[str, ArchivePart] = {}
     for step in steps if not programs else ():
         listing = planner.store.listing(step.digest) if step.kind == "archive" else None
@@ -86,7 +105,35 @@ def make_plan(build: BuildDir) -> Plan:
         if isinstance(part, UnitPart)
     }
     _check_captured(build, units)
-    return Plan(programs, archives, tuple(units[name] for name in sorted(units)))
+    idle = tuple(p for p in places if p not in programs and is_instrumented(Path(p)))
+    if choice.named:
+        idle = ()  # whoever names some means not the others
+    ordered = tuple(units[name] for name in sorted(units))
+    return Plan(programs, archives, ordered, idle, tuple(strays))
+
+
+def _chosen(planner: _Planner, places: Mapping[str, Step], choice: Choice) -> list[str]:
+    """The paths of the programs to make."""
+    if choice.named:
+        return [path for name in choice.named for path in _named(planner.build, places, name)]
+    scouted = [p for p, step in places.items() if planner.links(step) & {*choice.scouted}]
+    return list(places) if choice.everything or not scouted else scouted
+
+
+def _named(build: BuildDir, places: Mapping[str, Step], name: str) -> list[str]:
+    """The programs that a user means by a name. Raises LakePlacidError for none."""
+    full = os.path.abspath(name)
+    found = [full] if full in places else [p for p in places if p.endswith(f"/{name}")]
+    if not found:
+        known = [build.relative(path, "/") for path in places]
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"do you mean {near[0]}? " if near else ""
+        raise LakePlacidError(
+            f"this build has made no program `{name}`",
+            file=str(build.steps),
+            remedy=f"{hint}There are: {', '.join(known) or 'none'}",
+        )
+    return found
 
 
 def parts_of(part: Part) -> Iterator[Part]:
@@ -113,6 +160,64 @@ class _Planner:
             before = self._producer(step.inputs[0].digest, step.inputs[0].path)
             return before is not None and self.is_program(before)
         return step.kind == "link"
+
+    def links(self, step: Step) -> set[str]:
+        """What a program was linked as, and what it became since, as a manifest names links."""
+        names = {self.build.relative(step.output, step.cwd)}
+        if step.kind == "convert":
+            before = self._producer(step.inputs[0].digest, step.inputs[0].path)
+            names |= self.links(before) if before is not None else set()
+        return names
+
+    def places(self, programs: Sequence[Step]) -> tuple[dict[str, Step], list[str]]:
+        """Where the programs are that these steps have made: each that was linked last to a path,
+        unless it has been moved from there, and all copies. And the programs that have code of
+        ours, but are none of these."""
+        finals = {step.output: step for step in programs}
+        latest = {step.id: step for step in programs}
+        made = {step.digest: step for step in programs}
+        installed = load_installed(self.build)
+        places: dict[str, Step] = {}
+        strays: list[str] = []
+        for program in self._found(finals):
+            path = str(program.path)
+            put = installed.get((path, program.digest))
+            if put and put.aside:
+                continue
+            step = made.get(put.step if put else program.digest)
+            # What was linked to one place and moved to another each time are several programs.
+            known = step is not None and (latest[step.id] is step or self._is_whole(step))
+            if step is not None and known:
+                places[path] = step
+            elif not program.is_elite:
+                strays.append(path)
+        moved = {step.digest for path, step in places.items() if path not in finals}
+        for path, step in finals.items():
+            if os.path.exists(path) or step.digest not in moved:
+                places[path] = step
+        first = {path: number for number, path in enumerate(finals)}
+        order = sorted(places, key=lambda path: (first.get(path, len(first)), path))
+        return {path: places[path] for path in order}, [p for p in strays if p not in finals]
+
+    def _is_whole(self, step: Step) -> bool:
+        """Whether all that an earlier step was made of is there still."""
+        try:
+            self.step(step)
+        except LakePlacidError:
+            return False
+        return True
+
+    def _found(self, finals: Iterable[str]) -> list[Found]:
+        """Programs below the project, and those that were put elsewhere (strip of what was
+        installed)."""
+        found = {program.path: program for program in find_programs(self.build)}
+        known = {Path(path) for path in finals}
+        known |= {Path(path) for path, _ in load_installed(self.build)}
+        for path in sorted(known - set(found)):
+            program = find_program(path)
+            if program is not None:
+                found[path] = program
+        return list(found.values())
 
     def _producer(self, digest: str, path: str) -> Step | None:
         origin = self.store.origin(digest, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -15,6 +16,18 @@ from lp_build.vm.kernels import locked
 
 # What kbuild leaves in a module's folder, never copied from the sources' own.
 _LEFT = ("*.o", "*.ko", "*.mod", "*.mod.c", "*.cmd", "Module.symvers", "modules.order")
+
+
+DEFAULT_COMPILER = "gcc-12"
+
+
+def compiler_of(config: str) -> str:
+    """The compiler that a kernel was built by, and its modules are to be: from the text of its
+    .config."""
+    found = re.search(
+        r'^CONFIG_CC_VERSION_TEXT="(?:[\w-]*-linux-gnu-)?(gcc-\d+|clang-\d+) ', config, re.M
+    )
+    return found[1] if found else DEFAULT_COMPILER
 
 
 class KernelHeaders(Protocol):
@@ -56,8 +69,12 @@ def build_module(
     variables: more words for make, such as "W=1"; symbols: Module.symvers of modules that this
     one stands on. What has not changed is not built again. Raises VmError with make's output.
     """
-    if shutil.which("make") is None or shutil.which("gcc-12") is None:
-        raise VmError("make and gcc-12 build modules", remedy="apt-get install make gcc-12")
+    compiler = _compiler(kernel)
+    if shutil.which("make") is None or shutil.which(compiler) is None:
+        raise VmError(
+            f"make and {compiler} build modules for {kernel.release}",
+            remedy=f"apt-get install make {compiler}",
+        )
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock"):
         _copy_changed(sources, folder)
@@ -90,6 +107,13 @@ def build_module(
             file=str(folder),
         )
     return BuiltModule(folder, process.stdout)
+
+
+def _compiler(kernel: KernelHeaders) -> str:
+    config = kernel.headers / ".config"
+    return (
+        compiler_of(config.read_text("utf-8", "replace")) if config.is_file() else compiler_of("")
+    )
 
 
 def _copy_changed(sources: Path, folder: Path) -> None:

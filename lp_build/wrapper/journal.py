@@ -27,7 +27,8 @@ class StepInput:
 class Step:
     """One step. kind: "link" (an executable), "relocatable" (ld -r), "archive", or "convert"
     (objcopy, strip). argv: with the tool, response files read. output: absolute; digest: its
-    contents after the step. treated: as Origin.treated."""
+    contents after the step. treated: as Origin.treated. build_id: of a program (hexadecimal), which
+    its copies keep; "" where it has none."""
 
     id: str
     kind: str
@@ -37,6 +38,7 @@ class Step:
     digest: str
     inputs: tuple[StepInput, ...]
     treated: str = ""
+    build_id: str = ""
 
 
 def step_id(kind: str, output: str) -> str:
@@ -70,17 +72,22 @@ def _step(build: BuildDir, row: dict[str, Any], number: int) -> Step:
 def put_words(argv: Sequence[str], names: Mapping[tuple[int, int], str]) -> list[str]:
     """`argv` with the inputs at these words (and pieces) replaced by other files. A library that
     was named by -l gives way to the file itself (piece -2: -l and its name are two words)."""
-    words: list[str | None] = list(argv)
+    words = [[word] for word in argv]
+    pieces: dict[int, list[str]] = {}
     for (word, piece), name in names.items():
         if piece >= 0:
-            pieces = (words[word] or "").split(",")
-            pieces[piece] = name
-            words[word] = ",".join(pieces)
+            pieces.setdefault(word, argv[word].split(","))[piece] = name
         else:
-            words[word] = name
+            words[word] = [name]
             if piece == -2:
-                words[word + 1] = None
-    return [word for word in words if word is not None]
+                words[word + 1] = []
+    for word, parts in pieces.items():
+        plain = all("," not in part for part in parts)
+        # What has a comma in it can't be one of the parts between commas.
+        words[word] = (
+            [",".join(parts)] if plain else [w for part in parts[1:] for w in ("-Xlinker", part)]
+        )
+    return [word for some in words for word in some]
 
 
 _DEPENDENCIES = "--dependency-file"

@@ -17,6 +17,7 @@ from lp_build.config import Config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.source.model import Problem
+from lp_build.wrapper.diagnostics import own_names
 from lp_build.wrapper.environment import SCOUT, SURVEY, Session
 from lp_build.wrapper.files import file_digest
 from lp_build.wrapper.inputs import LinkInput, find_inputs
@@ -190,7 +191,8 @@ class _Linking:
         except (OSError, LakePlacidError, subprocess.CalledProcessError) as error:
             return self._run_plain(plain, problem_of(error, self.command.output))
         if done.status != 0:
-            reason = f"it can't be linked with our runtime: {done.output.strip()[-600:]}"
+            said = own_names(self.build, done.output).strip()[-600:]
+            reason = f"it can't be linked with our runtime: {said}"
             return self._run_plain(plain, Problem(self.command.output, 1, reason))
         regular = not os.path.exists(self.command.output) or os.path.isfile(self.command.output)
         beside = without_dependencies(plain) != plain
@@ -215,7 +217,9 @@ class _Linking:
         words = put_output(self.base, str(target))
         if self.session.treatment == SCOUT:
             archive = scout_archive(self.build, self.session.compiler)
-            with shortened([*words, str(archive), *_SYSTEM], self.command.head) as short:
+            # By its build id a trace tells which program it is of.
+            ours = [_build_id(words[0]), str(archive), *_SYSTEM]
+            with shortened([*words, *ours], self.command.head) as short:
                 return run_quietly(short)
         if self.session.treatment == SURVEY:
             return self._link_surveyed(words)
@@ -262,6 +266,7 @@ class _Linking:
                 digest=digest,
                 inputs=tuple(map(step_input, self.inputs)),
                 treated=self.treated,
+                build_id=build_id(Path(command.output)) if command.program else "",
             ),
         )
         origin = Origin("step", command.id, command.output, self.treated)
@@ -338,6 +343,22 @@ def is_elite(program: Path) -> bool:
     try:
         with program.open("rb") as handle:
             return ELFFile(handle).get_section_by_name("lp_elite_text") is not None
+    except (OSError, ELFError) as error:
+        raise LakePlacidError(f"cannot read what was linked: {error}", file=str(program)) from error
+
+
+def build_id(program: Path) -> str:
+    """A program's build id in hexadecimal; "" without one."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import NoteSection
+
+    try:
+        with program.open("rb") as handle:
+            section = ELFFile(handle).get_section_by_name(".note.gnu.build-id")
+            notes = section.iter_notes() if isinstance(section, NoteSection) else ()
+            found = (str(n["n_desc"]) for n in notes if n["n_type"] == "NT_GNU_BUILD_ID")
+            return next(found, "")
     except (OSError, ELFError) as error:
         raise LakePlacidError(f"cannot read what was linked: {error}", file=str(program)) from error
 

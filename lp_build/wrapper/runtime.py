@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import string
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -46,6 +47,14 @@ def scout_archive(build: BuildDir, compiler: str) -> Path:
     return _archive(build.runtime / "liblp_scout.a", sources, headers, compiler)
 
 
+def _c_string(path: Path) -> str:
+    """A path as C has it, whatever characters are in it."""
+    plain = b"/-_.+~ " + string.ascii_letters.encode() + string.digits.encode()
+    # Three digits always: what follows may be one.
+    escaped = (chr(c) if c in plain else f"\\{c:03o}" for c in os.fsencode(path))
+    return f'"{"".join(escaped)}"'
+
+
 def survey_archive(build: BuildDir, compiler: str, *, static: bool) -> Path:
     """The surveying runtime. static: for a program that is linked with `wrapped_calls` wrapped."""
     flags = ("-U_FORTIFY_SOURCE", *(["-DLP_SURVEY_WRAPPED"] if static else []))
@@ -60,7 +69,7 @@ def _tracing(
     """The sources, each with its flags, and headers of a runtime that leaves files of what it saw:
     its own in folder `name`, and what both have of the files."""
     folders = [resource_dir("c_runtime") / one for one in (name, "trace")]
-    default = f'-DLP_TRACE_DIR_DEFAULT="{build.traces}"'
+    default = f"-DLP_TRACE_DIR_DEFAULT={_c_string(build.traces)}"
     flags = (*_SCOUT_FLAGS, *flags, *(f"-I{folder}" for folder in folders), default)
     sources = [(path, flags) for folder in folders for path in sorted(folder.glob("*.c"))]
     return sources, [path for folder in folders for path in sorted(folder.glob("*.h"))]

@@ -71,7 +71,9 @@ def finish(session: Session, before: Mark) -> Outcome:
     named: list[str] = []
     if session.phase == "scout" and units:
         named = check_named(session, units, linked=_has_program(build, before))
-    warnings = said_of_unseen(build, before.time, compiled=bool(compiled))
+    # What we have seen and could not keep is in the report.
+    seen = bool(compiled) or _size(build.report) > before.report
+    warnings = said_of_unseen(build, before.time, compiled=seen)
     if compiled:
         lines = [_line(session, compiled)]
     elif warnings:

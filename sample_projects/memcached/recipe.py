@@ -275,7 +275,7 @@ def specialize(tree: Tree, *, stress: bool = False) -> Path:
         run_step([tool("lp"), "manifest"], tree.root, clean_environment())
     output = _output(tree, stress)
     arguments = ["--output", str(output), *(["--stress"] if stress else [])]
-    run_step([tool("lp"), "build", *arguments], tree.root, clean_environment())
+    run_step([tool("lp"), "build", "--all", *arguments], tree.root, clean_environment())
     return specialized(tree, stress=stress)
 
 

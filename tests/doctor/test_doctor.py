@@ -176,3 +176,57 @@ def test_this_machine_runs_the_tests_so_it_is_ready(capsys: pytest.CaptureFixtur
     assert shutil.which("gcc")
     assert main(["--verbose"]) == 0
     assert "Ready" in capsys.readouterr().out
+
+
+APT = """#!/bin/sh
+case $2 in
+%s) printf '%%s:\\n  Installed: (none)\\n  Candidate: 1.0\\n' "$2" ;;
+esac
+"""
+
+
+def test_a_package_that_the_distribution_has_not_is_not_proposed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither a compiler, nor headers of a kernel that is nobody's package."""
+    machine = a_machine(tmp_path, *BASICS, "make")
+    put(tmp_path, "var/lib/apt/lists/main_Packages")
+    put(tmp_path, "lib/modules/6.1.0-test/build/.config", 'CONFIG_CC_VERSION_TEXT="gcc-99 1"\n')
+    add(tmp_path, "apt-cache", APT % "make")
+    assert main(["modules"], machine) == 1
+    shown = capsys.readouterr().out
+    assert "apt-get" not in shown
+    assert "no package gcc-99" in shown
+    assert "lp build --kernel 6.1" in shown
+
+
+def test_the_package_that_this_distribution_has_is_proposed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """virtiofsd is in a package of its own since Debian 13."""
+    machine = a_machine(tmp_path, *BASICS)
+    put(tmp_path, "var/lib/apt/lists/main_Packages")
+    add(tmp_path, "apt-cache", APT % "virtiofsd|qemu-system-common|qemu-system-x86")
+    main(["vm"], machine)
+    assert "apt-get install qemu-system-x86 virtiofsd" in capsys.readouterr().out
+
+
+def test_without_lists_of_packages_the_usual_ones_are_proposed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """apt-cache knows nothing before the first apt-get update."""
+    machine = a_machine(tmp_path, *BASICS, "make")
+    add(tmp_path, "apt-cache", APT % "nothing")
+    main(["modules"], machine)
+    assert "apt-get install gcc-12 linux-headers-6.1.0-test" in capsys.readouterr().out
+
+
+def test_modules_are_built_by_their_kernels_compiler(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As its configuration has it."""
+    machine = a_machine(tmp_path, *BASICS, "make")
+    text = 'CONFIG_CC_VERSION_TEXT="x86_64-linux-gnu-gcc-14 (Debian 14.2.0-19) 14.2.0"\n'
+    put(tmp_path, "lib/modules/6.1.0-test/build/.config", text)
+    main(["modules"], machine)
+    assert "gcc-14: not found" in capsys.readouterr().out

@@ -137,3 +137,11 @@ def test_no_colour_where_it_is_not_wanted_or_nobody_looks(settings: dict[str, st
     )
     assert "wrap" in done.stdout
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", done.stdout)
+
+
+def test_unknown_command_gets_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is one."""
+    assert main(["manifset"]) == 2
+    assert "no such command: manifset; do you mean `lp manifest`?" in capsys.readouterr().err
+    assert main(["xyzzy"]) == 2
+    assert "do you mean" not in capsys.readouterr().err

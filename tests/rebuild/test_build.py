@@ -34,7 +34,7 @@ def test_the_outcome_for_scripts(scouted: Server) -> None:
 
 def test_all_programs_are_made_plain_again(scouted: Server) -> None:
     """One without Elite code is what the plain build would have made."""
-    scouted.build()
+    scouted.build("--all")
     assert not scouted.is_elite("tool")
     assert not scouted.project.is_scouted("tool")
     assert scouted.project.run("./tool").out == "a tool\n"
