@@ -7,6 +7,9 @@
  * multiply classes, a million requests take kilobytes, and a process that is killed loses only the
  * request under way. A process and all that are forked from it count in one file.
  *
+ * A request in an iteration of the loop is also counted by its turn: which class it was of, and
+ * what the iteration had done before. That tells whether a loop that runs in the kernel gets to it.
+ *
  * Trace file, all integers little-endian:
  *   struct trace_header, tables (JSON, head.tables_size bytes), padding to 8,
  *   then records up to header.used, each padded to 8 (struct record and what follows it).
@@ -35,8 +38,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { TRACE_VERSION = 2, RECORD_CLASS = 1, RECORD_TARGET = 2 };
-enum { KIND_REQUEST, KIND_ITERATION, KIND_COUNT };
+enum { TRACE_VERSION = 3, RECORD_CLASS = 1, RECORD_TARGET = 2, RECORD_TURN = 3 };
+/* Before: all that an iteration of the loop, and requests in it, had done when a request began. */
+enum { KIND_REQUEST, KIND_ITERATION, KIND_BEFORE, KIND_COUNT };
+enum { MAX_TURNS = 1 << 17, TARGETS = 4096 };
 enum { MAX_ARMS = 1 << 20, NAME_MAX_BYTES = 512 };
 enum { SEEN_TARGETS = 256 }; /* a power of two */
 enum { WIPED, ALIVE, MENDING };
@@ -59,9 +64,12 @@ struct record {
 		};
 		uint64_t claim; /* atomic: both; zero where no record is */
 	};
-	uint64_t count;	   /* atomic, relaxed: how often seen */
-	uint32_t kind;	   /* of a class; for a target, its indirect call */
-	uint32_t length;   /* arms that follow; for a target, bytes of its name */
+	uint64_t count; /* atomic, relaxed: how often seen */
+	uint32_t kind;	/* of a class; for a target, its indirect call */
+	/* Of a class: arms that follow. That a target was called is an arm too: behind all others,
+	 * the n-th of this file's targets. Of a target: bytes of its name. Of a turn 2: the offsets
+	 * / 8 of a request's class and of what was before, 0: unknown. */
+	uint32_t length;
 	uint32_t checksum; /* FNV-1a over what follows */
 	uint32_t head; /* atomic: FNV-1a over type, size, kind and length; never zero; set last */
 };
@@ -82,10 +90,15 @@ struct seen_target {
 	struct record *record;
 	uint32_t icall;
 	uint32_t file; /* scout.file then */
+	uint32_t arm;  /* that it was called, 0: too many targets */
 };
 
 struct thread_state {
 	struct path paths[KIND_COUNT];
+	uint32_t before_seen; /* arms of the iteration that are in `before` */
+	uint32_t begun;	      /* what was before the request under way; 0: unknown */
+	uint32_t begun_file;  /* scout.file then */
+	bool in_iteration;    /* the request under way began in one */
 	struct seen_target seen[SEEN_TARGETS]; /* by hash */
 	size_t bytes;			       /* of this mapping */
 	bool counting; /* a path: what a signal handler begins then is not counted */
@@ -126,6 +139,9 @@ static struct {
 	uint32_t index_size;
 	uint32_t index_used;
 	uint64_t seen;
+	uint32_t turns;
+	uint32_t targets; /* before `seen`, and where they are: offsets / 8, ascending */
+	uint32_t target_offsets[TARGETS];
 } scout = {.lock = PTHREAD_MUTEX_INITIALIZER, .trace = {.kind = "trace", .suffix = "lpt"}};
 
 static struct trace_header *header(void)
@@ -234,6 +250,8 @@ static int start_file(void)
 
 	scout.index_size = 1024;
 	scout.index_used = 0;
+	scout.turns = 0;
+	scout.targets = 0;
 	scout.index = map_memory(scout.index_size * sizeof(uint32_t), MAP_PRIVATE);
 	if (!scout.index || lp_trace_create(&scout.trace) < 0) {
 		give_up(NO_FILE, "cannot write traces to", scout.trace.path);
@@ -267,7 +285,7 @@ static uint64_t record_hash(const struct record *record)
 	const uint32_t *arms = (const uint32_t *)(record + 1);
 	uint64_t hash = mix(record->type * 8 + record->kind);
 
-	if (record->type == RECORD_TARGET)
+	if (record->type != RECORD_CLASS)
 		return hash + mix(record->checksum);
 	for (uint32_t i = 0; i < record->length; i++)
 		hash += mix(arms[i] + 64);
@@ -330,6 +348,8 @@ static int catch_up(void)
 	while (scout.seen < used) {
 		struct record *record = record_at((uint32_t)(scout.seen / 8));
 
+		if (record->type == RECORD_TARGET && scout.targets < TARGETS)
+			scout.target_offsets[scout.targets++] = (uint32_t)(scout.seen / 8);
 		/* Whoever makes one at this moment may make it twice; the tools add them up. */
 		if (__atomic_load_n(&record->head, __ATOMIC_ACQUIRE)) {
 			uint32_t *slot;
@@ -418,7 +438,8 @@ static bool same_path(const struct record *record, const struct path *path, uint
 	return 1;
 }
 
-static void count_path(const struct path *path, uint32_t kind)
+/* Where this path is counted; NULL: nowhere. */
+static struct record *count_path(const struct path *path, uint32_t kind)
 {
 	struct record head = {.type = RECORD_CLASS,
 			      .size = (uint32_t)(sizeof(head) + path->count * sizeof(uint32_t)),
@@ -431,17 +452,51 @@ static void count_path(const struct path *path, uint32_t kind)
 		hash += mix(path->touched[i] + 64);
 	if (catch_up() < 0) {
 		give_up(NO_SPACE, "cannot read the trace", scout.trace.path);
-		return;
+		return NULL;
 	}
 	for (uint32_t *slot = slot_for(hash); *slot; slot = next_slot(slot)) {
 		struct record *record = record_at(*slot);
 
 		if (same_path(record, path, kind)) {
 			__atomic_fetch_add(&record->count, 1, __ATOMIC_RELAXED);
-			return;
+			return record;
 		}
 	}
-	append(&head, path->touched, path->count * sizeof(uint32_t));
+	return append(&head, path->touched, path->count * sizeof(uint32_t));
+}
+
+/* The record of type and kind of `head` with this body, found or made; NULL if that fails. */
+static struct record *record_of(struct record *head, const void *body, size_t bytes)
+{
+	head->size = (uint32_t)(sizeof(*head) + bytes);
+	head->checksum = checksum(body, bytes);
+	for (uint32_t *slot = slot_for(record_hash(head)); *slot; slot = next_slot(slot)) {
+		struct record *record = record_at(*slot);
+
+		if (record->type == head->type && record->kind == head->kind &&
+		    record->size == head->size && memcmp(record + 1, body, bytes) == 0)
+			return record;
+	}
+	return append(head, body, bytes);
+}
+
+static uint32_t offset_of(const struct record *record)
+{
+	return (uint32_t)(((const unsigned char *)record - scout.trace.window) / 8);
+}
+
+/* A request of this class was made where its iteration had done what `before` says. */
+static void count_turn(const struct record *request, uint32_t before)
+{
+	struct record head = {.type = RECORD_TURN, .length = 2};
+	uint32_t body[2] = {offset_of(request), before};
+	uint32_t used = scout.index_used;
+	struct record *turn = record_of(&head, body, sizeof(body));
+
+	if (!turn)
+		return;
+	scout.turns += scout.index_used - used;
+	__atomic_fetch_add(&turn->count, 1, __ATOMIC_RELAXED);
 }
 
 /*
@@ -464,6 +519,7 @@ static void notice_fork(void)
 		scout.index = map_memory(scout.index_size * sizeof(uint32_t), MAP_PRIVATE);
 		if (!scout.index)
 			give_up(NO_MEMORY, "cannot start", "scouting of a forked process");
+		scout.targets = 0;
 		if (scout.trace.window && lp_trace_join(&scout.trace))
 			scout.seen =
 			    padded(sizeof(struct trace_header) + header()->head.tables_size);
@@ -500,7 +556,8 @@ static bool lock_file(void)
 
 static struct thread_state *own_state(void)
 {
-	size_t per_path = scout.arms + (size_t)scout.arms * sizeof(uint32_t) + 16;
+	size_t arms = (scout.arms + TARGETS + 7) & ~7u;
+	size_t per_path = arms + arms * sizeof(uint32_t);
 	size_t bytes = sizeof(struct thread_state) + KIND_COUNT * per_path + 64;
 	unsigned char *memory;
 
@@ -516,11 +573,11 @@ static struct thread_state *own_state(void)
 	memory += sizeof(struct thread_state);
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		state->paths[kind].touched = (uint32_t *)memory;
-		memory += scout.arms * sizeof(uint32_t);
+		memory += arms * sizeof(uint32_t);
 	}
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		state->paths[kind].map = memory;
-		memory += scout.arms;
+		memory += arms;
 	}
 	pthread_setspecific(scout.key, state);
 	return state;
@@ -536,6 +593,26 @@ static void choose_map(struct thread_state *mine)
 		__lp_scout_map = (unsigned char *)outside;
 }
 
+static void clear(struct path *path)
+{
+	for (uint32_t i = 0; i < path->count; i++)
+		path->map[path->touched[i]] = 0;
+	path->count = 0;
+}
+
+/* Add a path's arms from number `first` on to what is before the next request. */
+static void add_before(struct thread_state *mine, const struct path *path, uint32_t first)
+{
+	struct path *before = &mine->paths[KIND_BEFORE];
+
+	for (uint32_t i = first; i < path->count; i++) {
+		if (before->map[path->touched[i]])
+			continue;
+		before->map[path->touched[i]] = 1;
+		before->touched[before->count++] = path->touched[i];
+	}
+}
+
 static void commit(struct path *path, uint32_t kind)
 {
 	int error = errno;
@@ -546,14 +623,51 @@ static void commit(struct path *path, uint32_t kind)
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	path->active = false;
 	if (lock_file()) {
-		count_path(path, kind);
+		struct record *record = count_path(path, kind);
+
+		if (record && kind == KIND_REQUEST && state->in_iteration)
+			count_turn(record, state->begun_file == scout.file ? state->begun : 0);
 		unlock_file();
 	}
-	for (uint32_t i = 0; i < path->count; i++)
-		path->map[path->touched[i]] = 0;
-	path->count = 0;
+	if (kind == KIND_REQUEST) {
+		if (state->in_iteration)
+			add_before(state, path, 0);
+	} else {
+		clear(&state->paths[KIND_BEFORE]);
+		state->before_seen = 0;
+	}
+	clear(path);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	state->counting = false;
+	errno = error;
+}
+
+/* A request begins: note what its iteration has done until now. */
+static void note_before(struct thread_state *mine)
+{
+	const struct path *iteration = &mine->paths[KIND_ITERATION];
+	int error = errno;
+
+	mine->begun = 0;
+	mine->in_iteration = iteration->active;
+	if (!iteration->active)
+		return;
+	mine->counting = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	add_before(mine, iteration, mine->before_seen);
+	mine->before_seen = iteration->count;
+	if (lock_file()) {
+		const struct record *record = NULL;
+
+		/* So many different turns that they would fill the disk: the rest is unknown. */
+		if (scout.turns < MAX_TURNS)
+			record = count_path(&mine->paths[KIND_BEFORE], KIND_BEFORE);
+		mine->begun = record ? offset_of(record) : 0;
+		mine->begun_file = scout.file;
+		unlock_file();
+	}
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	mine->counting = false;
 	errno = error;
 }
 
@@ -606,21 +720,32 @@ static struct record *target_record(unsigned icall, const void *target)
 	char name[NAME_MAX_BYTES];
 	struct record head = {.type = RECORD_TARGET, .kind = icall};
 
-	head.length = (uint32_t)lp_scout_symbol(target, name, sizeof(name));
-	head.size = (uint32_t)sizeof(head) + head.length;
-	head.checksum = checksum(name, head.length);
+	size_t bytes = lp_scout_symbol(target, name, sizeof(name));
+
 	if (catch_up() < 0) {
 		give_up(NO_SPACE, "cannot read the trace", scout.trace.path);
 		return NULL;
 	}
-	for (uint32_t *slot = slot_for(record_hash(&head)); *slot; slot = next_slot(slot)) {
-		struct record *record = record_at(*slot);
 
-		if (record->type == RECORD_TARGET && record->kind == icall &&
-		    record->length == head.length && memcmp(record + 1, name, head.length) == 0)
-			return record;
+	head.length = (uint32_t)bytes;
+	return record_of(&head, name, bytes);
+}
+
+/* The arm that says that this target was called; 0 where there are too many. Locked. */
+static uint32_t target_arm(const struct record *record)
+{
+	uint32_t wanted = offset_of(record);
+	uint32_t low = 0, high = scout.targets;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (scout.target_offsets[middle] < wanted)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return append(&head, name, head.length);
+	return low < scout.targets && scout.target_offsets[low] == wanted ? scout.arms + low : 0;
 }
 
 void __lp_scout_target(unsigned icall, const void *target)
@@ -639,12 +764,15 @@ void __lp_scout_target(unsigned icall, const void *target)
 		if (!lock_file())
 			goto out;
 		record = target_record(icall, target);
-		*seen = (struct seen_target){target, record, icall, record ? scout.file : 0};
+		*seen = (struct seen_target){target, record, icall, record ? scout.file : 0,
+					     record ? target_arm(record) : 0};
 		unlock_file();
 		if (!record)
 			goto out;
 	}
 	__atomic_fetch_add(&seen->record->count, 1, __ATOMIC_RELAXED);
+	if (seen->arm && !__lp_scout_map[seen->arm])
+		__lp_scout_first(seen->arm);
 out:
 	errno = error;
 }
@@ -679,6 +807,7 @@ int __lp_scout_begin(struct __lp_scout_token *token)
 		file->begun = 1;
 	gather();
 	commit(path, KIND_REQUEST);
+	note_before(mine);
 	path->active = true;
 	path->token = token;
 	path->frame = frame;
@@ -796,9 +925,9 @@ __attribute__((constructor(101))) static void start(void)
 	error = pthread_key_create(&scout.key, end_thread);
 	if (error)
 		errno = error;
-	if (arms > MAX_ARMS)
+	if (arms > MAX_ARMS - TARGETS)
 		errno = EOVERFLOW;
-	if (!scout.alive || arms > MAX_ARMS || error) {
+	if (!scout.alive || arms > MAX_ARMS - TARGETS || error) {
 		give_up(NO_START, "cannot start", "scouting");
 		return;
 	}

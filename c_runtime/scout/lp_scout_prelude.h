@@ -6,6 +6,8 @@
  * them before the unit's own text; the runtime gets them through lp_scout.h. So they are C90 with
  * GNU attributes, include nothing, define nothing, and hold no preprocessor directive.
  *
+ * An arm is also the number of a call, which is logged likewise just before it is made.
+ *
  * After them the pass writes, for each unit,
  *
  *	extern __thread volatile unsigned char __lp_scout_arms[N] hidden

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lp_build.profile.traces import ITERATION, REQUEST, PathClass, Target, Trace
 from lp_build.source.model import Function, function_of, name_versions, unversioned
+
+
+@dataclass(frozen=True)
+class Way:
+    """What requests did, for the forecast: the arms that they took and the calls that they made,
+    by name, those of functions that have changed left out but for their entries.
+
+    looped: whether they began in an iteration of the loop, which had then done what `before` says
+    (None: that is not known).
+    """
+
+    arms: frozenset[str]
+    calls: frozenset[str]
+    count: int
+    looped: bool = False
+    before: Way | None = None
 
 
 @dataclass(frozen=True)
@@ -18,7 +34,8 @@ class Profile:
 
     functions: those of the sources that the manifest is for, by name (see `name_versions`), as
     arms and targets name them too. warnings: functions that changed between traces, files cut off.
-    units: of functions in several versions, the names of files that are compiled with each.
+    units: of functions in several versions, the names of files that are compiled with each. ways:
+    requests in more detail than classes.
     """
 
     functions: Mapping[str, Function]
@@ -26,6 +43,7 @@ class Profile:
     targets: tuple[Target, ...]
     warnings: tuple[str, ...]
     units: Mapping[str, Collection[str]] = field(default_factory=dict)
+    ways: tuple[Way, ...] = ()
 
     def requests(self, kind: int = REQUEST) -> int:
         """How many requests (or loop iterations) were seen."""
@@ -75,6 +93,7 @@ def merge_traces(traces: Sequence[Trace], current: Sources | None) -> Profile:
     targets: Counter[tuple[str, str]] = Counter()
     left_out: dict[str, list[Trace]] = {}
     units: dict[str, set[str]] = {}
+    ways: Counter[Way] = Counter()
     for trace in traces:
         # What a function of this trace is called here, where that is something else; None: it has
         # changed.
@@ -102,6 +121,8 @@ def merge_traces(traces: Sequence[Trace], current: Sources | None) -> Profile:
             if other:
                 arms = frozenset(name for name in map(renamed, arms) if name is not None)
             counts[item.kind, arms] += item.count
+        for way in _ways(trace, renamed):
+            ways[replace(way, count=0)] += way.count
         left = seen.copy()
         for target in trace.targets:
             site = renamed(target.site)
@@ -127,7 +148,37 @@ def merge_traces(traces: Sequence[Trace], current: Sources | None) -> Profile:
         )
     )
     merged = tuple(Target(site, symbol, count) for (site, symbol), count in targets.items())
-    return Profile(functions, classes, merged, tuple(warnings), units)
+    walked = tuple(replace(way, count=count) for way, count in ways.items())
+    return Profile(functions, classes, merged, tuple(warnings), units, walked)
+
+
+def _ways(trace: Trace, renamed: Callable[[str], str | None]) -> Iterator[Way]:
+    """What a trace's requests did. renamed: a name of this trace as all traces have it, None: of a
+    function that has changed."""
+    known: dict[int, Way] = {}
+
+    def arm_name(arm: str) -> str | None:
+        name = renamed(arm)
+        # That a function was entered counts, whatever it has become.
+        return unversioned(arm) if name is None and function_of(arm) == arm else name
+
+    def way(item: PathClass, count: int) -> Way:
+        # A class is before requests of many classes.
+        if id(item) not in known:
+            arms = frozenset(name for name in map(arm_name, item.arms) if name is not None)
+            calls = frozenset(name for name in map(renamed, item.calls) if name is not None)
+            known[id(item)] = Way(arms, calls, 0)
+        return replace(known[id(item)], count=count)
+
+    rest = [item.count for item in trace.classes]
+    for turn in trace.turns:
+        rest[turn.request] -= turn.count
+        before = way(turn.before, 0) if turn.before else None
+        request = way(trace.classes[turn.request], turn.count)
+        yield replace(request, looped=True, before=before)
+    for item, count in zip(trace.classes, rest, strict=True):
+        if item.kind == REQUEST and count > 0:
+            yield way(item, count)
 
 
 def seen_too_little(profile: Profile, threshold: float) -> str:

@@ -11,34 +11,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lp_build.config import load_config
+from lp_build.config import Config, load_config
 from lp_build.errors import LakePlacidError
+from lp_build.forecast.collect import make_forecast, remember
+from lp_build.forecast.model import Forecast
+from lp_build.forecast.text import lines_of
 from lp_build.layout import BuildDir, find_build_dir
-from lp_build.profile.classes import (
-    Merge,
-    Profile,
-    Sources,
-    Step,
-    merge_traces,
-    seen_too_little,
+from lp_build.profile.classes import Merge, Profile, Step, merge_traces, seen_too_little
+from lp_build.profile.manifest import (
+    format_manifest,
+    is_edited,
+    load_manifest,
+    manifest_from,
+    merge_profile,
 )
-from lp_build.profile.manifest import format_manifest, is_edited, manifest_from, merge_profile
 from lp_build.profile.traces import ITERATION, REQUEST, Trace, read_traces
-from lp_build.source.model import Function, function_of
-from lp_build.wrapper.capture import load_sites, load_units
+from lp_build.rebuild.command import build_units
+from lp_build.rebuild.plan import Choice, make_plan
+from lp_build.source.model import function_of
+from lp_build.wrapper.capture import captured_functions
 from lp_build.wrapper.journal import load_steps
 
 _NEXT = 3  # classes that --explain shows beyond the threshold
-
-
-def captured_functions(build: BuildDir) -> Sources | None:
-    """The functions of the captured sources by key and digest; None where nothing is captured."""
-    found: dict[str, dict[str, Function]] = {}
-    for unit in load_units(build):
-        sites = load_sites(build, unit)
-        for function in sites.functions if sites else ():
-            found.setdefault(function.key, {})[function.digest] = function
-    return found or None
 
 
 def scouted_programs(build: BuildDir, traces: Sequence[Trace]) -> tuple[str, ...]:
@@ -59,12 +53,19 @@ def make_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     parser = argparse.ArgumentParser(
         prog="lp manifest",
-        description="Decide from traces what is Elite, and write lp-manifest.toml. A manifest that "
+        description="Decide from traces what is Elite, write lp-manifest.toml, and say what will "
+        "finish in Elite with it. For that the units are compiled, as `lp build` does next, which "
+        "then finds them made. A manifest that "
         "was edited by hand is kept beside the new one, as lp-manifest.toml.bak, .bak2 and so on.",
     )
     parser.add_argument("traces", nargs="*", type=Path, help="files or folders (.lp/traces)")
     parser.add_argument("--threshold", type=float, help="share of requests to cover (0 to 1)")
     parser.add_argument("--explain", action="store_true", help="show the classes and their cost")
+    parser.add_argument(
+        "--no-forecast",
+        action="store_true",
+        help="compile nothing; `lp build` says what will finish in Elite",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--quiet", action="store_true", help="print warnings and errors only")
     parser.add_argument("-o", "--output", type=Path, help="where to write the manifest")
@@ -81,7 +82,8 @@ def main(argv: list[str]) -> int:
         if not 0 < arguments.threshold <= 1:
             parser.error("--threshold takes a share above 0 and up to 1")
         config = replace(config, threshold=arguments.threshold)
-    traces = read_traces(arguments.traces or [build.traces])
+    places = arguments.traces or [build.traces]
+    traces = read_traces(places)
     profile = merge_traces(traces, captured_functions(build))
     too_little = seen_too_little(profile, config.threshold)
     for warning in (*profile.warnings, *filter(None, [too_little])):
@@ -110,15 +112,42 @@ def main(argv: list[str]) -> int:
     if arguments.explain:
         # What --json prints is one object and nothing else.
         explain(profile, merges, to_stderr=arguments.json)
-    if arguments.json:
-        print(json.dumps(summary))
-    elif not arguments.quiet:
+    if not arguments.quiet and not arguments.json:
         print(
             f"{path}: {summary['requests']} requests in {summary['classes']} classes; "
             f"{summary['classes_hot']} chosen, covering {manifest.covered:.2%}; "
-            f"{len(elite)} Elite functions{kept}"
+            f"{len(elite)} Elite functions{kept}",
+            flush=True,
         )
+    told = _forecast(build, config, path, profile, places, arguments.no_forecast)
+    if arguments.json:
+        print(json.dumps({**summary, "forecast": told.to_json()}))
+    elif not arguments.quiet:
+        print("\n".join(lines_of(told)))
     return 0
+
+
+def _forecast(
+    build: BuildDir,
+    config: Config,
+    path: Path,
+    profile: Profile,
+    places: Sequence[Path],
+    unwanted: bool,
+) -> Forecast:
+    """What the manifest at `path`, which is from the traces at `places`, will give."""
+    if path.resolve() != build.manifest.resolve():
+        return Forecast((), unknown=f"`lp build` goes by {build.manifest}, and not by this one")
+    if unwanted:
+        remember(build, places, built=False, linked=False)
+        return Forecast((), unknown="`lp build` says it")
+    try:
+        manifest = load_manifest(path)
+        plan = make_plan(build, Choice((), manifest.programs, False))
+    except LakePlacidError as error:
+        return Forecast((), unknown=str(error))
+    remember(build, places, built=build_units(build, os.environ), linked=False)
+    return make_forecast(build, config, manifest, plan, profile)
 
 
 def _write(path: Path, text: str) -> str:

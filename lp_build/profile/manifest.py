@@ -151,12 +151,13 @@ def _both_arms(profile: Profile, config: Config) -> dict[str, frozenset[str]]:
     return found
 
 
-def _targets(profile: Profile) -> dict[str, tuple[str, ...]]:
-    """Observed targets by site, the commonest first, as functions' names where they are known."""
+def target_names(profile: Profile) -> dict[tuple[str, str], str]:
+    """Observed targets by site and symbol: functions' names where they are known, else as the
+    symbol says, `?` where that is nothing."""
     by_name: dict[str, list[tuple[str, Function]]] = {}
     for version, function in profile.functions.items():
         by_name.setdefault(function.name, []).append((version, function))
-    counts: dict[str, Counter[str]] = {}
+    found: dict[tuple[str, str], str] = {}
     for target in profile.targets:
         file, _, name = target.symbol.rpartition(":")
         # A symbol with a file is a local one: static, or hidden from other files by the linker. Its
@@ -167,7 +168,16 @@ def _targets(profile: Profile) -> dict[str, tuple[str, ...]]:
         matches = same_file or matches
         same_unit = [(v, f) for v, f in matches if Path(file).name in profile.units.get(v, ())]
         matches = same_unit or matches
-        known = matches[0][0] if len(matches) == 1 else name
+        found[target.site, target.symbol] = matches[0][0] if len(matches) == 1 else name
+    return found
+
+
+def _targets(profile: Profile) -> dict[str, tuple[str, ...]]:
+    """Observed targets by site, the commonest first, as functions' names where they are known."""
+    names = target_names(profile)
+    counts: dict[str, Counter[str]] = {}
+    for target in profile.targets:
+        known = names[target.site, target.symbol]
         if known != "?":
             counts.setdefault(target.site, Counter())[known] += target.count
     return {site: tuple(k for k, _ in c.most_common()) for site, c in counts.items()}

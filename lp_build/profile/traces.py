@@ -16,19 +16,32 @@ _MAGIC = b"LPTRACE1"
 # struct lp_trace_head of c_runtime/trace/lp_trace_file.h, then struct trace_header of lp_scout.c.
 _HEADER = struct.Struct("<8sIIQQII256sQIIII")
 _RECORD = struct.Struct("<IIQIIII")
-_VERSION = 2
-_CLASS, _TARGET = 1, 2
-REQUEST, ITERATION = 0, 1
+_VERSION = 3
+_CLASS, _TARGET, _TURN = 1, 2, 3
+REQUEST, ITERATION, _BEFORE = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class PathClass:
     """Requests (kind 0) or loop iterations (kind 1) with equal paths. arms: names of all arms that
     were taken, as `file:function:ordinal:arm`, and `file:function` for a function's entry. In a
-    `Trace`, a function that the program has in several versions is named `file:function#digest`."""
+    `Trace`, a function that the program has in several versions is named `file:function#digest`.
+    calls: names of the calls that were made (`model.Function.calls`), as `file:function:call<n>`,
+    and of what was called by pointers, as `file:function:ordinal=symbol`."""
 
     kind: int
     arms: frozenset[str]
+    count: int
+    calls: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Requests of the class with this index that began when their iteration of the loop had taken
+    the arms and made the calls of `before`, requests before them included; None: not known."""
+
+    request: int
+    before: PathClass | None
     count: int
 
 
@@ -56,6 +69,7 @@ class Trace:
     modified: int = 0
     begun: bool = False
     program: str = ""
+    turns: tuple[Turn, ...] = ()
 
     @property
     def digests(self) -> dict[str, str]:
@@ -123,10 +137,11 @@ def _checksum(data: bytes) -> int:
 
 @dataclass(frozen=True)
 class _Tables:
-    """What a program's tables say: arms and icalls are stable names by number."""
+    """What a program's tables say: arms, calls and icalls are stable names by number."""
 
     tables: tuple[ScoutTable, ...]
     arms: dict[int, str]
+    calls: dict[int, str]
     icalls: dict[int, str]
     program: str = ""
 
@@ -168,7 +183,7 @@ class TraceReader:
             )
         if magic != _MAGIC:
             raise LakePlacidError("not a trace file", file=str(path), remedy="leave it out")
-        _, version, _, tables_size, _, _, failed, failure, used, _, _, begun, _ = (
+        _, version, _, tables_size, _, _, failed, failure, used, arms, _, begun, _ = (
             _HEADER.unpack_from(data)
         )
         if version != _VERSION:
@@ -181,7 +196,7 @@ class TraceReader:
         parsed = self._tables(data[start : start + tables_size])
         if parsed is None:
             return _nothing(path, "its tables are cut off or damaged: nothing in it can be used")
-        records = _Records(path, data, min(used, len(data)), parsed.arms, parsed.icalls)
+        records = _Records(path, data, min(used, len(data)), parsed, arms)
         if used > len(data):
             records.warn(f"cut off: {used - len(data)} bytes are missing")
         if failed:
@@ -197,6 +212,7 @@ class TraceReader:
             modified,
             bool(begun),
             parsed.program,
+            tuple(records.turns),
         )
 
     def _tables(self, text: bytes) -> _Tables | None:
@@ -222,15 +238,18 @@ def _nothing(path: Path, why: str) -> Trace:
 class _Records:
     """Reads the records of one file up to `end`, and keeps what is whole."""
 
-    def __init__(
-        self, path: Path, data: bytes, end: int, arms: dict[int, str], icalls: dict[int, str]
-    ) -> None:
+    def __init__(self, path: Path, data: bytes, end: int, tables: _Tables, arms: int) -> None:
         self.path = path
         self.data = data
         self.end = end
-        self.arms = arms
-        self.icalls = icalls
+        self.arms = tables.arms
+        self.calls = dict(tables.calls)
+        self.first_target = self.next_target = arms
+        self.icalls = tables.icalls
         self.classes: list[PathClass] = []
+        self.turns: list[Turn] = []
+        self.requests: dict[int, int] = {}  # indices of classes by offset / 8
+        self.befores: dict[int, PathClass] = {}
         self.targets: list[Target] = []
         self.warnings: list[str] = []
 
@@ -249,12 +268,13 @@ class _Records:
                     "left out"
                 )
                 return
-            if not self._record(head, self.data[offset + _RECORD.size : offset + size]):
+            if not self._record(offset, head, self.data[offset + _RECORD.size : offset + size]):
                 self.warn(f"a damaged record at byte {offset} is left out")
             offset = (offset + size + 7) & ~7
 
-    def _record(self, head: bytes, body: bytes) -> bool:
+    def _record(self, offset: int, head: bytes, body: bytes) -> bool:
         type_, size, count, kind, length, checksum, head_checksum = _RECORD.unpack(head)
+        self.next_target += type_ == _TARGET
         fields = struct.pack("<IIII", type_, size, kind, length)
         if not head_checksum:
             return True  # its process ended while it wrote
@@ -263,37 +283,64 @@ class _Records:
             return False
         if _checksum(body) != checksum:
             return False
-        if type_ == _CLASS and kind in (REQUEST, ITERATION) and len(body) == 4 * length:
-            numbers = struct.unpack(f"<{length}I", body)
-            try:
-                path = frozenset(map(self.arms.__getitem__, numbers))
-            except KeyError:
+        if type_ == _CLASS and kind in (REQUEST, ITERATION, _BEFORE) and len(body) == 4 * length:
+            found = self._class(kind, count, struct.unpack(f"<{length}I", body))
+            if found is None:
                 return False
-            self.classes.append(PathClass(kind, path, count))
+            if kind == _BEFORE:
+                self.befores[offset // 8] = found
+            else:
+                self.requests[offset // 8] = len(self.classes)
+                self.classes.append(found)
+            return True
+        if type_ == _TURN and len(body) == 8 and length == 2:
+            request, before = struct.unpack("<2I", body)
+            # A class that was damaged is left out already.
+            if request in self.requests:
+                turn = Turn(self.requests[request], self.befores.get(before), count)
+                self.turns.append(turn)
             return True
         if type_ == _TARGET and kind in self.icalls and len(body) == length:
             symbol = body.decode("utf-8", "replace")
+            self.calls[self.next_target - 1] = f"{self.icalls[kind]}={symbol}"
             self.targets.append(Target(self.icalls[kind], symbol, count))
             return True
         return False
 
+    def _class(self, kind: int, count: int, numbers: Sequence[int]) -> PathClass | None:
+        """The class whose arms and calls have these numbers; None if there are no such numbers."""
+        arms, calls = [], []
+        for number in numbers:
+            name = self.arms.get(number)
+            if name is not None:
+                arms.append(name)
+            elif number in self.calls:
+                calls.append(self.calls[number])
+            elif number < self.first_target:
+                return None
+        return PathClass(kind, frozenset(arms), count, frozenset(calls))
+
 
 def _names(
     units: Sequence[dict[str, int]], tables: Sequence[ScoutTable]
-) -> tuple[dict[int, str], dict[int, str]]:
-    """The stable names of arms and of indirect calls, by their numbers in this process."""
+) -> tuple[dict[int, str], dict[int, str], dict[int, str]]:
+    """The stable names of arms, of calls and of indirect calls' sites, by their numbers here."""
     known_as = name_versions(f for table in tables for f in table.functions)
     arms: dict[int, str] = {}
+    calls: dict[int, str] = {}
     icalls: dict[int, str] = {}
     for unit, table in zip(units, tables, strict=True):
         base, icall_base = int(unit["base"]), int(unit["icall_base"])
-        for function, entry, first in zip(table.functions, table.entries, table.first, strict=True):
+        for function, entry, first, (call, count) in zip(
+            table.functions, table.entries, table.first, table.calls, strict=True
+        ):
             known = known_as[function.key, function.digest]
             arms[base + entry] = known
+            calls.update((base + call + n, f"{known}:call{n}") for n in range(count))
             for site, index in zip(function.sites, first, strict=True):
                 name = f"{known}:{site.ordinal}"
                 if site.kind == "icall":
                     icalls[icall_base + index] = name
                 for number, arm in enumerate(site.arms):
                     arms[base + index + number] = f"{name}:{arm.name}"
-    return arms, icalls
+    return arms, calls, icalls

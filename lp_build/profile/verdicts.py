@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from lp_build.source.model import Version
+from lp_build.source.model import Site, Version
 
 
 class Verdict(Enum):
@@ -40,6 +40,13 @@ class FunctionVerdicts:
     def key(self) -> str:
         """`file:name`, the stable name."""
         return f"{self.file}:{self.name}"
+
+    def is_hot(self, site: Site, arm: str) -> bool:
+        """Whether Elite has this arm of a site."""
+        if site.kind == "switch":
+            return arm in self.switches.get(site.ordinal, tuple(a.name for a in site.arms))
+        verdict = self.conditions.get(site.ordinal, Verdict.UNKNOWN)
+        return verdict is not (Verdict.UNLIKELY if arm == "true" else Verdict.LIKELY)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, ordered: equal verdicts give equal JSON (a build's signature)."""

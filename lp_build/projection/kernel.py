@@ -46,6 +46,7 @@ from lp_build.projection.operands import (
 from lp_build.projection.records import KernelSite, SiteKind, SiteRecord, check_rule
 
 PREFIX = "lpk"
+CONDITIONAL = "a conditional tail call"
 # Below the stack limit lies room for one frame, and for what exceptions push (kernel/README.md).
 _FRAME_MAX = 2048
 # Below zero by no more than this is below the first page: nothing is mapped there.
@@ -108,7 +109,8 @@ class KernelProjector(Projector):
         if problem:
             return Block(start, position, stop=problem, falls=False)
         if is_conditional(item.mnemonic) and item.operands not in self.labels:
-            return Block(start, position, stop="a conditional tail call", falls=False)
+            callee = item.operands.removesuffix("@PLT")
+            return Block(start, position, stop=CONDITIONAL, falls=False, callee=callee)
         ended = super()._ends(start, position, item)
         if ended is None or not ended.targets:
             indirect = item.operands.startswith("*") and self._direct_name(item.operands) is None

@@ -20,6 +20,9 @@ else:
 
 # A definition, in C or as an argument of a macro that makes one.
 _FORM = re.compile(r"^(?:[\w *]+\blp_form_(\w+)\(|(?:CALL|CLASS)\(\w+, (\w+),)", re.M)
+_POINT = re.compile(r"^CALL\(\w+, (\w+), POINT\b", re.M)
+_BODY = re.compile(r"^[\w *]+\blp_form_(\w+)\([^;{]*\)\n\{(.*?)^\}", re.M | re.S)
+_CALLED = re.compile(r"\blp_form_(\w+)\(")
 
 
 @cache
@@ -48,6 +51,35 @@ def kernel_forms() -> frozenset[str]:
     texts = (path.read_text(encoding="utf-8") for path in _forms_folder().glob("*.c"))
     found = (name for text in texts for pair in _FORM.findall(text) for name in pair if name)
     return direct_calls() & frozenset(found)
+
+
+@cache
+def heap_calls() -> frozenset[str]:
+    """Library functions whose forms are of our own heap."""
+    text = (resource_dir("c_runtime") / "libcalls.toml").read_text(encoding="utf-8")
+    return frozenset(tomllib.loads(text)["heap"]["names"])
+
+
+@cache
+def cancellation_points() -> frozenset[str]:
+    """Library functions whose forms leave it to the library to wait, where a thread may be
+    cancelled: those that look at POINT, or call a form that does."""
+    points: set[str] = set()
+    bodies: dict[str, str] = {}
+    for path in _forms_folder().glob("*.c"):
+        text = path.read_text(encoding="utf-8")
+        points.update(_POINT.findall(text))
+        bodies.update(_BODY.findall(text))
+    points |= {name for name, body in bodies.items() if re.search(r"\bPOINT\b", body)}
+    while True:
+        more = {
+            name
+            for name, body in bodies.items()
+            if name not in points and points.intersection(_CALLED.findall(body))
+        }
+        if not more:
+            return frozenset(points) & kernel_forms()
+        points |= more
 
 
 def _forms_folder() -> Path:

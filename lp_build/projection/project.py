@@ -98,13 +98,15 @@ class Rejected:
 @dataclass(frozen=True)
 class Projection:
     """The combined assembly, and what became of each Elite function: as it runs in one process, and
-    its kernel form (none for one that leaves at its entry; no_kernel: why)."""
+    its kernel form (none for one that leaves at its entry; no_kernel: why). enters: whether the
+    Fallback enters a kernel form at the heads of a loop."""
 
     text: str
     functions: tuple[EliteFunction, ...]
     rejected: tuple[Rejected, ...]
     kernel: tuple[EliteFunction, ...] = ()
     no_kernel: tuple[Rejected, ...] = ()
+    enters: bool = False
 
 
 def known_name(function: str) -> str:
@@ -609,6 +611,7 @@ def project(asm: str, request: ProjectionRequest) -> Projection:
         rejected,
         tuple(unit.kernel_functions),
         no_kernel,
+        bool(unit.kernel_entries),
     )
 
 

@@ -7,20 +7,24 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lp_build.config import Config, load_config
 from lp_build.errors import LakePlacidError
+from lp_build.forecast.collect import make_forecast, profile_of, remember, remembered_traces
+from lp_build.forecast.model import Forecast
+from lp_build.forecast.text import lines_of
 from lp_build.layout import BuildDir, find_build_dir
 from lp_build.profile.agreement import check_agreement
-from lp_build.profile.command import captured_functions
 from lp_build.profile.manifest import check_sites, load_manifest
 from lp_build.profile.verdicts import Manifest
 from lp_build.rebuild.frames import Deep, deep_requests, stack_of_requests
 from lp_build.rebuild.graph import destination_of
 from lp_build.rebuild.plan import Choice, Plan, StepPart, make_plan
 from lp_build.source.model import Function
+from lp_build.wrapper.capture import captured_functions
 from lp_build.wrapper.environment import check_launcher, without_shims
 from lp_build.wrapper.files import locked
 from lp_build.wrapper.link import is_elite
@@ -97,12 +101,15 @@ def main(argv: list[str]) -> int:
     check_manifest(build, config, manifest)
     with locked(build.path / "build" / "lock"):
         status = _scons(build, plan, arguments)
+    if status == 0:
+        remember(build, remembered_traces(build), stress=arguments.stress)
     if status != 0:
         print("lp: the build failed; programs that can't be made are as they were", file=sys.stderr)
         return 1
+    told = make_forecast(build, config, manifest, plan, profile_of(build), stress=arguments.stress)
     deep = _deep(build, plan, config, arguments)
     if not arguments.quiet and not arguments.json:
-        print(summary(build, plan, arguments.stress))
+        print("\n".join([summary(build, plan, arguments.stress), *lines_of(told)]))
         for one in deep:
             print(f"lp build: warning: {one.describe(bool(config.stack_size))}", file=sys.stderr)
     for warning in _strays(build, plan):
@@ -111,7 +118,7 @@ def main(argv: list[str]) -> int:
         module for kernel in arguments.kernel for module in _modules(build, plan, kernel, arguments)
     ]
     if arguments.json:
-        print(json.dumps(_plain(build, plan, modules, deep, arguments), indent=2))
+        print(json.dumps(_plain(build, plan, modules, deep, told, arguments), indent=2))
     return 0
 
 
@@ -173,6 +180,7 @@ def _plain(
     plan: Plan,
     modules: list[Path],
     deep: list[Deep],
+    told: Forecast,
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     functions, rejected = _described(build, plan, arguments.stress)
@@ -188,6 +196,7 @@ def _plain(
         "deep": [one.plain() for one in deep],
         "left_alone": list(plan.idle),
         "still_scouting": list(plan.strays),
+        "forecast": told.to_json(),
     }
 
 
@@ -232,22 +241,38 @@ def check_manifest(build: BuildDir, config: Config, manifest: Manifest) -> None:
     check_sites(manifest, sources, build.manifest)
 
 
+def build_units(build: BuildDir, environ: Mapping[str, str]) -> bool:
+    """Make the objects of the scouted programs' units for the manifest as it is, which `lp build`
+    then finds made; whether that went well (what did not is said on standard error)."""
+    options = [f"-j{os.cpu_count() or 1}", "--lp-units"]
+    if environ.get("LP_BUILD_CACHE"):
+        options.append(f"--lp-cache={Path(environ['LP_BUILD_CACHE']).absolute()}")
+    with locked(build.path / "build" / "lock"):
+        return _run_scons(build, options, silent=True, to_stderr=True) == 0
+
+
 def _scons(build: BuildDir, plan: Plan, arguments: argparse.Namespace) -> int:
-    silence = "-s" if arguments.quiet or arguments.json else "-Q"
-    command = [
-        *(sys.executable, "-m", "SCons", silence, "--no-site-dir"),
-        *("-f", str(Path(__file__).with_name("SConstruct")), "-C", str(build.root)),
-        *("-j", str(max(arguments.jobs, 1)), f"--lp-root={build.root}"),
-    ]
+    options = [f"-j{max(arguments.jobs, 1)}"]
     if arguments.stress:
-        command.append("--lp-stress")
+        options.append("--lp-stress")
     if arguments.output:
-        command.append(f"--lp-output={arguments.output.absolute()}")
-    command += [f"--lp-program={path}" for path in plan.programs if arguments.program]
+        options.append(f"--lp-output={arguments.output.absolute()}")
+    options += [f"--lp-program={path}" for path in plan.programs if arguments.program]
     if arguments.all:
-        command.append("--lp-all")
+        options.append("--lp-all")
     if arguments.cache:
-        command.append(f"--lp-cache={arguments.cache.absolute()}")
+        options.append(f"--lp-cache={arguments.cache.absolute()}")
+    silent = arguments.quiet or arguments.json
+    # With --json standard output is for one object.
+    return _run_scons(build, options, silent=silent, to_stderr=arguments.json)
+
+
+def _run_scons(build: BuildDir, options: Sequence[str], *, silent: bool, to_stderr: bool) -> int:
+    command = [
+        *(sys.executable, "-m", "SCons", "-s" if silent else "-Q", "--no-site-dir"),
+        *("-f", str(Path(__file__).with_name("SConstruct")), "-C", str(build.root)),
+        *(f"--lp-root={build.root}", *options),
+    ]
     environment = dict(os.environ)
     package = str(Path(__file__).resolve().parent.parent.parent)
     paths = [package, *filter(None, [environment.get("PYTHONPATH")])]
@@ -256,8 +281,7 @@ def _scons(build: BuildDir, plan: Plan, arguments: argparse.Namespace) -> int:
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     said = [line for line in done.stdout.splitlines() if not line.startswith("scons: ")]
     if said:
-        # With --json standard output is for one object.
-        print("\n".join(said), file=sys.stderr if arguments.json else sys.stdout)
+        print("\n".join(said), file=sys.stderr if to_stderr else sys.stdout)
     return done.returncode
 
 

@@ -15,7 +15,17 @@ from lp_build.config import load_config
 from lp_build.layout import BuildDir
 from lp_build.profile.manifest import load_manifest
 from lp_build.rebuild.installed import install
-from lp_build.rebuild.plan import ArchivePart, Choice, FilePart, Part, StepPart, UnitPart, make_plan
+from lp_build.rebuild.plan import (
+    ArchivePart,
+    Choice,
+    FilePart,
+    Part,
+    StepPart,
+    UnitPart,
+    make_plan,
+    programs_with_request,
+    units_of,
+)
 from lp_build.resources import resource_dir
 from lp_build.wrapper.capture import Unit, load_sites
 from lp_build.wrapper.diagnostics import own_names
@@ -67,6 +77,14 @@ class Graph:
         tops: list[tuple[str, Part]] = [*plan.programs.items(), *plan.archives.items()]
         for number, (path, part) in enumerate(tops):
             self._install(number, path, part, self._target(part))
+
+    def declare_units(self) -> None:
+        """Declare the objects of the scouted programs' units only. Raises LakePlacidError as
+        `make_plan` does."""
+        plan = make_plan(self.build, self.choice)
+        programs = programs_with_request(self.build, plan, self.config, self.manifest)
+        for unit in units_of(programs.values()):
+            self.environment.Default(self._target(UnitPart(unit)))
 
     # -- targets ------------------------------------------------------------------------------
 

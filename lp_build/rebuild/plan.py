@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lp_build.config import Config, is_function
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
+from lp_build.profile.verdicts import Manifest
 from lp_build.rebuild.installed import load_installed
 from lp_build.rebuild.programs import Found, find_program, find_programs, is_instrumented
-from lp_build.wrapper.capture import Unit, load_units
+from lp_build.wrapper.capture import Unit, load_sites, load_units
 from lp_build.wrapper.journal import Step, load_steps
 from lp_build.wrapper.provenance import Store
 
@@ -98,18 +100,12 @@ def make_plan(build: BuildDir, choice: Choice = Choice(everything=True)) -> Plan
             remedy="build the project once with lp-wrap, as in `lp-wrap make`",
         )
     tops: list[Part] = [*programs.values(), *archives.values()]
-    units = {
-        part.unit.id: part.unit
-        for top in tops
-        for part in parts_of(top)
-        if isinstance(part, UnitPart)
-    }
+    units = units_of(tops)
     _check_captured(build, units)
     idle = tuple(p for p in places if p not in programs and is_instrumented(Path(p)))
     if choice.named:
         idle = ()  # whoever names some means not the others
-    ordered = tuple(units[name] for name in sorted(units))
-    return Plan(programs, archives, ordered, idle, tuple(strays))
+    return Plan(programs, archives, units, idle, tuple(strays))
 
 
 def _chosen(planner: _Planner, places: Mapping[str, Step], choice: Choice) -> list[str]:
@@ -145,6 +141,36 @@ def parts_of(part: Part) -> Iterator[Part]:
     elif isinstance(part, StepPart):
         for _, source in part.inputs:
             yield from parts_of(source)
+
+
+def programs_with_request(
+    build: BuildDir, plan: Plan, config: Config, manifest: Manifest
+) -> dict[str, StepPart]:
+    """The programs that have the request function as it was scouted."""
+    return {
+        path: part
+        for path, part in plan.programs.items()
+        if any(_has_request(build, unit, config, manifest) for unit in units_of([part]))
+    }
+
+
+def units_of(parts: Iterable[Part]) -> tuple[Unit, ...]:
+    """The units that these are made of, each once, by id."""
+    found = {
+        part.unit.id: part.unit
+        for top in parts
+        for part in parts_of(top)
+        if isinstance(part, UnitPart)
+    }
+    return tuple(found[name] for name in sorted(found))
+
+
+def _has_request(build: BuildDir, unit: Unit, config: Config, manifest: Manifest) -> bool:
+    sites = load_sites(build, unit)
+    for function in sites.functions if sites else ():
+        if is_function(config.request, function.file, function.name):
+            return manifest.named(function) is not None
+    return False
 
 
 class _Planner:
@@ -276,9 +302,9 @@ def _check_foreign(file: Path, path: str) -> None:
         )
 
 
-def _check_captured(build: BuildDir, units: dict[str, Unit]) -> None:
+def _check_captured(build: BuildDir, units: Iterable[Unit]) -> None:
     """Raise LakePlacidError when a file of a unit that is needed is gone."""
-    for unit in units.values():
+    for unit in units:
         needed = [unit.plain_object(build)]
         if not unit.plain:
             needed.append(unit.preprocessed(build))

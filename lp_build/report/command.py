@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from lp_build.errors import LakePlacidError
+from lp_build.forecast.text import lines_of
 from lp_build.layout import find_build_dir
 from lp_build.report.gather import gather
 from lp_build.report.html import render_report
@@ -76,6 +78,7 @@ def summary(report: Report, path: Path) -> dict[str, Any]:
         "stages": {stage.name: stage.done for stage in report.stages},
         "requests_traced": report.classes[0].total if report.classes else 0,
         "covered": report.covered,
+        "forecast": report.forecast.to_json(),
         "functions": len(report.functions),
         "elite": [
             {
@@ -101,7 +104,12 @@ def summary(report: Report, path: Path) -> dict[str, Any]:
         ],
         "share": total.share if total else None,
         "deopts": [
-            {"file": d.file, "line": d.line, "hits": d.hits, "sites": list(d.names)}
+            {
+                "file": d.file,
+                "line": d.line,
+                "hits": d.hits,
+                "sites": [report.behind(name, d.file, d.line) for name in d.names],
+            }
             for d in by_line(total.deopts if total else ())
         ],
     }
@@ -118,8 +126,8 @@ def _lines(report: Report, path: Path) -> list[str]:
             f"  [green]{share:.2%}[/] of {requests:,} requests finished in Elite; "
             f"left at {places} lines"
         )
-    elif report.covered is not None:
-        lines.append(f"  {report.covered:.2%} of the traced requests have an Elite path")
+    else:
+        lines += [f"  {escape(line)}" for line in lines_of(report.forecast)]
     coming = [stage for stage in report.stages if not stage.done]
     if coming:
         lines.append(f"  [dim]next: {coming[0].command}[/]")

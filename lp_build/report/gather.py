@@ -12,13 +12,14 @@ from typing import Any
 
 from lp_build.config import Config, is_function, load_config
 from lp_build.errors import LakePlacidError
+from lp_build.forecast.collect import has_units_only, make_forecast, remembered_traces
+from lp_build.forecast.model import PLACES, Forecast
 from lp_build.layout import BuildDir
 from lp_build.profile.classes import Merge, Profile, Sources, merge_traces, seen_too_little
-from lp_build.profile.command import captured_functions
 from lp_build.profile.manifest import load_counts, load_manifest, manifest_from, merge_profile
 from lp_build.profile.traces import ITERATION, REQUEST, read_traces
 from lp_build.profile.verdicts import FunctionVerdicts, Manifest, Verdict
-from lp_build.report.extents import FunctionLines, find_lines
+from lp_build.rebuild.plan import Choice, make_plan
 from lp_build.report.model import (
     ArmView,
     Classes,
@@ -33,8 +34,9 @@ from lp_build.report.model import (
 from lp_build.report.sizes import Size, function_sizes
 from lp_build.report.source import Source, lay_out
 from lp_build.report.statistics import OFF, Run, sum_runs
-from lp_build.source.model import Function, Site, function_of, name_versions, unversioned
-from lp_build.wrapper.capture import Unit, load_sites, load_units
+from lp_build.source.model import Function, function_of, name_versions, unversioned
+from lp_build.wrapper.capture import Unit, captured_functions, load_sites, load_units
+from lp_build.wrapper.extents import FunctionLines, find_lines
 from lp_build.wrapper.problems import load_report
 from lp_build.wrapper.treat import description
 
@@ -103,7 +105,12 @@ def gather(build: BuildDir, traces: Sequence[Path], runs: Sequence[Run]) -> Repo
     files, placed = lay_out(source, functions, runs)
     rows = load_report(build)
     plain = _plain_units(material, rows)
-    notes = (*problems, *_notes(material, rows, plain), *_warnings(material, runs))
+    told = _forecast(material)
+    notes = (
+        *problems,
+        *_notes(material, rows, plain),
+        *_warnings(material, runs, told),
+    )
     return Report(
         project=build.root.name,
         request=config.request,
@@ -118,7 +125,34 @@ def gather(build: BuildDir, traces: Sequence[Path], runs: Sequence[Run]) -> Repo
         plain_units=len(plain),
         runs=tuple(runs),
         total=sum_runs(runs, "all runs") if runs else None,
+        forecast=told,
+        pointers=_pointers(material),
     )
+
+
+def _forecast(material: _Material) -> Forecast:
+    """What the manifest will give, as far as the units are built for it."""
+    build, manifest = material.build, material.manifest
+    if manifest is None or material.proposed:
+        return Forecast((), unknown="there is no manifest yet: run `lp manifest`")
+    try:
+        plan = make_plan(build, Choice((), manifest.programs, False))
+    except LakePlacidError as error:
+        return Forecast((), unknown=str(error))
+    return make_forecast(build, material.config, manifest, plan, material.profile)
+
+
+def _pointers(material: _Material) -> dict[tuple[str, int], tuple[str, ...]]:
+    """What was called by pointers, by file and line."""
+    counts: dict[tuple[str, int], Counter[str]] = {}
+    for target in material.profile.targets if material.profile else ():
+        function = material.functions.get(function_of(target.site))
+        ordinal = int(target.site.rpartition(":")[2])
+        if function is not None and ordinal < len(function.sites):
+            place = (function.file, function.sites[ordinal].line)
+            name = target.symbol.rpartition(":")[2]
+            counts.setdefault(place, Counter())[name] += target.count
+    return {place: tuple(name for name, _ in c.most_common()) for place, c in counts.items()}
 
 
 # -- reading -------------------------------------------------------------------------------------
@@ -128,7 +162,7 @@ def _material(
     build: BuildDir, config: Config, units: Sequence[Unit], traces: Sequence[Path]
 ) -> _Material:
     captured = captured_functions(build)
-    places = list(traces) or ([build.traces] if any(build.traces.rglob("*.lpt")) else [])
+    places = list(traces) or remembered_traces(build)
     profile = merge_traces(read_traces(places), captured) if places else None
     seen = profile is not None and profile.requests() > 0
     manifest = load_manifest(build.manifest) if build.manifest.exists() else None
@@ -168,7 +202,9 @@ def _all(sources: Sources) -> Iterator[Function]:
 
 
 def _read_elite(material: _Material) -> None:
-    """What became of the functions of each unit that was specialised."""
+    """What became of the functions of each unit that was specialised, once a program is made."""
+    if has_units_only(material.build):
+        return
     for unit in material.units:
         path = description(material.build, unit, stress=False)
         if not path.exists():
@@ -241,13 +277,6 @@ def _name(material: _Material, function: Function) -> str:
     return material.names[function.key, function.digest]
 
 
-def _is_hot(verdicts: FunctionVerdicts, site: Site, arm: str) -> bool:
-    if site.kind == "switch":
-        return arm in verdicts.switches.get(site.ordinal, tuple(a.name for a in site.arms))
-    verdict = verdicts.conditions.get(site.ordinal, Verdict.UNKNOWN)
-    return verdict is not (Verdict.UNLIKELY if arm == "true" else Verdict.LIKELY)
-
-
 def _hot_arms(material: _Material) -> set[str]:
     """Names of all arms that Elite has, entries of Elite functions included."""
     hot: set[str] = set()
@@ -259,7 +288,7 @@ def _hot_arms(material: _Material) -> set[str]:
             hot |= {
                 f"{name}:{site.ordinal}:{arm.name}"
                 for arm in site.arms
-                if _is_hot(verdicts, site, arm.name)
+                if verdicts.is_hot(site, arm.name)
             }
     return hot
 
@@ -372,7 +401,7 @@ def _sites(
             ArmView(
                 arm.name,
                 material.counts.get(f"{name}:{arm.name}", 0),
-                verdicts is not None and elite and _is_hot(verdicts, site, arm.name),
+                verdicts is not None and elite and verdicts.is_hot(site, arm.name),
             )
             for arm in site.arms
         )
@@ -520,14 +549,16 @@ def _notes(
     return list(found)
 
 
-def _warnings(material: _Material, runs: Sequence[Run]) -> list[Note]:
+def _warnings(material: _Material, runs: Sequence[Run], told: Forecast) -> list[Note]:
     """What makes the report say less than it could."""
     profile = material.profile
     warnings = list(profile.warnings) if profile else []
     if profile and material.manifest:
         warnings += filter(None, [seen_too_little(profile, material.manifest.threshold)])
-    promised = material.merges[REQUEST].covered if profile else 0.0
+    covered = material.merges[REQUEST].covered if profile else 0.0
+    shares = {PLACES[place.place]: place.share for place in told.places}
     for run in runs:
+        promised = shares.get(run.elite, covered)
         if run.elite == OFF:
             warnings.append(f"{run.label}: this run had Elite off (LP_ELITE was not set)")
         elif not run.requests:

@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from lp_build.errors import LakePlacidError
+from lp_build.forecast.text import share_text
 from lp_build.report.model import STATES, FileView, LineView, Report
 from lp_build.report.pictures import STRIP, Flow, Outcome, Strip, flow, strip
 from lp_build.report.source import read_lines
@@ -69,7 +70,12 @@ def render_report(report: Report, root: Path) -> str:
         number=lambda value: f"{value:,}", share=_share, bytes=_bytes, plural=_plural
     )
     environment.globals.update(
-        place=place, source=source, NAMES=_NAMES, STATES=STATES, tool_version=version("lakeplacid")
+        place=place,
+        share_text=share_text,
+        source=source,
+        NAMES=_NAMES,
+        STATES=STATES,
+        tool_version=version("lakeplacid"),
     )
     try:
         return environment.get_template(TEMPLATE).render(

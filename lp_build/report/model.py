@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lp_build.forecast.model import Forecast
 from lp_build.report.statistics import Run
 
 # What became of a function, in the order in which reports tell it.
@@ -172,7 +174,8 @@ class Note:
 @dataclass(frozen=True)
 class Report:
     """All of it. proposed: verdicts are those that `lp manifest` would give now. runs: one by one;
-    total: their sum."""
+    total: their sum. pointers: by file and line of a call through one, the functions that were seen
+    behind it, the most frequent first."""
 
     project: str
     request: str
@@ -187,6 +190,8 @@ class Report:
     plain_units: int
     runs: tuple[Run, ...]
     total: Run | None
+    forecast: Forecast
+    pointers: Mapping[tuple[str, int], tuple[str, ...]]
 
     @property
     def elite(self) -> tuple[FunctionView, ...]:
@@ -194,9 +199,15 @@ class Report:
         own = [f for f in self.functions if f.code is not None]
         return tuple(sorted(own, key=lambda f: (-_size(f), f.key)))
 
+    def behind(self, name: str, file: str, line: int) -> str:
+        """A site's name; of a call through a pointer, with the functions behind it."""
+        found = self.pointers.get((file, line), ()) if ":*" in name else ()
+        return f"{name} ({', '.join(found)})" if found else name
+
     @property
     def covered(self) -> float | None:
-        """The share of requests that the traces promise; None without traces."""
+        """The share of requests whose whole path is hot, which is no promise that they finish in
+        Elite; None without traces."""
         return self.classes[0].covered if self.classes else None
 
 

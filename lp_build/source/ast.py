@@ -42,6 +42,7 @@ DO_STMT = KIND.DO_STMT.value
 FOR_STMT = KIND.FOR_STMT.value
 DECL_STMT = KIND.DECL_STMT.value
 ASM_STMT = KIND.ASM_STMT.value
+INDIRECT_GOTO_STMT = KIND.INDIRECT_GOTO_STMT.value
 LEAVES = tuple(
     kind.value
     for kind in (
@@ -123,6 +124,7 @@ def _library() -> Any:
         "clang_getRangeEnd": (_Location, [_Range]),
         "clang_getFileLocation": (None, [_Location, *([pointer] * 3), ctypes.POINTER(number)]),
         "clang_getCursorReferenced": (Cursor, [Cursor]),
+        "clang_getCursorDefinition": (Cursor, [Cursor]),
         "clang_getCursorSpelling": (_String, [Cursor]),
         "clang_getCString": (ctypes.c_char_p, [_String]),
         "clang_disposeString": (None, [_String]),

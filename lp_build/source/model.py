@@ -38,9 +38,29 @@ class Site:
     arms: tuple[Arm, ...]
 
 
+CALL_KINDS = ("call", "icall", "asm", "goto")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A place where Elite may have to stop whatever the data, which scouting logs beside the arms.
+
+    kind: "call" (of a function by its name), "icall" (an indirect one), "asm" (a statement of
+    assembly) or "goto" (by a computed address). callee: the function's name; of an indirect call,
+    the ordinal of its site. home: where a header defines the callee, as `file:first:last`, since
+    the compiler may have put that text in the call's place.
+    """
+
+    kind: str
+    line: int
+    callee: str = ""
+    home: str = ""
+
+
 @dataclass(frozen=True)
 class Function:
-    """A function definition. digest: of its own tokens, blind to white space and to positions."""
+    """A function definition. digest: of its own tokens, blind to white space and to positions.
+    calls: in source order; the n-th is logged as `file:function:call<n>`."""
 
     file: str
     name: str
@@ -49,6 +69,7 @@ class Function:
     digest: str
     weight: int
     sites: tuple[Site, ...]
+    calls: tuple[Call, ...] = ()
 
     @property
     def key(self) -> str:
@@ -82,6 +103,7 @@ class UnitSites:
                         {**vars(site), "arms": [dict(vars(arm)) for arm in site.arms]}
                         for site in function.sites
                     ],
+                    "calls": [dict(vars(call)) for call in function.calls],
                 }
                 for function in self.functions
             ]
@@ -98,7 +120,8 @@ def _function(item: dict[str, Any]) -> Function:
         Site(**{**site, "arms": tuple(Arm(**arm) for arm in site["arms"])})
         for site in item["sites"]
     )
-    return Function(**{**item, "sites": sites})
+    calls = tuple(Call(**call) for call in item["calls"])
+    return Function(**{**item, "sites": sites, "calls": calls})
 
 
 class Version(Protocol):
@@ -146,11 +169,14 @@ class ScoutTable:
 
     entries: by function, the local index of its entry arm. first: by function and site, the local
     index of the site's first arm (its arms follow), or for an indirect call its own local index.
+    calls: by function, the local index of its first call and their number; what they are is known
+    to whoever has the source.
     """
 
     functions: tuple[Function, ...]
     entries: tuple[int, ...]
     first: tuple[tuple[int, ...], ...]
+    calls: tuple[tuple[int, int], ...]
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `json.dumps`: rows of values in the order of their fields, because each
@@ -160,6 +186,7 @@ class ScoutTable:
                 [
                     *(getattr(function, name) for name in _FUNCTION_ROW),
                     entry,
+                    *calls,
                     [
                         [
                             *(getattr(site, name) for name in _SITE_ROW),
@@ -169,8 +196,8 @@ class ScoutTable:
                         for site, index in zip(function.sites, first, strict=True)
                     ],
                 ]
-                for function, entry, first in zip(
-                    self.functions, self.entries, self.first, strict=True
+                for function, entry, first, calls in zip(
+                    self.functions, self.entries, self.first, self.calls, strict=True
                 )
             ]
         }
@@ -181,14 +208,16 @@ class ScoutTable:
         functions: list[Function] = []
         entries: list[int] = []
         first: list[tuple[int, ...]] = []
-        for *values, entry, rows in data["functions"]:
+        calls: list[tuple[int, int]] = []
+        for *values, entry, call, count, rows in data["functions"]:
             sites = tuple(
                 Site(*[*site, tuple(Arm(*arm) for arm in arms)]) for *site, _index, arms in rows
             )
             functions.append(Function(*[*values, sites]))
             entries.append(entry)
             first.append(tuple(row[-2] for row in rows))
-        return ScoutTable(tuple(functions), tuple(entries), tuple(first))
+            calls.append((call, count))
+        return ScoutTable(tuple(functions), tuple(entries), tuple(first), tuple(calls))
 
 
 _FUNCTION_ROW = ("file", "name", "line", "static", "digest", "weight")

@@ -1,5 +1,5 @@
 """The scouting pass (thesis 3.1.1): each condition's outcome, each switch arm and each indirect
-call's target is logged; evaluation order and side effects stay.
+call's target is logged, and that a call was made; evaluation order and side effects stay.
 
 c_runtime/scout/lp_scout_prelude.h says what the added text means to the runtime.
 """
@@ -75,7 +75,8 @@ def scout_source(
     table, arms, icalls = _number(functions)
     edits = Edits()
     for position, function in enumerate(functions):
-        _edit(edits, function, table.entries[position], table.first[position], config)
+        numbers = table.entries[position], table.first[position], table.calls[position][0]
+        _edit(edits, function, *numbers, config)
     edited = edits.apply(text)
     unique = hashlib.sha256(text).hexdigest()[:16]
     return ScoutedUnit(
@@ -84,10 +85,11 @@ def scout_source(
 
 
 def _number(functions: list[FunctionSites]) -> tuple[ScoutTable, int, int]:
-    """The unit's numbers: all arms of a function behind its entry, in order."""
+    """The unit's numbers: all arms of a function behind its entry, in order, then its calls."""
     arms = icalls = 0
     entries: list[int] = []
     first: list[tuple[int, ...]] = []
+    calls: list[tuple[int, int]] = []
     for function in functions:
         entries.append(arms)
         arms += 1
@@ -100,7 +102,10 @@ def _number(functions: list[FunctionSites]) -> tuple[ScoutTable, int, int]:
                 indices.append(arms)
                 arms += len(site.arms)
         first.append(tuple(indices))
-    table = ScoutTable(tuple(f.function for f in functions), tuple(entries), tuple(first))
+        calls.append((arms, len(function.calls)))
+        arms += len(function.calls)
+    described = tuple(f.function for f in functions)
+    table = ScoutTable(described, tuple(entries), tuple(first), tuple(calls))
     return table, arms, icalls
 
 
@@ -151,7 +156,12 @@ def _hit(arm: int, then: str) -> str:
 
 
 def _edit(
-    edits: Edits, function: FunctionSites, entry: int, first: tuple[int, ...], config: Config
+    edits: Edits,
+    function: FunctionSites,
+    entry: int,
+    first: tuple[int, ...],
+    call: int,
+    config: Config,
 ) -> None:
     file, name = function.function.file, function.function.name
     # All that begins a block is a declaration: it may stand before declarations in C90 too.
@@ -177,16 +187,27 @@ def _edit(
     for site, index in zip(function.sites, first, strict=True):
         if site.kind == "switch":
             _edit_switch(edits, site, index)
+    wraps: list[tuple[tuple[int, int], str, str]] = []
     for site, index in zip(function.sites, first, strict=True):
-        if site.kind == "icall":
-            edits.wrap(
-                *site.span,
-                "__extension__({__auto_type __lp_scout_callee=(",
-                f");__lp_scout_target(__lp_scout_unit.icall_base+{index},"
-                "(const void*)__lp_scout_callee);__lp_scout_callee;})",
+        if site.kind not in ("icall", "switch"):
+            after = f")?{_hit(index, ',1')}:{_hit(index + 1, ',0')})"
+            wraps.append((site.span, "((", after))
+    for number, node in enumerate(function.calls, call):
+        if node.kind == "icall":
+            target = f"__lp_scout_unit.icall_base+{first[int(node.callee)]}"
+            before = "__extension__({__auto_type __lp_scout_callee=("
+            after = (
+                f");{_hit(number, '')};__lp_scout_target({target},"
+                "(const void*)__lp_scout_callee);__lp_scout_callee;})"
             )
-        elif site.kind != "switch":
-            edits.wrap(*site.span, "((", f")?{_hit(index, ',1')}:{_hit(index + 1, ',0')})")
+            wraps.append((node.span, before, after))
+        elif node.kind == "asm":
+            edits.insert(node.span[0], f"{_hit(number, '')};")
+        else:
+            wraps.append((node.span, f"({_hit(number, '')},(", "))"))
+    # Of equal spans, a condition is around the call that it is.
+    for span, before, after in sorted(wraps, key=lambda wrap: (wrap[0][0], -wrap[0][1])):
+        edits.wrap(*span, before, after)
 
 
 def _edit_condition(edits: Edits, condition: tuple[int, int], iteration: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lp_build.errors import LakePlacidError
 from lp_build.source import ast
 from lp_build.source.fingerprint import Measure, digest
-from lp_build.source.model import Arm, Function, Site
+from lp_build.source.model import Arm, Call, Function, Site
 from lp_build.source.parse import FunctionNode, LineMap, ParsedUnit
 
 # White space, line markers and pragmas: what may stand between two tokens of preprocessed text.
@@ -28,6 +28,9 @@ _UNEVALUATED = re.compile(
 _RARE = re.compile(
     rb"typeof|__builtin_(?:choose_expr|types_compatible_p|offsetof|va_arg|convertvector|shuffle)"
 )
+# What is no call to the compiler, or has to stand where it stands.
+_NO_CALL = ("__builtin_", "__sync_", "__atomic_", "__c11_")
+_MUST_TAIL = b"musttail"
 _CLEANUP = re.compile(rb"\b(?:__)?cleanup(?:__)?\s*\(")
 
 Span = tuple[int, int]
@@ -63,6 +66,18 @@ class SiteNode:
 
 
 @dataclass(frozen=True)
+class CallNode:
+    """A call and the text that an edit wraps: the whole call, a computed goto's address, or (of
+    assembly) where a statement can be added before it. callee, home: as in `model.Call`."""
+
+    kind: str
+    span: Span
+    line: int
+    callee: str = ""
+    home: str = ""
+
+
+@dataclass(frozen=True)
 class LoopNode:
     """A loop (`do … while (0)` is none).
 
@@ -82,7 +97,8 @@ class LoopNode:
 
 @dataclass(frozen=True)
 class FunctionSites:
-    """One function with its sites, in the order of `function.sites`, and their places.
+    """One function with its sites, in the order of `function.sites`, and their places; likewise
+    its calls.
 
     head: where a declaration can be added at the start of the body.
     """
@@ -92,6 +108,7 @@ class FunctionSites:
     head: int
     sites: tuple[SiteNode, ...]
     loops: tuple[LoopNode, ...]
+    calls: tuple[CallNode, ...]
 
 
 @dataclass
@@ -122,6 +139,9 @@ class _Walker:
         self.tree = unit.tree
         self.sites: list[SiteNode] = []
         self.loops: list[LoopNode] = []
+        self.calls: dict[Span, CallNode] = {}
+        self._homes: dict[str, str] = {}
+        self._may_wrap = _MUST_TAIL not in unit.text
         self._switch: _Switch | None = None
         self._work: list[tuple[ast.Cursor, _Switch | None]] = []
         self._seen: set[int] = set()
@@ -132,7 +152,7 @@ class _Walker:
     def _table(self, rare: bool) -> dict[int, int | Handler]:
         actions: dict[int, int | Handler] = dict.fromkeys(ast.LEAVES, ast.CONTINUE)
         actions.update(dict.fromkeys(ast.DECLARATIONS, ast.CONTINUE))
-        for kind in (ast.SIZEOF_EXPR, ast.GENERIC_EXPR, ast.ASM_STMT):
+        for kind in (ast.SIZEOF_EXPR, ast.GENERIC_EXPR):
             actions[kind] = ast.CONTINUE
         actions.update(
             {
@@ -148,6 +168,8 @@ class _Walker:
                 ast.LABEL_STMT: self._label,
                 ast.VAR_DECL: self._variable,
                 ast.CALL_EXPR: self._call,
+                ast.ASM_STMT: self._asm,
+                ast.INDIRECT_GOTO_STMT: self._goto,
             }
         )
         if rare:
@@ -159,7 +181,7 @@ class _Walker:
 
     def run(self, node: FunctionNode) -> None:
         """Collect the sites and loops of one function."""
-        self.sites, self.loops, self._seen = [], [], set()
+        self.sites, self.loops, self.calls, self._seen = [], [], {}, set()
         rare = _RARE.search(self.text, node.body_start, node.body_end)
         self._actions = self._careful if rare else self._common
         self._work = [(node.body, None)]
@@ -275,13 +297,14 @@ class _Walker:
         return ast.CONTINUE
 
     def _call(self, cursor: ast.Cursor, _in_block: bool) -> int:
-        kind = self.tree.library.clang_getCursorReferenced(cursor).kind
-        if kind == ast.FUNCTION_DECL:
+        function = self.tree.library.clang_getCursorReferenced(cursor)
+        if function.kind == ast.FUNCTION_DECL:
             span = self.tree.extent(cursor)
             if _UNEVALUATED.match(self.text, span[0]):
                 return ast.CONTINUE
             # What libclang names for `pick(x)(y)` is `pick`.
             if not _CALL_OF_RESULT.search(self.text, *span):
+                self._named_call(span, function)
                 return ast.RECURSE
         children = self.tree.children(cursor)
         if not children or self._again(cursor):
@@ -291,6 +314,40 @@ class _Walker:
             span = self.tree.extent(callee)
             if span[1] > span[0] and self._followed_by(span[1], b"("):
                 self._site("icall", span)
+        self._later(*children)
+        return ast.CONTINUE
+
+    def _named_call(self, span: Span, function: ast.Cursor) -> None:
+        name = self.tree.spelling(function)
+        if self._may_wrap and not name.startswith(_NO_CALL) and self.text[span[1] - 1] == ord(")"):
+            line = self.lines.line(span[0])
+            self.calls[span] = CallNode("call", span, line, name, self._home(name, function))
+
+    def _home(self, name: str, function: ast.Cursor) -> str:
+        """Where a header of the system defines `function`; "" where it doesn't."""
+        if name not in self._homes:
+            definition = self.tree.library.clang_getCursorDefinition(function)
+            home = ""
+            if definition.kind == ast.FUNCTION_DECL:
+                start, end = self.tree.extent(definition)
+                place = self.lines.at(start)
+                if place.system:
+                    home = f"{place.file}:{place.line}:{self.lines.line(end - 1)}"
+            self._homes[name] = home
+        return self._homes[name]
+
+    def _asm(self, cursor: ast.Cursor, in_block: bool) -> int:
+        if in_block:
+            start = self.tree.extent(cursor)[0]
+            self.calls[start, start] = CallNode("asm", (start, start), self.lines.line(start))
+        return ast.CONTINUE
+
+    def _goto(self, cursor: ast.Cursor, _in_block: bool) -> int:
+        children = self.tree.children(cursor)
+        for child in children[:1]:
+            span = self.tree.extent(child)
+            if span[1] > span[0] and self._followed_by(span[1], b";"):
+                self.calls[span] = CallNode("goto", span, self.lines.line(span[0]))
         self._later(*children)
         return ast.CONTINUE
 
@@ -569,6 +626,7 @@ def find_sites(unit: ParsedUnit, name_file: dict[str, str]) -> list[FunctionSite
 def _function(unit: ParsedUnit, node: FunctionNode, file: str, walker: _Walker) -> FunctionSites:
     sites = sorted(walker.sites, key=lambda site: (site.span[0], -site.span[1]))
     measure = Measure(unit.text, node.body_start, node.body_end)
+    calls = _calls(sites, walker.calls.values())
     spans = [arm.span for site in sites for arm in site.arms]
     own, weights = measure.shares(spans)
     weight = iter(weights)
@@ -589,6 +647,7 @@ def _function(unit: ParsedUnit, node: FunctionNode, file: str, walker: _Walker) 
             )
             for ordinal, site in enumerate(sites)
         ),
+        calls=tuple(Call(call.kind, call.line, call.callee, call.home) for call in calls),
     )
     return FunctionSites(
         function,
@@ -596,4 +655,17 @@ def _function(unit: ParsedUnit, node: FunctionNode, file: str, walker: _Walker) 
         walker.block_head(node.body_start),
         tuple(sites),
         _outermost(walker.loops),
+        calls,
+    )
+
+
+def _calls(sites: Sequence[SiteNode], named: Iterable[CallNode]) -> tuple[CallNode, ...]:
+    """All calls in source order, those through pointers with their sites' ordinals."""
+    indirect = (
+        CallNode("icall", site.span, site.line, str(ordinal))
+        for ordinal, site in enumerate(sites)
+        if site.kind == "icall"
+    )
+    return tuple(
+        sorted([*indirect, *named], key=lambda c: (c.span[0], -c.span[1], c.kind != "icall"))
     )

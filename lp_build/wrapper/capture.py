@@ -12,7 +12,7 @@ from typing import Any
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.source.language import language_arguments, standard_from_macros
-from lp_build.source.model import UnitSites
+from lp_build.source.model import Function, UnitSites
 from lp_build.wrapper.files import digest_of, write_whole
 from lp_build.wrapper.process import run_quietly
 
@@ -131,6 +131,16 @@ def load_sites(build: BuildDir, unit: Unit) -> UnitSites | None:
     damaged record."""
     path = unit.folder(build) / "sites.json"
     return _read_sites(path) if path.exists() else None
+
+
+def captured_functions(build: BuildDir) -> dict[str, dict[str, Function]] | None:
+    """The functions of the captured sources by key and digest; None where nothing is captured."""
+    found: dict[str, dict[str, Function]] = {}
+    for unit in load_units(build):
+        sites = load_sites(build, unit)
+        for function in sites.functions if sites else ():
+            found.setdefault(function.key, {})[function.digest] = function
+    return found or None
 
 
 def _read_sites(path: Path) -> UnitSites:

@@ -240,9 +240,11 @@ def description(build: BuildDir, unit: Unit, stress: bool) -> Path:
 
 def describe_plain(build: BuildDir, unit: Unit, stress: bool) -> None:
     """Say that a unit has no Elite functions, unless something has been said of it."""
+    from lp_build.projection.project import Projection
+
     path = description(build, unit, stress)
     if not path.exists():
-        write_whole(path, json.dumps({"functions": [], "not_elite": []}).encode())
+        write_whole(path, _describe(Projection("", (), ())))
 
 
 def _describe(projection: Projection) -> bytes:
@@ -252,11 +254,21 @@ def _describe(projection: Projection) -> bytes:
             "instructions": f.instructions,
             "deopt_sites": f.deopts,
             "floating_point": f.uses_fp,
+            "stops": [vars(stop) for stop in f.stops],
         }
         for f in projection.functions
     ]
-    rejected = [{"name": r.function, "reason": r.reason} for r in projection.rejected]
-    return json.dumps({"functions": functions, "not_elite": rejected}, indent=1).encode()
+    kernel = [
+        {"name": f.name, "stops": [vars(stop) for stop in f.stops]} for f in projection.kernel
+    ]
+    data = {
+        "functions": functions,
+        "not_elite": [{"name": r.function, "reason": r.reason} for r in projection.rejected],
+        "kernel": kernel,
+        "not_kernel": [{"name": r.function, "reason": r.reason} for r in projection.no_kernel],
+        "enters": projection.enters,
+    }
+    return json.dumps(data, indent=1).encode()
 
 
 def _coverage(unit: Unit) -> Sequence[str]:

@@ -172,8 +172,8 @@ def _session(arguments: argparse.Namespace) -> Session:
         _ = session.config  # read now: an error is better before the build than in each unit
     if phase == "specialize":
         from lp_build.profile.agreement import check_made_for
-        from lp_build.profile.command import captured_functions
         from lp_build.profile.manifest import load_manifest
+        from lp_build.wrapper.capture import captured_functions
 
         if not build.manifest.exists():
             raise LakePlacidError(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,21 @@ from tests.samples.http_client import exchange
 TOOLS = Path("/run/lakeplacid/bin")
 
 
+ECHOES = ("difftime", "select_server")
+
+
+def echo(port: int, amount: int) -> int:
+    """Send datagrams one after the other; how many were answered."""
+    answered = 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+        link.settimeout(20)
+        link.connect(("127.0.0.1", port))
+        for number in range(amount):
+            link.send(b"%d" % number)
+            answered += bool(link.recv(512))
+    return answered
+
+
 def answers(kind: str, port: int, amount: int) -> Any:
     """What the server answers to a load of its kind, in a form that can be compared."""
     if kind == "udp_kv":
@@ -28,6 +44,12 @@ def answers(kind: str, port: int, amount: int) -> Any:
         result = run_load(port, amount, mix=mix, seed=3)
         assert result.server == result.expected, (result.server, result.expected)
         return result.server
+    if kind in ECHOES:
+        return echo(port, amount)
+    if kind == "udp_kv scouted":
+        return run_load(port, amount).server
+    if kind == "http_events scouted":
+        return len(exchange(port, amount, odd=0.02).replies)
     if kind == "udp_kv get":
         result = run_load(port, amount, mix=Mix(1, 0, 0, 0, 0, 0, 0), seed=4)
         assert result.server == result.expected, (result.server, result.expected)

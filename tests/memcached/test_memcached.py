@@ -19,6 +19,7 @@ from lp_build.module.build import build_modules, find_headers
 from lp_build.sources import cache_folder
 from lp_build.vm import kernels
 from lp_build.vm.guest import GuestCommand, run_guest
+from tests.forecast.support import TOLERANCE, Foretold, foretold
 
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = recipe.SUITE_PROGRAM
@@ -30,11 +31,13 @@ pytestmark = pytest.mark.needs_network
 
 @dataclass(frozen=True)
 class Built:
-    """Folders with the scouting server, the specialised one, and its stress build."""
+    """Folders with the scouting server, the specialised one, and its stress build; and what is
+    foretold of it."""
 
     scouted: Path
     specialised: Path
     stress: Path
+    foretold: dict[str, Foretold]
 
 
 def bench(folder: Path, tree: recipe.Tree, name: str, programs: Path) -> Path:
@@ -50,10 +53,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     tree = recipe.prepare(folder / "tree", cache_folder({}, ROOT))
     recipe.wrapped_builder("scout").build(tree, recipe.SUITE_TARGETS, recipe.SUITE_OPTIONS)
     recipe.scout(tree, tree.memcached / PROGRAM)
+    specialised = recipe.specialize(tree)
+    told = foretold(tree.root, "--output", str(specialised.parent))
     return Built(
         bench(folder, tree, "scouted", tree.memcached),
-        bench(folder, tree, "specialised", recipe.specialize(tree)),
+        bench(folder, tree, "specialised", specialised),
         bench(folder, tree, "stress", recipe.specialize(tree, stress=True)),
+        told,
     )
 
 
@@ -62,6 +68,12 @@ def test_gets_finish_in_elite(built: Built) -> None:
     assert measured.sent == 20000
     assert measured.begun >= 19990  # answers that come while memcached reads on are in one event
     assert measured.finished_share >= recipe.GET_SHARE, measured.deopts
+
+
+def test_the_scouted_load_finishes_as_foretold(built: Built) -> None:
+    measured = recipe.measure(built.specialised / PROGRAM, recipe.SCOUTING_MIX, 10000)
+    share = measured.finished / measured.begun
+    assert share == pytest.approx(built.foretold["inprocess"].finished, abs=TOLERANCE)
 
 
 def test_mixed_load_is_answered_rightly_and_leaves_elite(built: Built) -> None:
@@ -132,6 +144,15 @@ def test_gets_finish_in_the_kernel(in_the_kernel: dict[str, Any]) -> None:
     assert gets["requests"] > 0.5 * gets["sent"] == 750
     assert gets["deopts"] <= 0.01 * gets["sent"] + 2 * gets["seconds"]
     assert gets["system_calls"] >= 2 * gets["sent"]
+
+
+@pytest.mark.needs_qemu
+def test_the_scouted_load_finishes_in_the_kernel_as_foretold(
+    built: Built, in_the_kernel: dict[str, Any]
+) -> None:
+    scouted = in_the_kernel["scouted"]
+    share = scouted["finished"] / scouted["begun"]
+    assert share == pytest.approx(built.foretold["kernel"].of_begun, abs=TOLERANCE)
 
 
 @pytest.mark.needs_qemu

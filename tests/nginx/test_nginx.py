@@ -24,6 +24,7 @@ from lp_build.profile.traces import read_traces
 from lp_build.sources import cache_folder
 from lp_build.vm import kernels
 from lp_build.wrapper.capture import load_sites, load_units
+from tests.forecast.support import TOLERANCE, Foretold, foretold
 
 ROOT = Path(__file__).parent.parent.parent
 GET_SHARE = 0.99
@@ -45,11 +46,12 @@ pytestmark = pytest.mark.needs_network
 
 @dataclass(frozen=True)
 class Built:
-    """The scouting server and the stress build, and what the scouting one answered."""
+    """The scouting server and the stress build, what that answered, and what is foretold of it."""
 
     scouted: Path
     stress: Path
     expected: dict[str, nginx_suite.TestResult]
+    foretold: dict[str, Foretold]
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +69,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     ):
         for connections in (1, 8):
             run_load(server.port, 4000, connections=connections)
-    nginx_build.manifest(tree)
+    nginx_build.manifest(tree, "--no-forecast")
     seen = merge_traces(read_traces([tree.traces]), None)
     assert seen.requests() >= 8000, seen.warnings
     # A stress build does all that the other does, and has forced deopts besides.
     stress = nginx_build.specialize(tree, stress=True)
     expected, _ = nginx_suite.run_suite(stress, clean_environment(), TESTS)
-    return Built(tree.program, stress, expected)
+    told = foretold(tree.root, "--stress", "--output", str(tree.root / "stress"))
+    return Built(tree.program, stress, expected, told)
 
 
 def test_all_is_right_with_elite_off(built: Built) -> None:
@@ -92,6 +95,8 @@ def test_gets_of_files_finish_in_elite(built: Built) -> None:
     assert load.sent == 10000
     assert found.requests >= 10000
     assert found.finished >= GET_SHARE * found.requests, found.deopts
+    share = found.finished / found.requests
+    assert share == pytest.approx(built.foretold["inprocess"].finished, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("force", ["", "all", "random:1:0.01"])
@@ -120,9 +125,13 @@ def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> lis
 
 
 @pytest.mark.needs_qemu
-def test_gets_of_files_finish_in_elite_in_the_kernel(in_the_kernel: list[Any]) -> None:
+def test_gets_of_files_finish_in_elite_in_the_kernel(
+    built: Built, in_the_kernel: list[Any]
+) -> None:
     """By the driver's own counters too: few ways back to user space."""
     gets = in_the_kernel[0]
+    share = gets["finished"] / gets["requests"]
+    assert share == pytest.approx(built.foretold["kernel"].of_begun, abs=TOLERANCE), gets["places"]
     assert gets["requests"] > 0.5 * gets["sent"] == 750
     assert gets["finished"] >= GET_SHARE * gets["requests"], gets["places"]
     assert gets["deopts"] < 0.1 * gets["sent"], gets["places"]

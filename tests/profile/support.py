@@ -48,7 +48,8 @@ def trace(
 ) -> Trace:
     where.touch()
     firsts = tuple(tuple(0 for _ in f.sites) for f in functions)
-    table = ScoutTable(functions, tuple(0 for _ in functions), firsts)
+    calls = tuple((0, 0) for _ in functions)
+    table = ScoutTable(functions, tuple(0 for _ in functions), firsts, calls)
     return Trace(where, (table,), classes, targets, ())
 
 

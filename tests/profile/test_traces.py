@@ -71,7 +71,7 @@ def test_a_trace_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tables", [b"[{}]", b"[1]", b'[{"table":{}}]', b"[", b"\xff"])
 def test_damaged_tables_leave_a_warning(tmp_path: Path, tables: bytes) -> None:
     place = tmp_path / "a.lpt"
-    head = struct.pack("<8sIIQQII256sQIIII", b"LPTRACE1", 2, 7, len(tables), 0, 0, 0, b"", *(
+    head = struct.pack("<8sIIQQII256sQIIII", b"LPTRACE1", 3, 7, len(tables), 0, 0, 0, b"", *(
         320 + len(tables), 0, 0, 0, 0
     ))  # fmt: skip
     place.write_bytes(head + tables)

@@ -24,6 +24,7 @@ from lp_build.module.build import find_headers
 from lp_build.module.variants import GuestTests, run_plan, stress_plan
 from lp_build.sources import cache_folder
 from lp_build.vm import kernels
+from tests.forecast.support import TOLERANCE, Foretold, foretold
 
 ROOT = Path(__file__).parent.parent.parent
 SHARE = 0.99
@@ -35,11 +36,12 @@ pytestmark = [pytest.mark.needs_network, pytest.mark.slow]
 
 @dataclass(frozen=True)
 class Built:
-    """The tree, its stress build, and what the scouted server answered to the course."""
+    """The tree, its stress build, what that answered to the course, and what is foretold of it."""
 
     tree: redis_build.Tree
     stress: Path
     expected: str
+    foretold: dict[str, Foretold]
 
 
 def course(program: Path, **settings: str) -> str:
@@ -56,10 +58,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     with serve(tree.server, clean_environment()) as server:
         for connections in (1, 3, 8):
             run_load(server.port, 8000, connections=connections)
-    redis_build.manifest(tree)
+    redis_build.manifest(tree, "--no-forecast")
     # A stress build does all that the other does, and has forced deopts besides.
     stress = redis_build.specialize(tree, stress=True)
-    return Built(tree, stress, course(stress))
+    told = foretold(tree.root, "--stress", "--output", str(tree.root / "stress"))
+    return Built(tree, stress, course(stress), told)
 
 
 def test_gets_and_sets_finish_in_elite(built: Built, tmp_path: Path) -> None:
@@ -70,6 +73,8 @@ def test_gets_and_sets_finish_in_elite(built: Built, tmp_path: Path) -> None:
     found = read_statistics(path)
     assert found.requests >= sent
     assert found.finished >= SHARE * found.requests, found.deopts
+    share = found.finished / found.requests
+    assert share == pytest.approx(built.foretold["inprocess"].finished, abs=TOLERANCE)
 
 
 def test_scouting_changes_no_answer(built: Built, tmp_path: Path) -> None:
@@ -113,6 +118,8 @@ def test_in_the_kernel_answers_are_the_same_and_gets_and_sets_finish(
         show=sys.stderr.write,
     )
     assert load["finished"] >= 0.98 * load["requests"] > 750, load["places"]
+    share = load["finished"] / load["requests"]
+    assert share == pytest.approx(built.foretold["kernel"].of_begun, abs=TOLERANCE)
     assert set(courses.values()) == {courses["plain"]}
     tests = GuestTests.read(plan, UNITS, told)
     assert (tests.failed, tests.left) == ({}, ())

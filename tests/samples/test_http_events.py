@@ -16,6 +16,7 @@ from lp_build import demo
 from lp_build.demo_server import start
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
+from tests.forecast.support import TOLERANCE, Foretold, foretold
 from tests.samples.http_client import exchange
 
 PROGRAM = "http_events"
@@ -30,6 +31,7 @@ class Built:
     specialised: Path
     stress: Path
     answers: tuple[bytes, ...]
+    foretold: Foretold
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         folder / "elite" / PROGRAM,
         folder / "stress" / PROGRAM,
         answers,
+        foretold(folder, "--output", "elite")["inprocess"],
     )
 
 
@@ -79,6 +82,16 @@ def test_specialised_program_answers_the_same(built: Built, tmp_path: Path) -> N
     replies, statistics = answers_of(built.specialised, tmp_path, LP_ELITE="inprocess")
     assert replies == built.answers
     assert 0 < statistics["finished_in_elite"] < statistics["requests"]
+
+
+def test_the_scouted_load_finishes_as_foretold(built: Built, tmp_path: Path) -> None:
+    path = tmp_path / "stats.json"
+    environment = {**demo.clean_environment(), "LP_STATS": str(path), "LP_ELITE": "inprocess"}
+    with start(built.specialised, environment) as server:
+        exchange(server.port, 100, odd=0.02)
+    statistics = json.loads(path.read_text(encoding="utf-8"))
+    share = statistics["finished_in_elite"] / statistics["requests"]
+    assert share == pytest.approx(built.foretold.finished, abs=TOLERANCE)
 
 
 def test_usual_requests_finish_in_elite(built: Built, tmp_path: Path) -> None:

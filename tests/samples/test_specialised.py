@@ -16,6 +16,7 @@ from lp_build.demo_load import Mix, run_load
 from lp_build.demo_server import start
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
+from tests.forecast.support import TOLERANCE, foretold
 
 PROGRAM = "udp_kv"
 # Every kind of request often enough to matter.
@@ -68,6 +69,17 @@ def loaded(program: Path, folder: Path, **settings: str) -> demo.Statistics:
     if settings.get("LP_ELITE") == "inprocess":
         assert statistics.requests == result.sent
     return statistics
+
+
+def test_the_scouted_load_finishes_as_foretold(built: Built, tmp_path: Path) -> None:
+    path = tmp_path / "stats.json"
+    environment = {**demo.clean_environment(), "LP_STATS": str(path), "LP_ELITE": "inprocess"}
+    with start(built.specialised, environment) as server:
+        run_load(server.port, 5000, seed=2)
+    statistics = demo.read_statistics(path)
+    told = foretold(built.scouted.parent, "--output", "elite")["inprocess"]
+    share = statistics.finished / statistics.requests
+    assert share == pytest.approx(told.finished, abs=TOLERANCE)
 
 
 def test_specialised_program_without_elite_is_the_application(built: Built, tmp_path: Path) -> None:

@@ -115,8 +115,11 @@ def table_in(text: bytes) -> ScoutTable:
 def arm_names(table: ScoutTable) -> dict[int, str]:
     """`function:ordinal:arm`, or a function's name for its entry, by arm number."""
     names: dict[int, str] = {}
-    for function, entry, first in zip(table.functions, table.entries, table.first, strict=True):
+    for function, entry, first, (call, count) in zip(
+        table.functions, table.entries, table.first, table.calls, strict=True
+    ):
         names[entry] = function.name
+        names.update((call + n, f"{function.name}:call{n}") for n in range(count))
         for site, index in zip(function.sites, first, strict=True):
             for number, arm in enumerate(site.arms):
                 names[index + number] = f"{function.name}:{site.ordinal}:{arm.name}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lp_build.config import Config
 from lp_build.layout import BuildDir
-from lp_build.source.model import Arm, Function, ScoutTable, Site, UnitSites
+from lp_build.source.model import Arm, Call, Function, ScoutTable, Site, UnitSites
 from lp_build.source.scout import scout_source
 
 from . import programs
@@ -77,9 +78,10 @@ def test_a_table_survives_json() -> None:
         Site(1, "icall", 2, 3, ()),
     )
     function = Function('ä?\\".c', "f", 1, True, "d", 3, sites)
-    table = ScoutTable((function,), (0,), ((1, 0),))
+    table = ScoutTable((function,), (0,), ((1, 0),), ((3, 2),))
     assert ScoutTable.from_json(json.loads(json.dumps(table.to_json()))) == table
-    unit = UnitSites((function,))
+    calls = (Call("call", 3, "memcpy", "/usr/include/string.h:3:5"), Call("icall", 2, "1"))
+    unit = UnitSites((replace(function, calls=calls),))
     assert UnitSites.from_json(json.loads(json.dumps(unit.to_json()))) == unit
 
 
