@@ -32,7 +32,7 @@ def test_a_folder_that_is_not_open_to_all_is_said_to_be_so(tmp_path: Path) -> No
 def test_what_a_daemon_could_say_to_nobody_is_a_warning(tmp_path: Path) -> None:
     place = tmp_path / "a.lpt"
     said = b"cannot extend the trace (user 65534): Permission denied; remedy: free some space"
-    numbers = (b"LPTRACE1", 2, 7, 2, 8192, 1, 99, said, 328, 0, 0, 1, 0)
+    numbers = (b"LPTRACE1", 3, 7, 2, 8192, 1, 99, said, 328, 0, 0, 1, 0)
     place.write_bytes(struct.pack("<8sIIQQII256sQIIII", *numbers) + b"[]".ljust(8, b"\0"))
     trace = TraceReader().read(place)
     assert trace.warnings == (f"{place}: process 99 stopped scouting: {said.decode()}",)
