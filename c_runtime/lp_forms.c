@@ -5,14 +5,12 @@
  * less, and a program may bring a library of its own.
  */
 #include <ctype.h>
-#include <elf.h>
 #include <errno.h>
-#include <link.h>
 #include <pthread.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "lp_forms.h"
+#include "lp_imports.h"
 
 __thread struct lp_form_thread lp_form_thread;
 struct lp_form_library lp_form_library;
@@ -120,91 +118,6 @@ static bool spin_locks_are_known(void)
 /* In a program that is linked statically, there if something uses it. */
 extern int pthread_cancel(pthread_t thread) __attribute__((weak));
 
-/* Some of what an object's dynamic section says. */
-struct dynamic {
-	const ElfW(Sym) * symbols;
-	const char *names;
-	const ElfW(Rela) * relocations[2]; /* of calls, and others */
-	size_t sizes[2];		   /* bytes */
-};
-
-static void read_dynamic(struct dynamic *found, const struct dl_phdr_info *info)
-{
-	const ElfW(Dyn) *entry = NULL;
-
-	for (int i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-			entry = (const void *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
-	for (; entry && entry->d_tag != DT_NULL; entry++) {
-		/* The loader has made addresses of the offsets, but for the vDSO's. */
-		ElfW(Addr) at = entry->d_un.d_ptr;
-
-		if (at < info->dlpi_addr)
-			at += info->dlpi_addr;
-		switch (entry->d_tag) {
-		case DT_SYMTAB:
-			found->symbols = (const void *)at;
-			break;
-		case DT_STRTAB:
-			found->names = (const void *)at;
-			break;
-		case DT_JMPREL:
-			found->relocations[0] = (const void *)at;
-			break;
-		case DT_RELA:
-			found->relocations[1] = (const void *)at;
-			break;
-		case DT_PLTRELSZ:
-			found->sizes[0] = entry->d_un.d_val;
-			break;
-		case DT_RELASZ:
-			found->sizes[1] = entry->d_un.d_val;
-			break;
-		}
-	}
-}
-
-/* Whether an object refers to pthread_cancel. A weak reference asks only if there are threads. */
-static int may_cancel(struct dl_phdr_info *info, size_t size, void *data)
-{
-	struct dynamic found = {0};
-
-	(void)size;
-	(void)data;
-	read_dynamic(&found, info);
-	for (int kind = 0; kind < 2; kind++) {
-		size_t count = found.sizes[kind] / sizeof(ElfW(Rela));
-
-		for (size_t i = 0; found.relocations[kind] && i < count; i++) {
-			size_t index = ELF64_R_SYM(found.relocations[kind][i].r_info);
-			const ElfW(Sym) *symbol = &found.symbols[index];
-
-			if (index && symbol->st_shndx == SHN_UNDEF &&
-			    ELF64_ST_BIND(symbol->st_info) == STB_GLOBAL &&
-			    !strcmp(found.names + symbol->st_name, "pthread_cancel"))
-				return 1;
-		}
-	}
-	return 0;
-}
-
-static int is_dynamic(struct dl_phdr_info *info, size_t size, void *data)
-{
-	(void)size;
-	(void)data;
-	for (int i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-			return 1;
-	return -1; /* the program is the first; nobody else is asked */
-}
-
-static bool program_may_cancel(void)
-{
-	if (dl_iterate_phdr(is_dynamic, NULL) == 1)
-		return dl_iterate_phdr(may_cancel, NULL) == 1;
-	return pthread_cancel != NULL;
-}
-
 /* ---------------------------------------------------------------------------------------------- */
 
 void lp_forms_start(void)
@@ -212,7 +125,7 @@ void lp_forms_start(void)
 	lp_form_library.mutexes = mutexes_are_known();
 	lp_form_library.rwlocks = rwlocks_are_known();
 	lp_form_library.spin_locks = spin_locks_are_known();
-	lp_form_library.cancels = program_may_cancel();
+	lp_form_library.cancels = lp_imports("pthread_cancel", true, pthread_cancel != NULL);
 }
 
 void lp_forms_attach(void)

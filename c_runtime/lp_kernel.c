@@ -42,17 +42,6 @@ static uint64_t forced(void)
 }
 #endif
 
-/* E runs a loop's requests on the slot that its thread keeps, and takes none itself. */
-static void keep_slot(void)
-{
-	struct lp_slot *slot = lp_slot_take((uint64_t)__builtin_frame_address(0));
-
-	if (slot && slot == lp_own_slot)
-		lp_own_idle = 1;
-	else if (slot)
-		lp_slot_put(slot);
-}
-
 /* The application's vector registers are live. */
 static __attribute__((noinline)) bool attach_undisturbed(void)
 {
@@ -190,8 +179,9 @@ struct lp_kernel_way lp_kernel_run(struct lp_registers *registers, void *fp, str
 	run->pad = 0;
 	if (!run->stack_low)
 		return way;
-	if (!lp_own_slot && !lp_slot_at(rsp))
-		keep_slot();
+	/* E runs a loop's requests on the slot that its thread keeps, and takes none itself. */
+	if (!lp_own_idle && !lp_slot_at(rsp))
+		lp_slot_keep(rsp);
 	lp_kernel_budget = LP_KERNEL_BUDGET;
 	lp_kernel_limit = run->stack_low + LP_KERNEL_RESERVE;
 	lp_kernel_loop_limit = lp_kernel_limit;

@@ -77,13 +77,39 @@ extern struct lp_slot_layout lp_slots LP_HIDDEN;
 /* Find address space for them; refuses to start when there is none. */
 LP_HIDDEN void lp_slots_map(void);
 
+/* -- threads' own stacks (lp_thread_stack.c, lp_slot_map.c) ------------------------------------ */
+
+/* What was found out at start about the stacks of threads. */
+struct lp_thread_stacks {
+	/* Positions on a stack of the main thread, and of others, can be compared: whatever lies
+	 * deeper than a new call is gone. Not where other stacks may lie within. */
+	bool main_is_plain, others_are_plain;
+	/* Bytes that a thread has without asking; a slot has no more, unless lp.toml says so. */
+	uint64_t usual;
+	/* Threads may have more. */
+	bool may_be_large;
+	/* Jumps check that they go upwards (__longjmp_chk). */
+	bool jumps_are_checked;
+};
+
+extern struct lp_thread_stacks lp_thread_stacks LP_HIDDEN;
+/* Called once by the main thread, at start: where its stack is. GP. */
+LP_HIDDEN void lp_thread_stack_init(void);
+/* Whether `rsp`, where the calling thread is, lies on the thread's own stack, and not on one for
+ * signal handlers, a coroutine's, or a slot; false, too, where that can't be known. GP. */
+LP_HIDDEN bool lp_thread_stack_runs(uint64_t rsp);
+/* Whether `address` lies within the calling thread's own stack, as far as that is known. GP. */
+LP_HIDDEN bool lp_thread_stack_holds(uint64_t address);
+/* Whether the calling thread has asked for a larger stack than is usual. GP. */
+LP_HIDDEN bool lp_thread_stack_is_large(void);
+
 struct lp_slot_counts {
 	uint64_t taken;	     /* slots that are not free: in requests, or kept by threads */
 	uint64_t high_water; /* the most that `taken` ever was */
 	uint64_t kept;	     /* slots that threads keep between their requests */
 	uint64_t nested;     /* requests made from within a request: on the same slot */
 	uint64_t waits;	     /* times that a thread had to wait for a slot */
-	uint64_t own_stack;  /* requests that got no slot's memory: they stayed where they were */
+	uint64_t own_stack;  /* requests that got no slot: they stayed where they were */
 };
 
 extern struct lp_slot_counts lp_slot_counts LP_HIDDEN;
@@ -98,10 +124,15 @@ LP_HIDDEN void lp_slots_init(void);
 LP_HIDDEN void lp_slots_forked(void);
 /* The slot to run a request on, that was called with this %rsp; NULL: stay on this stack. GP. */
 LP_HIDDEN struct lp_slot *lp_slot_take(uint64_t rsp);
+/* See to it that the thread keeps a slot that is idle, if it can have one, for calls that it makes
+ * from `rsp` or deeper. GP. */
+LP_HIDDEN void lp_slot_keep(uint64_t rsp);
 /* Give back a slot that nothing runs on. GP. */
 LP_HIDDEN void lp_slot_put(struct lp_slot *slot);
 /* The calling thread no longer keeps `slot`, if it did: it goes over to someone else. GP. */
 LP_HIDDEN void lp_slot_disown(struct lp_slot *slot);
+/* The calling thread goes on with `slot`, which is nobody's. GP. */
+LP_HIDDEN void lp_slot_adopt(struct lp_slot *slot);
 /* The slot whose stack `address` lies in, or NULL. GP. */
 LP_HIDDEN struct lp_slot *lp_slot_at(uint64_t address);
 /* Give the memory back that a request deeper than most has left on `slot`, where nothing runs. GP.

@@ -8,10 +8,14 @@
  * comes when it is first taken (stack_allocator.c).
  */
 #include <link.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 
+#include "lp_imports.h"
 #include "lp_parameters.h"
 #include "lp_runtime.h"
 
@@ -32,7 +36,25 @@
 #define GUARD (1 * MIB)
 #define GUARD_SHARE 8
 
+/*
+ * Where the slots are put, at random: above any program and its heap, below all libraries, mappings
+ * and stacks, also where those grow upwards (`ulimit -s unlimited`). A jump out of a request then
+ * goes upwards, as it does on one stack, and __longjmp_chk asks for that.
+ */
+#define LOWEST ((uint64_t)1 << 44)
+#define SPREAD ((uint64_t)1 << 44)
+
 struct lp_slot_layout lp_slots;
+struct lp_thread_stacks lp_thread_stacks;
+
+/* In a program that is linked statically, there if something uses it. */
+#define WEAK __attribute__((weak))
+extern int pthread_attr_setstack(pthread_attr_t *, void *, size_t) WEAK;
+extern int pthread_attr_setstacksize(pthread_attr_t *, size_t) WEAK;
+extern int pthread_attr_setguardsize(pthread_attr_t *, size_t) WEAK;
+extern int pthread_setattr_default_np(const pthread_attr_t *) WEAK;
+extern void makecontext(void) WEAK;
+extern void __longjmp_chk(void) WEAK;
 
 static uint64_t pages(uint64_t bytes)
 {
@@ -46,12 +68,10 @@ static uint64_t limit(int resource)
 	return getrlimit(resource, &found) ? RLIM_INFINITY : found.rlim_cur;
 }
 
-static uint64_t wanted_stack(void)
+static uint64_t usual_stack(void)
 {
 	uint64_t stack = limit(RLIMIT_STACK);
 
-	if (LP_STACK_SIZE)
-		return LP_STACK_SIZE;
 	if (stack == RLIM_INFINITY)
 		return UNLIMITED;
 	return stack < LEAST ? LEAST : stack > MOST ? MOST : pages(stack);
@@ -93,9 +113,38 @@ static int asks_for_code(struct dl_phdr_info *info, size_t size, void *data)
 	return 0;
 }
 
+static void look_at_stacks(uint64_t usual)
+{
+	bool places = lp_imports("pthread_attr_setstack", true, pthread_attr_setstack);
+	bool guards = lp_imports("pthread_attr_setguardsize", true, pthread_attr_setguardsize);
+	bool sizes = lp_imports("pthread_attr_setstacksize", true, pthread_attr_setstacksize) ||
+		     lp_imports("pthread_setattr_default_np", true, pthread_setattr_default_np);
+
+	/* Libraries take the memory for their coroutines from the heap. */
+	lp_thread_stacks.main_is_plain = !lp_imports("makecontext", false, makecontext);
+	lp_thread_stacks.others_are_plain = lp_thread_stacks.main_is_plain && !places && !guards;
+	lp_thread_stacks.usual = usual > LP_STACK_SIZE ? usual : LP_STACK_SIZE;
+	lp_thread_stacks.may_be_large = places || sizes;
+	lp_thread_stacks.jumps_are_checked = lp_imports("__longjmp_chk", true, __longjmp_chk);
+}
+
+/* As random as other places; the same each time where a debugger has asked for that. */
+static void *wanted_place(void)
+{
+	int kind = personality(0xffffffff);
+	uint64_t random = 0;
+
+	if ((kind == -1 || !(kind & ADDR_NO_RANDOMIZE)) &&
+	    getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		return NULL;
+	return (void *)(LOWEST + random % SPREAD / PAGE * PAGE);
+}
+
 void lp_slots_map(void)
 {
-	uint64_t wanted = wanted_stack(), stack = within_limits(wanted);
+	uint64_t usual = usual_stack(), wanted = LP_STACK_SIZE ? LP_STACK_SIZE : usual;
+	uint64_t stack = within_limits(wanted);
+	void *place = wanted_place();
 	struct lp_slot_layout layout;
 	size_t bytes;
 	void *area;
@@ -103,7 +152,7 @@ void lp_slots_map(void)
 	for (;; stack = pages(stack / 2)) {
 		layout = layout_for(stack, wanted);
 		bytes = layout.stride * LP_STACK_COUNT;
-		area = mmap(NULL, bytes, PROT_NONE,
+		area = mmap(place, bytes, PROT_NONE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 		if (area != MAP_FAILED)
 			break;
@@ -126,4 +175,5 @@ void lp_slots_map(void)
 	if (dl_iterate_phdr(asks_for_code, NULL))
 		layout.protection |= PROT_EXEC;
 	lp_slots = layout;
+	look_at_stacks(usual);
 }

@@ -186,7 +186,8 @@ static void raise_to(uint64_t *most, uint64_t value)
 static void add_own(const struct lp_slot *ended)
 {
 	struct sums *sums = stats.sums;
-	uint64_t requests = 0, others = 0, in_use = 0;
+	/* Nobody sees the end of a request without a slot. */
+	uint64_t requests = lp_slot_counts.own_stack, others = requests, in_use = 0;
 	uint64_t *site_hits = sums->hits;
 
 	for (unsigned int i = 0; i < LP_STACK_COUNT; i++) {

@@ -47,6 +47,8 @@ _FIXED: dict[str, tuple[str, ...]] = {
     "lp_fp.c": _COMMON,
     "lp_fp_state.S": _ASSEMBLY,
     "lp_forms.c": _COMMON,
+    "lp_imports.c": _COMMON,
+    "lp_thread_stack.c": _GENERAL,
     "lp_slot_map.c": _COMMON,
     "lp_overflow.c": _COMMON,
     "lp_stats.c": _COMMON,

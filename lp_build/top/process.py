@@ -133,7 +133,8 @@ class Process:
                 remedy="build it again with `lp build`",
             )
         requests, finished, used = self._slots(live)
-        _, most, _, _, waits, _ = _SLOT_COUNTS.unpack(self._read(live.counts, _SLOT_COUNTS.size))
+        slot_counts = _SLOT_COUNTS.unpack(self._read(live.counts, _SLOT_COUNTS.size))
+        _, most, _, _, waits, own_stack = slot_counts
         ring_most = ring_waits = queued = 0
         if live.ring:
             counts = self._read(live.ring, _RING_COUNTS.size)
@@ -141,7 +142,7 @@ class Process:
         return Snapshot(
             elite=self._text(live.elite),
             mode=self._text(live.mode),
-            requests=requests,
+            requests=requests + own_stack,
             finished=finished,
             slots_used=used,
             slots=live.slot_count,

@@ -91,7 +91,8 @@ def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Forms as an ordinary program's functions: what user space goes on in."""
     compiler, folder = request.param, tmp_path_factory.mktemp("forms")
     forms = [(path, form_flags(compiler, path.name, heap=True)) for path in FORMS]
-    forms.append((RUNTIME / "lp_forms.c", (*_COMMON, "-O2", *_STRICT)))
+    for name in ("lp_forms.c", "lp_imports.c"):
+        forms.append((RUNTIME / name, (*_COMMON, "-O2", *_STRICT)))
     objects = []
     for path, words in forms:
         objects.append(folder / f"{path.name}.o")

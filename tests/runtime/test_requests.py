@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 
 import pytest
 
@@ -131,6 +132,65 @@ def test_elite_frames_below_a_nested_request_are_translated(build: Builder, mode
 def test_a_slot_left_by_longjmp_is_used_again(build: Builder) -> None:
     done = build(stack_count=2).check("leave_by_longjmp", "100")
     assert done.values["taken"] == 1
+
+
+@pytest.mark.parametrize("where", ["main", "thread"])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_slots_left_by_longjmp_from_many_depths_are_used_again(
+    build: Builder, compiler: str, where: str
+) -> None:
+    """Each request is counted, whether or not it was jumped out of."""
+    done = build(compiler).check("jump_out_at_depths", "10000", where)
+    assert done.stats["requests"] == 10000
+    assert done.stats["slots"]["own_stack"] == 0
+    assert done.stats["slots"]["high_water"] <= 5
+    assert done.values["fallbacks"] == 10000
+
+
+@pytest.mark.parametrize("where", ["main", "thread"])
+def test_a_jump_out_of_a_request_passes_the_check_of_jumps(build: Builder, where: str) -> None:
+    """__longjmp_chk takes a jump to a lower address for one to a frame that is gone."""
+    program = build(defines=("_FORTIFY_SOURCE=2",))
+    names = subprocess.run(
+        ["nm", "-D", str(program.path)], capture_output=True, text=True, check=True
+    ).stdout
+    assert "__longjmp_chk" in names
+    done = program.check("jump_out_at_depths", "100", where)
+    assert done.stats["requests"] == 100
+    assert done.stats["slots"]["own_stack"] == 0
+
+
+def test_a_request_that_could_not_jump_out_of_a_slot_stays_on_its_stack(build: Builder) -> None:
+    program = build(defines=("_FORTIFY_SOURCE=2", "STACKS_OF_ITS_OWN"))
+    done = program.check("jump_out_at_depths", "100", "low")
+    assert (done.stats["requests"], done.stats["slots"]["own_stack"]) == (100, 100)
+
+
+def test_a_handler_on_a_stack_within_the_threads_leaves_the_request_alone(build: Builder) -> None:
+    done = build().check("alternate_within")
+    assert (done.values["fallbacks"], done.values["taken"]) == (2, 0)
+
+
+def test_a_coroutine_on_a_stack_within_the_threads_leaves_the_request_alone(
+    build: Builder,
+) -> None:
+    done = build(defines=("COROUTINES",)).check("coroutine_within")
+    assert (done.values["fallbacks"], done.values["taken"]) == (2, 0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_request_does_not_wait_for_ever_for_a_slot(build: Builder, mode: str) -> None:
+    """Whoever has the only one waits for it; so it stays on its thread's stack after a while."""
+    done = build(mode=mode, stack_count=1).check("wait_within")
+    assert done.values["fallbacks"] == 2
+    assert done.stats["requests"] == 2
+    assert done.stats["slots"]["own_stack"] == 1
+
+
+def test_a_slot_that_is_not_kept_comes_back_when_its_thread_ends_in_a_request(
+    build: Builder,
+) -> None:
+    assert build(stack_count=1).check("thread_exits", "50").values["taken"] == 0
 
 
 def test_a_thread_that_exits_within_a_request_unwinds_through_it(build: Builder) -> None:

@@ -54,6 +54,24 @@ def test_a_request_has_the_stack_that_the_plain_program_gives_it(
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_a_thread_with_a_larger_stack_than_a_slot_keeps_it(build: Builder, mode: str) -> None:
+    program = build(mode=mode, defines=("STACKS_OF_ITS_OWN",))
+    words = ("deep_in_large_thread", "12000", "1")
+    done = program.check(*words, "16384", limits=stack(8 * MIB))
+    assert (done.stats["requests"], done.stats["slots"]["own_stack"]) == (2, 2)
+    assert done.stats["ring"]["queued"] == 0
+
+    done = program.check("deep_in_large_thread", "100", "1", "8192", limits=stack(8 * MIB))
+    assert (done.stats["requests"], done.stats["slots"]["own_stack"]) == (2, 0)
+
+
+def test_slots_of_the_size_that_large_threads_have_are_used(build: Builder) -> None:
+    program = build(defines=("STACKS_OF_ITS_OWN",), stack_size=16 * MIB)
+    done = program.check("deep_in_large_thread", "12000", "1", "16384", limits=stack(8 * MIB))
+    assert done.stats["slots"]["own_stack"] == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_memory_goes_back_after_a_large_request(build: Builder, mode: str) -> None:
     done = build(mode=mode).check("deep", "7000", "0", limits=stack(8 * MIB))
     assert done.values["resident"] <= 256

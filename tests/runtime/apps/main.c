@@ -21,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "lp_runtime.h"
@@ -385,6 +386,134 @@ static void leave_by_longjmp(char **arguments)
 	printf("taken=%lu\n", lp_slot_counts.taken);
 }
 
+/* From another place of the stack. */
+static __attribute__((noinline)) void request_from(long deeper)
+{
+	volatile char frame[64];
+
+	frame[0] = deeper;
+	if (deeper)
+		request_from(deeper - 1);
+	else
+		request(3);
+	frame[1] = frame[0];
+}
+
+static void *jump_out_often(void *count)
+{
+	volatile long left = *(long *)count;
+
+	if (setjmp(out))
+		fallbacks++;
+	if (left-- > 0)
+		request_from(left * 7 % 5);
+	return NULL;
+}
+
+/* jump_out_at_depths COUNT main|thread|low: in a thread, or in one whose stack is the program's. */
+static void jump_out_at_depths(char **arguments)
+{
+	long count = atol(arguments[0]);
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	hook = jump_out;
+	if (!strcmp(arguments[1], "main")) {
+		jump_out_often(&count);
+	} else {
+		pthread_attr_init(&attributes);
+#ifdef STACKS_OF_ITS_OWN
+		static char low[1 << 20] __attribute__((aligned(4096)));
+
+		if (!strcmp(arguments[1], "low"))
+			pthread_attr_setstack(&attributes, low, sizeof(low));
+#endif
+		pthread_create(&thread, &attributes, jump_out_often, &count);
+		pthread_join(thread, NULL);
+		pthread_attr_destroy(&attributes);
+	}
+	printf("taken=%lu\n", lp_slot_counts.taken);
+}
+
+/* A request that waits for another thread's. */
+static void wait_for_another(void)
+{
+	pthread_t thread;
+
+	hook = NULL;
+	pthread_create(&thread, NULL, one_call, NULL);
+	pthread_join(thread, NULL);
+}
+
+static void wait_within(char **arguments)
+{
+	(void)arguments;
+	hook = wait_for_another;
+	call(3);
+	sem_wait(&been_in_fallback);
+	sem_wait(&been_in_fallback);
+}
+
+static void call_from_handler(int signal)
+{
+	(void)signal;
+	hook = NULL;
+	call(7);
+}
+
+static void be_signalled(void)
+{
+	raise(SIGUSR1);
+}
+
+/* A handler whose stack lies within the thread's, and above the request that it interrupts. */
+static void alternate_within(char **arguments)
+{
+	char alternate[65536];
+	stack_t stack = {.ss_sp = alternate, .ss_size = sizeof(alternate)};
+	struct sigaction action = {.sa_handler = call_from_handler, .sa_flags = SA_ONSTACK};
+
+	(void)arguments;
+	sigaltstack(&stack, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	hook = be_signalled;
+	call(5);
+	stack.ss_flags = SS_DISABLE;
+	sigaltstack(&stack, NULL);
+	printf("taken=%lu\n", lp_slot_counts.taken - lp_slot_counts.kept);
+}
+
+#ifdef COROUTINES
+static ucontext_t main_line, coroutine;
+
+static void call_in_coroutine(void)
+{
+	hook = NULL;
+	call(7);
+}
+
+static void switch_over(void)
+{
+	swapcontext(&main_line, &coroutine);
+}
+
+/* The same with a coroutine. */
+static void coroutine_within(char **arguments)
+{
+	char stack[65536];
+
+	(void)arguments;
+	getcontext(&coroutine);
+	coroutine.uc_stack.ss_sp = stack;
+	coroutine.uc_stack.ss_size = sizeof(stack);
+	coroutine.uc_link = &main_line;
+	makecontext(&coroutine, call_in_coroutine, 0);
+	hook = switch_over;
+	call(5);
+	printf("taken=%lu\n", lp_slot_counts.taken - lp_slot_counts.kept);
+}
+#endif
+
 static void note_cleanup(void *semaphore)
 {
 	sem_post(semaphore);
@@ -594,6 +723,21 @@ static void deep_in_thread(char **arguments)
 	pthread_create(&thread, NULL, one_deep_call, arguments);
 	pthread_join(thread, NULL);
 }
+
+#ifdef STACKS_OF_ITS_OWN
+/* deep_in_large_thread KIB MORE STACK: the same in a thread with STACK KiB of stack. */
+static void deep_in_large_thread(char **arguments)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, atol(arguments[2]) * 1024);
+	pthread_create(&thread, &attributes, one_deep_call, arguments);
+	pthread_join(thread, NULL);
+	pthread_attr_destroy(&attributes);
+}
+#endif
 
 static size_t maps(void)
 {
@@ -881,6 +1025,12 @@ static const struct scenario {
     {"nested", 2, nested},
     {"nested_in_elite", 1, nested_in_elite},
     {"leave_by_longjmp", 1, leave_by_longjmp},
+    {"jump_out_at_depths", 2, jump_out_at_depths},
+    {"wait_within", 0, wait_within},
+    {"alternate_within", 0, alternate_within},
+#ifdef COROUTINES
+    {"coroutine_within", 0, coroutine_within},
+#endif
     {"thread_exits", 1, thread_exits},
     {"back_trace", 1, back_trace},
     {"guard", 0, guard},
@@ -889,6 +1039,9 @@ static const struct scenario {
     {"fault", 1, fault},
     {"handled", 0, handled},
     {"deep_in_thread", 2, deep_in_thread},
+#ifdef STACKS_OF_ITS_OWN
+    {"deep_in_large_thread", 3, deep_in_large_thread},
+#endif
     {"cost", 1, cost},
     {"code_on_stack", 2, code_on_stack},
     {"signals", 2, signals},
