@@ -83,7 +83,9 @@ def run_job(job: dict[str, Any]) -> dict[str, Any]:
                 said = answers(job["kind"], server.port, job["amount"])
                 status = read_status()
         # A program that a signal has ended leaves none.
-        statistics = json.loads(stats.read_text(encoding="utf-8")) if stats.exists() else {}
+        # What was ended by a fault has written nothing into it.
+    told = stats.read_text(encoding="utf-8") if stats.exists() else ""
+    statistics = json.loads(told) if told else {}
     subprocess.run([TOOLS / "rmmod", Path(job["module"]).stem], check=True)
     return {"name": job["name"], "answers": said, "stats": statistics, "status": status}
 
