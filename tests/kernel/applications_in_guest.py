@@ -82,10 +82,9 @@ def run_job(job: dict[str, Any]) -> dict[str, Any]:
             with start(program, environment) as server:
                 said = answers(job["kind"], server.port, job["amount"])
                 status = read_status()
-        # A program that a signal has ended leaves none.
-        # What was ended by a fault has written nothing into it.
-    told = stats.read_text(encoding="utf-8") if stats.exists() else ""
-    statistics = json.loads(told) if told else {}
+        # A program that a signal has ended leaves none, or an empty one.
+        told = stats.read_text(encoding="utf-8") if stats.exists() else ""
+        statistics = json.loads(told) if told else {}
     subprocess.run([TOOLS / "rmmod", Path(job["module"]).stem], check=True)
     return {"name": job["name"], "answers": said, "stats": statistics, "status": status}
 
