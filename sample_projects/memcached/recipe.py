@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from load import GET_ONLY, Mix, check_binary, run_load
+from load import GET_ONLY, KEYS, Mix, check_binary, run_load
 from rich.console import Console
 from rich.table import Table
 from suite import FileResult, bench_folder, differences, run_suite, suite_files
@@ -84,6 +84,7 @@ SCOUTING_MIX = Mix(
     stats=0,
     broken=0,
 )
+SCOUTING_REQUESTS = 50000
 SCOUTING_KEYS = 25  # of each connection, which begins with a SET for each of its keys
 GET_SHARE = 0.99  # of a GET-only load, what must finish in Elite
 # A GET passes some hundred places where a deopt can be forced.
@@ -261,7 +262,7 @@ def _failure(program: Path, what: str, log: Path) -> LakePlacidError:
     )
 
 
-def scout(tree: Tree, program: Path, requests: int = 50000) -> None:
+def scout(tree: Tree, program: Path, requests: int = SCOUTING_REQUESTS) -> None:
     """Run the scouting server under a GET-heavy load; its traces land below `.lp/`."""
     shutil.rmtree(tree.root / ".lp" / "traces", ignore_errors=True)
     with serve(program, clean_environment()) as server:
@@ -305,19 +306,25 @@ class Measured:
         return self.finished / self.begun if self.begun else 0.0
 
 
-def measure(program: Path, mix: Mix, requests: int, **settings: str) -> Measured:
+def measure(program: Path, mix: Mix, requests: int, keys: int = KEYS, **settings: str) -> Measured:
     """Run the specialised server under a load, every answer verified; in one process, unless the
-    settings say otherwise."""
+    settings say otherwise. keys: of each connection."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stats.json"
         environment = clean_environment(
             **{"LP_ELITE": "inprocess", "LP_STATS": str(path), **settings}
         )
         with serve(program, environment) as server:
-            load = run_load(server.port, requests, mix=mix, seed=2)
-            if mix is not GET_ONLY:
+            load = run_load(server.port, requests, mix=mix, keys=keys, seed=2)
+            if mix not in (GET_ONLY, SCOUTING_MIX):  # which have the text protocol alone
                 check_binary(server.port)
         return read_statistics(path, load.sent)
+
+
+def measure_scouted(program: Path, requests: int, **settings: str) -> Measured:
+    """The load that it was scouted with, or a shorter one that has the same share of SETs."""
+    keys = max(1, round(SCOUTING_KEYS * requests / SCOUTING_REQUESTS))
+    return measure(program, SCOUTING_MIX, requests, keys, **settings)
 
 
 def measure_gets(program: Path, requests: int, **settings: str) -> Measured:

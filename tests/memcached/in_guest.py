@@ -71,7 +71,7 @@ def main(plan: dict[str, Any]) -> dict[str, Any]:
         with loaded(Path(plan["module"])):
             program = Path(plan["program"])
             told["gets"] = measure_gets(program, 1500, kernel)
-            told["scouted"] = asdict(recipe.measure(program, recipe.SCOUTING_MIX, 3000, **kernel))
+            told["scouted"] = asdict(recipe.measure_scouted(program, 3000, **kernel))
             told["mixed"] = asdict(recipe.measure(program, load.Mix(), 1000, **kernel))
             told["status"] = read_status()
             environment = recipe.clean_environment(**kernel)

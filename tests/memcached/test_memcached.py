@@ -71,7 +71,7 @@ def test_gets_finish_in_elite(built: Built) -> None:
 
 
 def test_the_scouted_load_finishes_as_foretold(built: Built) -> None:
-    measured = recipe.measure(built.specialised / PROGRAM, recipe.SCOUTING_MIX, 10000)
+    measured = recipe.measure_scouted(built.specialised / PROGRAM, 10000)
     share = measured.finished / measured.begun
     assert share == pytest.approx(built.foretold["inprocess"].finished, abs=TOLERANCE)
 
