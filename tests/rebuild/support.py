@@ -98,9 +98,9 @@ class Server:
         assert result.status == 0, result.err
         self.manifest()
 
-    def manifest(self) -> None:
+    def manifest(self, **settings: str) -> None:
         """Decide."""
-        result = self.project.lp("manifest")
+        result = self.project.lp("manifest", **settings)
         assert result.status == 0, result.err
 
     def build(self, *words: str, **settings: str) -> list[str]:

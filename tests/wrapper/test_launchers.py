@@ -62,7 +62,7 @@ def test_ccache(server: Server, ccache: Ccache) -> None:
     assert {name: (server.root / name).read_bytes() for name in first} == first
     assert len(project.units()) == 3
     assert project.run("./server", *HOT).status == 0
-    server.manifest()
+    server.manifest(**settings)
     server.build(**settings)
     server.check()
     assert ccache.count() == (0, 2)  # -S of what is Elite

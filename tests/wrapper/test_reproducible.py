@@ -33,7 +33,7 @@ def specialised(server: Server, manifest: Path | None) -> dict[str, bytes]:
     else:
         project.wrap_ok("--phase", "scout", "make", "-s", flags(project), **EPOCH)
         shutil.copy(manifest, project.root)
-    server.build("--output", "built", **EPOCH)
+    server.build("--all", "--output", "built", **EPOCH)
     assert project.run("make", "-s", "clean").status == 0
     project.wrap_ok("--phase", "specialize", "make", "-s", flags(project), **EPOCH)
     return contents(project, *OUTPUTS, "built/server", "built/tool")

@@ -76,7 +76,7 @@ ATTACKS = {
     "preprocessing_fails": ("*' -E '*", "echo sorry >&2; exit 1", "preprocessed alone: sorry"),
     "our_text_fails": ("*scout.i*", "echo sorry >&2; exit 1", "does not compile: sorry"),
     "our_compile_is_killed": ("*scout.i*", "kill -KILL $$", "does not compile"),
-    "our_pass_is_killed": ("*scout.i*", "kill -KILL $PPID", "our pass ended by SIGKILL"),
+    "our_pass_is_killed": ("*scout.i*", "kill -KILL $PPID", "our pass was killed, twice"),
     "our_pass_crashes": ("*' -E '*", "kill -SEGV $PPID", "our pass ended by SIGSEGV"),
     "our_object_is_missing": ("*scout.i*", "exit 0", "No such file"),
     "text_is_rubbish": ("*' -E '*", 'eval "f=\\${$#}"; echo "rubb(ish" >"$f"', "libclang"),

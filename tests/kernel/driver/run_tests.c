@@ -1047,7 +1047,7 @@ static void what_run_is_asked_is_checked(void)
 	REFUSED(slot_stack, 4096, EINVAL);
 	REFUSED(slot_stack, 1ULL << 40, EINVAL);
 	REFUSED(slot_stack, 8192, EINVAL);
-	REFUSED(flags, 1, EINVAL);
+	REFUSED(flags, LP_RUN_REQUEST << 1, EINVAL);
 	REFUSED(pad, 1, EINVAL);
 	REFUSED(busy_poll, 1000001, EINVAL);
 #undef REFUSED
