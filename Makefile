@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 N ?= 2000
+JOBS ?= 2
 MINUTES ?= 60
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -15,7 +16,7 @@ export PYTHON
 
 help:
 	@echo "make demo         a small server, its hot path as Elite code, in one process and in a guest's kernel"
-	@echo "make test         lint, types, and all tests but the long ones"
+	@echo "make test         lint, types, and all tests but the long ones, JOBS=$(JOBS) at once"
 	@echo "make lint         linters only"
 	@echo "make test-long    the long tests"
 	@echo "make bench        the figures of the reference, measured here"
@@ -44,7 +45,7 @@ demo: set-up-demo
 
 test: lint
 	@echo "test: pytest"
-	@$(PYTEST) -q
+	@$(PYTEST) -q -n $(JOBS) --durations=20
 
 lint: set-up-test
 	@scripts/lint.sh

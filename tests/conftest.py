@@ -6,6 +6,8 @@ unseen.
   `may_skip(reason)`: a machine that lacks something must not look as if all were well.
 * `needs_network` tests use the machine's package archives only (apt's, pip's). They are not
   skipped when these cannot be reached, they fail; leave them out with -m "not needs_network".
+* With `-n`, several run at once: what shares a fixture that takes long (a built server, a booted
+  guest) runs in one process, one after the other; whole areas for most, files for the others.
 * `needs_qemu` tests are skipped where there is no QEMU (in CI: they fail), `needs_browser` tests
   where there is no Chromium with its driver.
 """
@@ -33,6 +35,10 @@ NEEDS = {
     "needs_browser": ("chromium", "chromedriver"),
 }
 ON_REQUEST = ("slow", "campaign")
+# Areas whose files share no fixtures of the session: each file may run beside the others.
+BY_FILE = ("doctor", "kernel", "lint", "profile", "projection", "scout", "source", "wrapper")
+# What takes longest begins first, so that no process ends alone.
+LONG = ("nginx", "memcached", "redis", "kernel", "wrapper", "samples", "forms", "runtime")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -48,8 +54,29 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, heard)
 
 
+def _area(nodeid: str) -> str:
+    """The folder below tests/ that a test stands in."""
+    return nodeid.partition("::")[0].split("/")[1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """With `-n`: which tests run in one process, one after the other."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByArea(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.partition("::")[0] if _area(nodeid) in BY_FILE else _area(nodeid)
+
+    config.option.loadscopereorder = False
+    return ByArea(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Take out what runs on request only, and mark what this machine cannot run."""
+    if hasattr(config, "workerinput"):
+        areas = {area: number for number, area in enumerate(LONG)}
+        items.sort(key=lambda item: areas.get(_area(item.nodeid), len(areas)))
     for mark, programs in NEEDS.items():
         lacking = [program for program in programs if not shutil.which(program)]
         for item in items:
