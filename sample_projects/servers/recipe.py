@@ -27,7 +27,7 @@ from servers import TRIALS, Trial, serve
 from lp_build.demo import clean_environment
 from lp_build.errors import LakePlacidError
 from lp_build.module.build import build_modules, find_headers
-from lp_build.report.statistics import read_run, sum_runs
+from lp_build.report.statistics import read_run
 from lp_build.sources import cache_folder, copy_tree, fetch
 from lp_build.steps import run_step, tool
 from lp_build.vm import kernels
@@ -88,16 +88,11 @@ def build_plain(trial: Trial, folder: Path, pristine: Path) -> Path:
 def measure(trial: Trial, build: Path, count: int, **settings: str) -> Share:
     """Put the specialised server under the load that it was scouted with."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o1777)  # it may give up root
-        settings["LP_STATS"] = str(folder / "%p.json")
+        path = Path(name) / "stats.json"
+        settings["LP_STATS"] = str(path)
         with serve(trial, build, environment(**settings)) as server:
             trial.load(server.port, count)
-        # One for each process that wrote any.
-        runs = [read_run(path) for path in sorted(folder.iterdir())]
-    if not runs:
-        raise LakePlacidError(f"{trial.name} left no statistics", remedy="see what LP_STATS says")
-    run = sum_runs(runs, trial.name)
+        run = read_run(path)
     deopts = sorted(run.deopts, key=lambda one: -one.hits)[:8]
     places = [f"{one.hits:8,}  {one.file}:{one.line} {one.name}" for one in deopts]
     return Share(run.requests, run.finished, places)
