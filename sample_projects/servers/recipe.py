@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -53,7 +52,8 @@ class Share:
 @dataclass
 class Found:
     """What one trial showed. forecast: shares (0 to 1) by place, as `lp manifest` told them before
-    any run; rates: requests a second of each alternating run, plain and Elite."""
+    any run; losses: what it said would stop the others; rates: requests a second of each
+    alternating run, plain and Elite."""
 
     name: str
     version: str
@@ -63,7 +63,8 @@ class Found:
     loop: str = ""
     right: bool = False
     used: str = ""
-    forecast: Mapping[str, Any] = field(default_factory=dict)
+    forecast: Mapping[str, float] = field(default_factory=dict)
+    losses: Sequence[str] = ()
     inprocess: Share = Share(0, 0)
     kernel: Share | None = None
     rates: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -125,7 +126,13 @@ def specialise(trial: Trial, folder: Path, pristine: Path, count: int, found: Fo
         trial.load(server.port, count)
     said = run_step([tool("lp"), "manifest", "--json"], folder, environment())
     # Warnings stand before the object.
-    found.forecast = json.loads(said[said.index("{") :]).get("forecast", {})
+    forecast = json.loads(said[said.index("{") :])["forecast"]
+    found.forecast = {place["place"]: place["share"] for place in forecast["places"]}
+    found.losses = [
+        f"{loss['requests']:,} {place['place']}: {loss['file']}:{loss['line']} {loss['what']}"
+        for place in forecast["places"]
+        for loss in place["losses"][:5]
+    ]
     run_step([tool("lp"), "build", "--quiet"], folder, environment())
 
 
@@ -198,7 +205,7 @@ def show_table(found: Sequence[Found]) -> None:
         table.add_row(
             f"{one.name} {one.version}\n{one.kind}",
             f"{one.proposed}\n{'right' if one.right else f'a person: {one.used}'}",
-            json.dumps(one.forecast, indent=None)[:60],
+            "\n".join(f"{share:.2%} {place}" for place, share in one.forecast.items()),
             f"{one.inprocess.finished:,} of {one.inprocess.requests:,}\n{one.inprocess.share:.2%}",
             f"{one.kernel.share:.2%}" if one.kernel else "",
             f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
@@ -206,8 +213,8 @@ def show_table(found: Sequence[Found]) -> None:
     console = Console(highlight=False)
     console.print(table)
     for one in found:
-        for place in one.inprocess.places:
-            console.print(f"  {one.name}: {place}", markup=False)
+        for line in (*one.losses, *one.inprocess.places):
+            console.print(f"  {one.name}: {line}", markup=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
