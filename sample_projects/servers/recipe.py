@@ -89,7 +89,11 @@ def build_plain(trial: Trial, folder: Path, pristine: Path) -> Path:
 def measure(trial: Trial, build: Path, count: int, **settings: str) -> Share:
     """Put the specialised server under the load that it was scouted with."""
     with tempfile.TemporaryDirectory() as name:
+        # One that gives up root and closes all descriptors opens the file once more at its end.
+        Path(name).chmod(0o777)
         path = Path(name) / "stats.json"
+        path.touch()
+        path.chmod(0o666)
         settings["LP_STATS"] = str(path)
         with serve(trial, build, environment(**settings)) as server:
             trial.load(server.port, count)
