@@ -38,11 +38,12 @@
 
 /*
  * Where the slots are put, at random: above any program and its heap, below all libraries, mappings
- * and stacks, also where those grow upwards (`ulimit -s unlimited`). A jump out of a request then
+ * and stacks, also where those grow upwards (`ulimit -s unlimited`: from 42 TiB on, in Linux 6.18
+ * from 20). A jump out of a request then
  * goes upwards, as it does on one stack, and __longjmp_chk asks for that.
  */
-#define LOWEST ((uint64_t)1 << 44)
-#define SPREAD ((uint64_t)1 << 44)
+#define LOWEST ((uint64_t)1 << 42)
+#define SPREAD ((uint64_t)1 << 43)
 
 struct lp_slot_layout lp_slots;
 struct lp_thread_stacks lp_thread_stacks;

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.forecast.model import Forecast
 from lp_build.report.html import render_report
 from lp_build.report.model import FileView, FunctionView, LineView, Report
 
@@ -74,6 +75,8 @@ def report(files: int, state: str, hits: int = 0) -> Report:
         plain_units=0,
         runs=(),
         total=None,
+        forecast=Forecast((), unknown="nothing was built"),
+        pointers={},
     )
 
 
