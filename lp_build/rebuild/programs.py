@@ -12,7 +12,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from lp_build.layout import BuildDir
-from lp_build.wrapper.files import file_digest
+from lp_build.wrapper.files import file_digest, files_below
 
 # Sections of programs that have code of ours: scouting, surveying, Elite.
 _OURS = ("lp_scout_units", "lp_survey_units", "lp_elite_text")
@@ -50,15 +50,12 @@ def is_instrumented(path: Path) -> bool:
 
 
 def _find(root: Path) -> Iterator[Found]:
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if name not in (".lp", ".git"))
-        for name in sorted(files):
-            path = Path(folder, name)
-            # What a link leads to is found where it lies.
-            if not path.is_symlink() and os.access(path, os.X_OK):
-                found = find_program(path)
-                if found is not None:
-                    yield found
+    for path in files_below(root, lambda name: name in (".lp", ".git")):
+        # What a link leads to is found where it lies.
+        if not path.is_symlink() and os.access(path, os.X_OK):
+            found = find_program(path)
+            if found is not None:
+                yield found
 
 
 def _kind(path: Path) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,3 +80,14 @@ def digest_of(data: bytes) -> str:
 def file_digest(path: Path) -> str:
     """sha256 of a file's bytes, in hexadecimal."""
     return digest_of(path.read_bytes())
+
+
+def files_below(root: Path, left_out: Callable[[str], bool]) -> Iterator[Path]:
+    """All files below `root`, by name, but for those in folders that are `left_out` by their names.
+    What is no file, such as a FIFO, is none: opening one would wait for somebody else."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not left_out(name))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.is_file():
+                yield path

@@ -14,6 +14,7 @@ from lp_build.source.model import Problem
 from lp_build.source.parse import LEFT_ALONE
 from lp_build.wrapper.capture import Unit, load_sites
 from lp_build.wrapper.environment import Session
+from lp_build.wrapper.files import files_below
 from lp_build.wrapper.problems import load_report
 
 _SOURCES = (".c", ".y", ".l")
@@ -109,9 +110,8 @@ def _reason(build: BuildDir, unit: Unit) -> str:
 
 def _sources(root: Path) -> Iterator[Path]:
     """C sources of the project, and what C is made from; in hidden folders there are none."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(folder, name) for name in sorted(files) if name.endswith(_SOURCES))
+    found = files_below(root, lambda name: name.startswith("."))
+    return (path for path in found if path.name.endswith(_SOURCES))
 
 
 def _definition(build: BuildDir, path: Path, wanted: str) -> int:

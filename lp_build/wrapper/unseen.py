@@ -11,6 +11,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from lp_build.layout import BuildDir
+from lp_build.wrapper.files import files_below
 from lp_build.wrapper.provenance import Store
 
 _REMEDY = (
@@ -58,15 +59,12 @@ def _made_since(build: BuildDir, since: int) -> Iterator[tuple[Path, list[str]]]
     """Objects and programs below the project that are of no origin known to us, and what their
     compiler says of itself."""
     store = Store(build)
-    for folder, folders, files in os.walk(build.root):
-        folders[:] = sorted(name for name in folders if not name.startswith(".lp"))
-        for name in sorted(files):
-            path = Path(folder, name)
-            if path.is_symlink() or path.stat().st_mtime_ns < since:
-                continue
-            said = _comment(path)
-            if said is not None and not store.identify(path).known:
-                yield path, said
+    for path in files_below(build.root, lambda name: name.startswith(".lp")):
+        if path.is_symlink() or path.stat().st_mtime_ns < since:
+            continue
+        said = _comment(path)
+        if said is not None and not store.identify(path).known:
+            yield path, said
 
 
 def _comment(path: Path) -> list[str] | None:

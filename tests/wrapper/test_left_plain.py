@@ -110,3 +110,9 @@ def test_record_that_is_damaged(project: Project) -> None:
     result = project.wrap_ok("--quiet", "ar", "rcs", "lib.a", "handler.o")
     assert result.err == ""
     assert any("damaged journal" in row for row in project.reasons())
+
+
+def test_pipe_in_the_project_is_no_program(project: Project) -> None:
+    """Nobody writes to it: to look into it would be to wait for ever."""
+    result = project.wrap_ok("--phase", "scout", "sh", "-c", "mkfifo pipe; chmod +x pipe; true")
+    assert "no C compiler ran" in result.err
