@@ -226,6 +226,20 @@ WRAP(int, getchar, (void))
 		return count;                                                                      \
 	}
 
+/* The same for what takes its values behind a format; `call` has them as `rest`. */
+#define PRINT(name, parameters, call, fd)                                                          \
+	WRAP(int, name, parameters)                                                                \
+	{                                                                                          \
+		va_list rest;                                                                      \
+		int count;                                                                         \
+                                                                                                   \
+		va_start(rest, format);                                                            \
+		count = WAITING(int, call);                                                        \
+		va_end(rest);                                                                      \
+		note(LP_SURVEY_SENT, count > 0, fd, CALL_##name);                                  \
+		return count;                                                                      \
+	}
+
 int __vfprintf_chk(FILE *, int, const char *, va_list);
 int __fprintf_chk(FILE *, int, const char *, ...);
 
@@ -252,29 +266,11 @@ SEND(int, vfprintf, (FILE * stream, const char *format, va_list rest), (stream, 
 SEND(int, __vfprintf_chk, (FILE * stream, int flag, const char *format, va_list rest),
      (stream, flag, format, rest), count > 0, fileno(stream))
 
-WRAP(int, fprintf, (FILE * stream, const char *format, ...))
-{
-	va_list rest;
-	int count;
+PRINT(fprintf, (FILE * stream, const char *format, ...), REAL(vfprintf)(stream, format, rest),
+      fileno(stream))
 
-	va_start(rest, format);
-	count = WAITING(int, REAL(vfprintf)(stream, format, rest));
-	va_end(rest);
-	note(LP_SURVEY_SENT, count > 0, fileno(stream), CALL_fprintf);
-	return count;
-}
-
-WRAP(int, __fprintf_chk, (FILE * stream, int flag, const char *format, ...))
-{
-	va_list rest;
-	int count;
-
-	va_start(rest, format);
-	count = WAITING(int, REAL(__vfprintf_chk)(stream, flag, format, rest));
-	va_end(rest);
-	note(LP_SURVEY_SENT, count > 0, fileno(stream), CALL___fprintf_chk);
-	return count;
-}
+PRINT(__fprintf_chk, (FILE * stream, int flag, const char *format, ...),
+      REAL(__vfprintf_chk)(stream, flag, format, rest), fileno(stream))
 
 /* To standard output, which is the client's where inetd or its like began the program. */
 SEND(int, fputc, (int byte, FILE *stream), (byte, stream), count != EOF, fileno(stream))
@@ -284,41 +280,12 @@ SEND(int, putchar, (int byte), (byte), count != EOF, fileno(stdout))
 SEND(int, puts, (const char *text), (text), count != EOF, fileno(stdout))
 SEND(int, vprintf, (const char *format, va_list rest), (format, rest), count > 0, fileno(stdout))
 
-WRAP(int, printf, (const char *format, ...))
-{
-	va_list rest;
-	int count;
+PRINT(printf, (const char *format, ...), REAL(vfprintf)(stdout, format, rest), fileno(stdout))
 
-	va_start(rest, format);
-	count = WAITING(int, REAL(vfprintf)(stdout, format, rest));
-	va_end(rest);
-	note(LP_SURVEY_SENT, count > 0, fileno(stdout), CALL_printf);
-	return count;
-}
+PRINT(__printf_chk, (int flag, const char *format, ...),
+      REAL(__vfprintf_chk)(stdout, flag, format, rest), fileno(stdout))
 
-WRAP(int, __printf_chk, (int flag, const char *format, ...))
-{
-	va_list rest;
-	int count;
-
-	va_start(rest, format);
-	count = WAITING(int, REAL(__vfprintf_chk)(stdout, flag, format, rest));
-	va_end(rest);
-	note(LP_SURVEY_SENT, count > 0, fileno(stdout), CALL___printf_chk);
-	return count;
-}
-
-WRAP(int, dprintf, (int fd, const char *format, ...))
-{
-	va_list rest;
-	int count;
-
-	va_start(rest, format);
-	count = WAITING(int, vdprintf(fd, format, rest));
-	va_end(rest);
-	note(LP_SURVEY_SENT, count > 0, fd, CALL_dprintf);
-	return count;
-}
+PRINT(dprintf, (int fd, const char *format, ...), vdprintf(fd, format, rest), fd)
 
 /* -- connections --------------------------------------------------------------------------------
  */

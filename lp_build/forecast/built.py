@@ -17,12 +17,12 @@ from lp_build.wrapper.capture import Unit, load_sites
 from lp_build.wrapper.extents import find_lines, innermost
 from lp_build.wrapper.treat import description
 
-# What compilers and headers add to the name of a function that a source calls.
 # Who comes here has no request to finish: traps, and what checks call that have failed.
 _ENDS = frozenset(("ud2", "hlt", "int3"))
 _FAILURES = frozenset(("__stack_chk_fail", "__stack_chk_fail_local", "__chk_fail"))
 # An instruction, but for arguments that are errors.
 _INSTRUCTIONS = frozenset(("sqrt", "sqrtf"))
+# What compilers and headers add to the name of a function that a source calls.
 _DRESS = re.compile(r"^_*(?:isoc\d+_|builtin_)?_*|(?:_chk|_alias|64)*$")
 
 

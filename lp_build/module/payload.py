@@ -12,8 +12,8 @@ from pathlib import Path
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import NoteSection
 
+from lp_build.elf import build_id_of
 from lp_build.errors import LakePlacidError
 
 SITE_SIZE = 48
@@ -61,7 +61,7 @@ def read_payload(program: Path) -> Payload:
                 for section in elf.iter_sections()
                 if section.name.startswith("lp_kernel_")
             }
-            build_id = _build_id(elf)
+            build_id = bytes.fromhex(build_id_of(elf))
     except (OSError, ELFError) as error:
         raise LakePlacidError(
             f"this is no executable that can be read: {error}", file=str(program)
@@ -90,14 +90,6 @@ def read_payload(program: Path) -> Payload:
         _imports(program, text, _table(program, sections, "lp_kernel_imports", _IMPORT.size)),
         any(sections.get("lp_kernel_fp", b"")),
     )
-
-
-def _build_id(elf: ELFFile) -> bytes:
-    section = elf.get_section_by_name(".note.gnu.build-id")
-    if not isinstance(section, NoteSection):
-        return b""
-    found = (note["n_desc"] for note in section.iter_notes() if note["n_type"] == "NT_GNU_BUILD_ID")
-    return bytes.fromhex(next(found, ""))
 
 
 def _table(program: Path, sections: dict[str, bytes], name: str, size: int) -> bytes:

@@ -351,14 +351,12 @@ def build_id(program: Path) -> str:
     """A program's build id in hexadecimal; "" without one."""
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
-    from elftools.elf.sections import NoteSection
+
+    from lp_build.elf import build_id_of
 
     try:
         with program.open("rb") as handle:
-            section = ELFFile(handle).get_section_by_name(".note.gnu.build-id")
-            notes = section.iter_notes() if isinstance(section, NoteSection) else ()
-            found = (str(n["n_desc"]) for n in notes if n["n_type"] == "NT_GNU_BUILD_ID")
-            return next(found, "")
+            return build_id_of(ELFFile(handle))
     except (OSError, ELFError) as error:
         raise LakePlacidError(f"cannot read what was linked: {error}", file=str(program)) from error
 

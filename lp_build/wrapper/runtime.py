@@ -81,7 +81,7 @@ def wrapped_calls() -> list[str]:
     source = resource_dir("c_runtime") / "survey" / "lp_survey_calls.c"
     text = source.read_text(encoding="utf-8")
     found = re.finditer(
-        r"^(?:WRAP|RECEIVE|STREAM|SEND)\([^,(]+,\s*(\w+)|^(?:WAIT|PAUSE)\((\w+)", text, re.M
+        r"^(?:WRAP|RECEIVE|STREAM|SEND)\([^,(]+,\s*(\w+)|^(?:WAIT|PAUSE|PRINT)\((\w+)", text, re.M
     )
     return [match.group(1) or match.group(2) for match in found]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lp_build.errors import LakePlacidError
@@ -79,32 +80,47 @@ def _some(stream: socket.socket) -> bytes:
 
 def dns_load(port: int, count: int) -> Load:
     """Queries of the addresses of hosts, each answered with its own, one after the other."""
-    with socket.socket(type=socket.SOCK_DGRAM) as peer:
-        peer.settimeout(TIMEOUT)
-        peer.connect(("127.0.0.1", port))
-        began = time.monotonic()
-        for number in range(count):
-            host = number % HOSTS + 1
-            name = f"host{host}".encode()
-            question = bytes([len(name)]) + name + b"\x07example\x00" + struct.pack(">HH", 1, 1)
-            head = struct.pack(">HHHHHH", number & 0xFFFF, 0x0100, 1, 0, 0, 0)
-            peer.send(head + question)
-            answer = peer.recv(2048)
-            if answer[:2] != head[:2] or socket.inet_aton(f"192.0.2.{host}") not in answer:
-                raise LakePlacidError(f"a wrong answer: {answer!r}", remedy="look at the server")
-        return Load(count, time.monotonic() - began)
+
+    def question(number: int) -> bytes:
+        name = f"host{number % HOSTS + 1}".encode()
+        asked = bytes([len(name)]) + name + b"\x07example\x00" + struct.pack(">HH", 1, 1)
+        return struct.pack(">HHHHHH", number & 0xFFFF, 0x0100, 1, 0, 0, 0) + asked
+
+    def is_right(number: int, asked: bytes, answer: bytes) -> bool:
+        address = socket.inet_aton(f"192.0.2.{number % HOSTS + 1}")
+        return answer[:2] == asked[:2] and address in answer
+
+    return _datagrams(port, count, question, is_right)
 
 
 def ntp_load(port: int, count: int) -> Load:
     """A client's questions for the time, one after the other."""
+
+    def question(number: int) -> bytes:
+        return bytes([NTP_CLIENT]) + bytes(39) + struct.pack(">Q", number + 1)
+
+    def is_right(number: int, asked: bytes, answer: bytes) -> bool:
+        mode = answer[0] & 7 if len(answer) == 48 else 0
+        return mode == NTP_SERVER and answer[24:32] == asked[40:]
+
+    return _datagrams(port, count, question, is_right)
+
+
+def _datagrams(
+    port: int,
+    count: int,
+    question: Callable[[int], bytes],
+    is_right: Callable[[int, bytes, bytes], bool],
+) -> Load:
+    """Ask `count` questions by their numbers, and look at each answer."""
     with socket.socket(type=socket.SOCK_DGRAM) as peer:
         peer.settimeout(TIMEOUT)
         peer.connect(("127.0.0.1", port))
         began = time.monotonic()
         for number in range(count):
-            stamp = struct.pack(">Q", number + 1)
-            peer.send(bytes([NTP_CLIENT]) + bytes(39) + stamp)
+            asked = question(number)
+            peer.send(asked)
             answer = peer.recv(2048)
-            if len(answer) != 48 or answer[0] & 7 != NTP_SERVER or answer[24:32] != stamp:
+            if not is_right(number, asked, answer):
                 raise LakePlacidError(f"a wrong answer: {answer!r}", remedy="look at the server")
         return Load(count, time.monotonic() - began)
