@@ -126,10 +126,10 @@ def deep_requests(
     if chains:
         found.append((max(chains, key=_total), False))
     inside = _reached(frames, [*roots, *started])
-    # Of two such where one calls the other, the outer one is enough.
     # Not the runtime's own functions, nor a library's that is linked in.
     outside = (at for at, one in frames.items() if at not in inside and one.name in functions)
     pointed = {at: depths.chain(at) for at in outside}
+    # Of two such where one calls the other, the outer one is enough.
     called = {target for at in pointed for target in frames[at].calls}
     found += [(chain, True) for at, chain in pointed.items() if at not in called]
     deep: dict[tuple[str, int], Deep] = {}

@@ -143,7 +143,7 @@ class Graph:
                 self.stress,
                 self.tool,
             ),
-            *(unit.standard, _identity(unit.compiler), self._slice(unit), self.defined),
+            *(_identity(unit.compiler), self._slice(unit), self.defined),
         ]
         command = [sys.executable, "-m", "lp_build.rebuild.unit", unit.id, str(target)]
         if self.stress:
