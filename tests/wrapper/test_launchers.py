@@ -78,7 +78,7 @@ def test_ccache_in_a_makefile(project: Project, ccache: Ccache, compiler: str) -
     project.write(Makefile=f"CC = {compiler}\np: handler.o main.o\n\t$(CC) -o p handler.o main.o\n")
     for phase, scouted in (("capture", False), ("scout", True), ("capture", False)):
         project.wrap_ok("--phase", phase, "make", "-s", "CFLAGS=-O2", **ccache.settings)
-        assert project.is_scouted("handler.o") == scouted
+        assert project.is_scouted("handler.o") == scouted, project.reasons()
         assert len(project.units()) == 2
         rows = json.loads((project.build.path / "compile_commands.json").read_text())
         assert all("ccache" not in row["arguments"][0] for row in rows)

@@ -259,14 +259,17 @@ static _Noreturn void run_with_missing_pages(struct killed *killed)
 	struct uffdio_register missing = {.mode = UFFDIO_REGISTER_MODE_MISSING};
 	struct uffdio_api api = {.api = UFFD_API};
 	struct lp_registers given;
+	int faults;
 
 	raise(SIGSTOP);
 	begin(&killed->session);
 	missing.range =
 	    (struct uffdio_range){(uintptr_t)missing_pages(killed), MISSING_PAGES * PAGE};
-	killed->faults = syscall(SYS_userfaultfd, O_CLOEXEC);
-	CHECK(killed->faults >= 0 && ioctl(killed->faults, UFFDIO_API, &api) == 0);
-	CHECK(ioctl(killed->faults, UFFDIO_REGISTER, &missing) == 0);
+	faults = syscall(SYS_userfaultfd, O_CLOEXEC);
+	CHECK(faults >= 0 && ioctl(faults, UFFDIO_API, &api) == 0);
+	CHECK(ioctl(faults, UFFDIO_REGISTER, &missing) == 0);
+	/* Whoever reads it before that gets EINVAL. */
+	__atomic_store_n(&killed->faults, faults, __ATOMIC_RELEASE);
 	/* It looks neither for a budget nor for signals. */
 	given = some_registers();
 	given.rdi = (uintptr_t)&killed->stored;
@@ -311,7 +314,7 @@ static void what_u_took_back_when_it_was_killed_e_does_not_run(void)
 	CHECK(WIFSTOPPED(ended(user, WUNTRACED)));
 	CHECK(ptrace(PTRACE_SEIZE, user, NULL, PTRACE_O_TRACEEXIT) == 0);
 	CHECK(kill(user, SIGCONT) == 0);
-	while (!killed->faults) {
+	while (!__atomic_load_n(&killed->faults, __ATOMIC_ACQUIRE)) {
 		/* What SIGCONT and the child that made E bring about. */
 		if (waitpid(user, &status, __WALL | WNOHANG) == user)
 			CHECK(WIFSTOPPED(status) && ptrace(PTRACE_CONT, user, NULL, NULL) == 0);
