@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from lp_build.errors import LakePlacidError
 
@@ -15,45 +15,161 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-MODES = ("wait", "queue")
-ALLOCATORS = ("lakeplacid", "system")
-CANCELLATIONS = ("honoured", "unused")
+_Check = Callable[[Any], bool]
+_PAGE = 4096
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What the runtime's templates know a key by: a name, and what they are given for it."""
+
+    name: str
+    value: Callable[[Any], object] = lambda value: value
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is told of a key of lp.toml, beside its type and its default, which are the field's.
+
+    help: its meaning, as the README's table has it. check: whether a value of the right type is in
+    range. range: which values are, for the remedy of an error and the reference. parameter: what
+    the runtime is rendered with.
+    """
+
+    help: str
+    check: _Check = lambda value: True
+    range: str = ""
+    parameter: Parameter | None = None
+
+
+def _key(
+    help: str, check: _Check = Key.check, range: str = "", parameter: Parameter | None = None
+) -> dict[str, Key]:
+    """The metadata of a field."""
+    return {"key": Key(help, check, range, parameter)}
+
+
+def _between(low: int, high: int) -> _Check:
+    return lambda value: low <= value <= high
+
+
+def _one_of(*words: str) -> tuple[_Check, str]:
+    return lambda value: value in words, f"one of: {', '.join(words)}"
 
 
 @dataclass(frozen=True)
 class Config:
-    """The decisions in `lp.toml`; units are in the field comments.
+    """The decisions in `lp.toml`. Each field is a key: `key_of` has what else is told of it, and
+    `make manual` makes the tables of the README and the reference of that."""
 
-    request: the function that runs once a request, as `name` or `file.c:name`.
-    loop: the function whose loop calls it (optional): Elite is entered at its loop heads.
-    threshold: share of requests (0 to 1) that the Elite code is to cover.
-    unknown: functions, named likewise, whose conditionals turn on the time or on chance: wherever
-        one is Elite, both arms of each are.
-    stack_size: bytes of one stack slot (a multiple of the page size); 0: as much as a thread has.
-    stack_count: slots.
-    mode: "wait" (the caller gets the Fallback's real result) or "queue" (thesis 3.3).
-    queue_value: what a queued request returns to its caller.
-    ring_size: entries of the ring buffer, a power of two.
-    workers: Fallback threads that take queued requests.
-    allocator: "lakeplacid" (one heap that both sides can run) or "system".
-    busy_poll: microseconds that Elite in the kernel looks for input before it sleeps for it.
-    cancellation: "honoured" (in a program that calls pthread_cancel, user space makes the calls
-        that wait) or "unused" (no thread with requests is ever cancelled: the kernel makes them).
-    """
+    request: str = field(
+        metadata=_key("the function that runs once a request, as `name` or `file.c:name`")
+    )
+    loop: str | None = field(default=None, metadata=_key("the function whose loop calls it"))
+    threshold: float = field(
+        default=0.99,
+        metadata=_key(
+            "share of requests that Elite is to cover",
+            lambda share: 0 < share <= 1,
+            "give a share above 0 and up to 1",
+        ),
+    )
+    unknown: Sequence[str] = field(
+        default=(),
+        metadata=_key(
+            "functions, named likewise, whose conditionals turn on the time or on chance, which "
+            "scouting can't foresee: where one is Elite, both arms of its conditionals are",
+        ),
+    )
+    stack_size: int = field(
+        default=0,
+        metadata=_key(
+            "bytes of one request's stack; 0: as many as a thread's own has, by `ulimit -s`",
+            lambda size: size == 0 or (4 * _PAGE <= size <= 1 << 34 and size % _PAGE == 0),
+            f"give a multiple of {_PAGE} bytes from {4 * _PAGE} to {1 << 34}, "
+            "or 0: as a thread has",
+            Parameter("stack_size"),
+        ),
+    )
+    stack_count: int = field(
+        default=64,
+        metadata=_key(
+            "how many of these stacks",
+            _between(1, 4096),
+            "give 1 to 4096 slots",
+            Parameter("stack_count"),
+        ),
+    )
+    mode: str = field(
+        default="wait",
+        metadata=_key(
+            '`"wait"`: the loop waits for the Fallback and gets the real result; `"queue"`: it '
+            "takes the next request, while threads finish those that left Elite (for handlers "
+            "that may run concurrently)",
+            *_one_of("wait", "queue"),
+            Parameter("queue", lambda mode: mode == "queue"),
+        ),
+    )
+    queue_value: int = field(
+        default=0,
+        metadata=_key(
+            "what a queued request returns to its caller",
+            _between(-(2**31), 2**31 - 1),
+            "give a 32-bit integer",
+            Parameter("queue_value"),
+        ),
+    )
+    ring_size: int = field(
+        default=256,
+        metadata=_key(
+            "entries of the ring buffer in which queued requests wait, a power of two",
+            lambda size: 2 <= size <= 65536 and size & (size - 1) == 0,
+            "give a power of two from 2 to 65536",
+            Parameter("ring_size"),
+        ),
+    )
+    workers: int = field(
+        default=2,
+        metadata=_key(
+            "threads that finish queued requests",
+            _between(1, 256),
+            "give 1 to 256 threads",
+            Parameter("workers"),
+        ),
+    )
+    allocator: str = field(
+        default="lakeplacid",
+        metadata=_key(
+            '`"lakeplacid"`: one heap, which both sides can run; `"system"`: the C library\'s',
+            *_one_of("lakeplacid", "system"),
+        ),
+    )
+    busy_poll: int = field(
+        default=0,
+        metadata=_key(
+            "in the kernel: microseconds to look for input before sleeping for it. It saves the "
+            "wake-up, for a processor that is kept busy",
+            _between(0, 1000000),
+            "give 0 to 1000000 microseconds",
+            Parameter("busy_poll"),
+        ),
+    )
+    cancellation: str = field(
+        default="honoured",
+        metadata=_key(
+            '`"honoured"`: in a program that calls `pthread_cancel`, reading, writing and waiting '
+            'are made in user space; `"unused"`: its threads with requests are never cancelled, so '
+            "the kernel makes these calls",
+            *_one_of("honoured", "unused"),
+            Parameter("cancellation", lambda choice: choice == "honoured"),
+        ),
+    )
 
-    request: str
-    loop: str | None = None
-    threshold: float = 0.99
-    unknown: Sequence[str] = ()
-    stack_size: int = 0
-    stack_count: int = 64
-    mode: str = "wait"
-    queue_value: int = 0
-    ring_size: int = 256
-    workers: int = 2
-    allocator: str = "lakeplacid"
-    busy_poll: int = 0
-    cancellation: str = "honoured"
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What the runtime's templates are given of it, by their names."""
+        given = ((key_of(one).parameter, getattr(self, one.name)) for one in fields(self))
+        return {known.name: known.value(value) for known, value in given if known}
 
     @property
     def request_name(self) -> str:
@@ -79,21 +195,21 @@ def is_function(wanted: str | None, file: str, name: str) -> bool:
     return not want_file or f"/{file}".endswith(f"/{want_file.lstrip('./')}")
 
 
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "request": str,
-    "loop": str,
-    "threshold": (int, float),
-    "unknown": list,
-    "stack_size": int,
-    "stack_count": int,
-    "mode": str,
-    "queue_value": int,
-    "ring_size": int,
-    "workers": int,
-    "allocator": str,
-    "busy_poll": int,
-    "cancellation": str,
+# What TOML may give for a field's type.
+_ACCEPTED: dict[object, type | tuple[type, ...]] = {
+    str: str,
+    str | None: str,
+    int: int,
+    float: (int, float),
+    Sequence[str]: list,
 }
+
+
+def key_of(one: Field[Any]) -> Key:
+    """What is told of a field of Config."""
+    key = one.metadata["key"]
+    assert isinstance(key, Key)
+    return key
 
 
 def load_config(path: Path) -> Config:
@@ -128,44 +244,18 @@ def _checked(data: dict[str, Any], text: str, path: Path) -> Config:
         line = line_of_key(text, key)
         return LakePlacidError(message, file=str(path), line=line, remedy=remedy)
 
-    known = [field.name for field in fields(Config)]
+    known = {one.name: key_of(one) for one in fields(Config)}
+    types = get_type_hints(Config)
     for key, value in data.items():
-        if key not in _TYPES:
+        if key not in known:
             raise fail(key, f"unknown key `{key}`", f"known keys are: {', '.join(known)}")
-        if not isinstance(value, _TYPES[key]) or isinstance(value, bool):
+        if not isinstance(value, _ACCEPTED[types[key]]) or isinstance(value, bool):
             raise fail(key, f"`{key}` has the wrong type", f"see the reference for `{key}`")
     if not all(isinstance(name, str) for name in data.get("unknown", ())):
         raise fail("unknown", "`unknown` has the wrong type", "give a list of functions' names")
     if "request" not in data:
         raise fail("request", "`request` is missing", "name the function that runs once a request")
-    config = Config(**data)
-    page = 4096
-    checks = (
-        ("threshold", 0 < config.threshold <= 1, "give a share above 0 and up to 1"),
-        (
-            "stack_size",
-            config.stack_size == 0
-            or (4 * page <= config.stack_size <= 1 << 34 and config.stack_size % page == 0),
-            f"give a multiple of {page} bytes from {4 * page} to {1 << 34}, or 0: as a thread has",
-        ),
-        ("stack_count", 1 <= config.stack_count <= 4096, "give 1 to 4096 slots"),
-        ("mode", config.mode in MODES, f"one of: {', '.join(MODES)}"),
-        (
-            "ring_size",
-            2 <= config.ring_size <= 65536 and config.ring_size & (config.ring_size - 1) == 0,
-            "give a power of two from 2 to 65536",
-        ),
-        ("workers", 1 <= config.workers <= 256, "give 1 to 256 threads"),
-        ("queue_value", -(2**31) <= config.queue_value < 2**31, "give a 32-bit integer"),
-        ("busy_poll", 0 <= config.busy_poll <= 1000000, "give 0 to 1000000 microseconds"),
-        (
-            "cancellation",
-            config.cancellation in CANCELLATIONS,
-            f"one of: {', '.join(CANCELLATIONS)}",
-        ),
-        ("allocator", config.allocator in ALLOCATORS, f"one of: {', '.join(ALLOCATORS)}"),
-    )
-    for key, ok, remedy in checks:
-        if not ok:
-            raise fail(key, f"`{key}` is out of range: {data.get(key)!r}", remedy)
-    return config
+    for key, told in known.items():
+        if key in data and not told.check(data[key]):
+            raise fail(key, f"`{key}` is out of range: {data[key]!r}", told.range)
+    return Config(**data)

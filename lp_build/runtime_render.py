@@ -126,16 +126,9 @@ def _values(config: Config, stress: bool) -> dict[str, object]:
     (at least one) always goes round, so that idle threads starve nobody."""
     count = config.stack_count
     return {
-        "stack_size": config.stack_size,
-        "stack_count": count,
+        **config.parameters,
         "words": -(-count // 64),
         "keep": count - max(1, count // 4),
-        "queue": config.mode == "queue",
-        "queue_value": config.queue_value,
-        "ring_size": config.ring_size,
-        "workers": config.workers,
-        "busy_poll": config.busy_poll,
-        "cancellation": config.cancellation == "honoured",
         "stress": stress,
     }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Make what is made of the commands' own definitions: manual pages, completion for shells, and the
-commands' part of docs/reference.md.
+"""Make what is made of the code's own definitions: of the commands, manual pages, completion for
+shells and their part of docs/reference.md; of the keys of lp.toml, the tables of README.md and
+docs/reference.md.
 
 usage: .venv/bin/python scripts/manual.py (after scripts/set-up.sh test; `make manual`)
 """
@@ -8,14 +9,19 @@ usage: .venv/bin/python scripts/manual.py (after scripts/set-up.sh test; `make m
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import shtab
 from argparse_manpage.manpage import Manpage
 
 from lp_build.cli import SUBCOMMANDS, Subcommand
+from lp_build.config import Config, key_of
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "<!-- made by scripts/manual.py: {} -->"
@@ -33,6 +39,14 @@ _DATA = {
     "format": "pretty",
     "manual_section": 1,
     "manual_title": "LakePlacid",
+}
+
+_TYPES: dict[object, str] = {
+    str: "string",
+    str | None: "string",
+    int: "integer",
+    float: "number",
+    Sequence[str]: "list of strings",
 }
 
 
@@ -152,6 +166,29 @@ def _help(action: argparse.Action) -> str:
     return text.replace("%%", "%").replace("|", "\\|").rstrip(".")
 
 
+def keys_meaning() -> str:
+    """The keys of lp.toml, for those who write one."""
+    rows = [f"| `{one.name}` | {key_of(one).help} | {_default(one)} |" for one in fields(Config)]
+    return "\n".join(["| key | meaning | default |", "|---|---|---|", *rows, ""])
+
+
+def keys_range() -> str:
+    """The keys of lp.toml, and what each may be."""
+    types = get_type_hints(Config)
+    rows = [
+        f"| `{one.name}` | {_TYPES[types[one.name]]} | {key_of(one).range} | {_default(one)} |"
+        for one in fields(Config)
+    ]
+    return "\n".join(["| key | type | values | default |", "|---|---|---|---|", *rows, ""])
+
+
+def _default(one: Field[Any]) -> str:
+    if one.default is MISSING:
+        return "(needed)"
+    value = list(one.default) if isinstance(one.default, tuple) else one.default
+    return "none" if value is None else f"`{json.dumps(value)}`"
+
+
 def replaced(text: str, name: str, body: str) -> str:
     """`text` with what stands between the marks of `name` replaced."""
     begin, end = MARK.format(name), MARK.format(f"end of {name}")
@@ -171,9 +208,16 @@ def write(root: Path) -> list[Path]:
     files[folder / "bash" / "lp"] = shtab.complete(whole_parser(), "bash")
     files[folder / "bash" / "lp-wrap"] = shtab.complete(wrap, "bash")
     files[folder / "zsh" / "_lp"] = shtab.complete(whole_parser(), "zsh")
-    path = root / "docs" / "reference.md"
     body = "\n".join(reference(command.parser(), name) for name, command in commands().items())
-    files[path] = replaced(path.read_text(encoding="utf-8"), "commands", body)
+    parts = {
+        "README.md": {"the keys of lp.toml": keys_meaning()},
+        "docs/reference.md": {"commands": body, "the keys of lp.toml": keys_range()},
+    }
+    for name, made in parts.items():
+        text = (root / name).read_text(encoding="utf-8")
+        for part, body in made.items():
+            text = replaced(text, part, body)
+        files[root / name] = text
     for target, text in files.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text.rstrip("\n") + "\n", encoding="utf-8")

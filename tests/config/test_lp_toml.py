@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 
 import pytest
 
-from lp_build.config import Config, is_function, load_config
+from lp_build.config import Config, is_function, key_of, load_config
 from lp_build.errors import LakePlacidError
 
 
@@ -106,3 +108,28 @@ def test_a_function_is_named_with_or_without_its_file(
     wanted: str | None, file: str, name: str, same: bool
 ) -> None:
     assert is_function(wanted, file, name) is same
+
+
+@pytest.mark.parametrize("one", fields(Config), ids=lambda one: one.name)
+def test_each_key_says_what_it_means_and_takes_its_default(
+    tmp_path: Path, one: Field[object]
+) -> None:
+    assert key_of(one).help
+    if one.default not in (MISSING, None):
+        value = list(one.default) if isinstance(one.default, tuple) else one.default
+        text = f'request = "f"\n{one.name} = {json.dumps(value)}\n'
+        assert getattr(load_config(write(tmp_path, text)), one.name) == value
+
+
+def test_a_key_that_the_runtime_is_made_for_is_given_to_its_templates() -> None:
+    """Of choices, the templates are told which it is."""
+    assert Config(request="f", mode="queue", ring_size=16).parameters == {
+        "stack_size": 0,
+        "stack_count": 64,
+        "queue": True,
+        "queue_value": 0,
+        "ring_size": 16,
+        "workers": 2,
+        "busy_poll": 0,
+        "cancellation": True,
+    }

@@ -1,11 +1,12 @@
-"""Manual pages, completion and the reference say what the commands take: they are made of the same
-definitions, by `make manual`."""
+"""Manual pages, completion, the reference and the README say what the commands and lp.toml take:
+they are made of the same definitions, by `make manual`."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from lp_build.steps import run_step, tool
 
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = {name: command for name, command in SUBCOMMANDS.items() if not command.plain}
+DOCUMENTS = ("README.md", "docs/reference.md")
 BY_HAND = "run `make manual` and commit what it writes"
 
 
@@ -60,20 +62,35 @@ def test_each_command_is_in_the_reference(name: str) -> None:
         assert text.rstrip(".") in words(part), BY_HAND
 
 
-def test_making_them_again_works(tmp_path: Path) -> None:
-    """What it makes is the commit's, but for what each version of Python's argparse words
-    otherwise."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What `make manual` makes, elsewhere, by its name in the tree."""
+    root = tmp_path_factory.mktemp("made")
+    for name in DOCUMENTS:
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
     code = (
         "import sys; sys.path.insert(0, 'scripts'); import manual; from pathlib import Path; "
-        "root = Path(sys.argv[1]); (root / 'docs').mkdir(); "
-        "(root / 'docs/reference.md').write_text(Path('docs/reference.md').read_text()); "
-        "print(*manual.write(root), sep='\\n')"
+        "print(*manual.write(Path(sys.argv[1])), sep='\\n')"
     )
-    made = run_step([sys.executable, "-c", code, tmp_path], ROOT, dict(os.environ)).split()
-    names = {str(Path(path).relative_to(tmp_path)) for path in made}
-    assert all((ROOT / name).is_file() for name in names)
+    paths = run_step([sys.executable, "-c", code, root], ROOT, dict(os.environ)).split()
+    return {str(Path(path).relative_to(root)): Path(path) for path in paths}
+
+
+def test_making_them_again_works(made: dict[str, Path]) -> None:
+    """The same files as the commit has. Their texts may differ by what each version of Python's
+    argparse words otherwise."""
+    assert all((ROOT / name).is_file() for name in made)
     committed = {f"man/{path.name}" for path in (ROOT / "man").iterdir()}
-    assert committed == {name for name in names if name.startswith("man/")}
+    assert committed == {name for name in made if name.startswith("man/")}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_parts_of_documents_that_are_made_are_up_to_date(
+    made: dict[str, Path], name: str
+) -> None:
+    committed = (ROOT / name).read_text(encoding="utf-8")
+    assert made[name].read_text(encoding="utf-8") == committed, BY_HAND
 
 
 def completed(*line: str) -> list[str]:
