@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The tables of an application's Elite code, as lp_build/projection/records.py writes them and
- * lp_build/module/ puts them in its module. Offsets are from the start of the text.
+ * lp_build/kernel_module/ puts them in its module. Offsets are from the start of the text.
  */
 #ifndef _LP_ELITE_H
 #define _LP_ELITE_H

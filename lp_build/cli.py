@@ -40,21 +40,25 @@ SUBCOMMANDS = {
     "doctor": Subcommand("lp_build.doctor.command", "say what this machine lacks, and the remedy"),
     "init": Subcommand("lp_build.init.command", "propose lp.toml from a survey of a run"),
     "wrap": Subcommand("lp_build.wrapper.wrap", "run a build with our compilers and archivers"),
-    "manifest": Subcommand("lp_build.profile.command", "decide from traces what is Elite"),
+    "manifest": Subcommand("lp_build.manifest.command", "decide from traces what is Elite"),
     "build": Subcommand("lp_build.rebuild.command", "make the specialised program again"),
     "report": Subcommand("lp_build.report.command", "write what is Elite, what is not, and why"),
     "check": Subcommand("lp_build.report.check", "fail when less is Elite than before (for CI)"),
     "top": Subcommand("lp_build.top.command", "watch a specialised server while it runs"),
-    "load": Subcommand("lp_build.module.load:load", "load the driver and programs' modules"),
-    "unload": Subcommand("lp_build.module.load:unload", "unload them"),
-    "status": Subcommand("lp_build.module.load:status", "what is loaded, and what it has done"),
+    "load": Subcommand(
+        "lp_build.kernel_module.load:load", "load the driver and programs' modules"
+    ),
+    "unload": Subcommand("lp_build.kernel_module.load:unload", "unload them"),
+    "status": Subcommand(
+        "lp_build.kernel_module.load:status", "what is loaded, and what it has done"
+    ),
     "bench": Subcommand("lp_build.bench.command", "measure the figures of the reference"),
-    "demo": Subcommand("lp_build.demo", "build, scout, specialise and run a small server"),
+    "demo": Subcommand("lp_build.demo.command", "build, scout, specialise and run a small server"),
     "cc": Subcommand(
         "lp_build.wrapper.cc", "compile as the build's compiler would (see lp-cc)", True
     ),
     "tool": Subcommand(
-        "lp_build.wrapper.tools", "archive, strip and so on, and take note of it", True
+        "lp_build.compile.tools", "archive, strip and so on, and take note of it", True
     ),
     "completion": Subcommand("lp_build.completion.command", "print completion for bash or zsh"),
     "vm": Subcommand("lp_build.vm.command", "run a command on a stock kernel in QEMU"),

@@ -48,7 +48,7 @@ compile() {
 		import sys
 		from pathlib import Path
 		from lp_build.config import Config
-		from lp_build.runtime_render import render_runtime
+		from lp_build.compile.runtime_sources import render_runtime
 		render_runtime(Config(request="f", mode="queue"), Path(sys.argv[1]), stress=True)
 	END
 	for compiler in gcc clang; do

@@ -36,7 +36,7 @@ NEEDS = {
 }
 ON_REQUEST = ("slow", "campaign")
 # Areas whose files share no fixtures of the session: each file may run beside the others.
-BY_FILE = ("doctor", "kernel", "lint", "profile", "projection", "scout", "source", "wrapper")
+BY_FILE = ("doctor", "kernel", "lint", "manifest", "projection", "scout", "source", "wrapper")
 # What takes longest begins first, so that no process ends alone.
 LONG = ("nginx", "memcached", "redis", "kernel", "wrapper", "samples", "forms", "runtime")
 

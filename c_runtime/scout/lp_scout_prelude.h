@@ -36,7 +36,7 @@ struct __lp_scout_unit {
 	unsigned base;	     /* written by the runtime's constructor: the unit's first arm */
 	unsigned icall_base; /* the same: the unit's first indirect call */
 	unsigned reserved;   /* zero */
-	const char *table;   /* JSON, see lp_build.source.model.ScoutTable */
+	const char *table;   /* JSON, see lp_build.model.sites.ScoutTable */
 	/* Since version 2: the calling thread's arms, a byte each, aligned and padded to 64. */
 	volatile unsigned char *(*own)(void);
 };

@@ -35,7 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Each has a number, in the order in which they stand here: lp_build.wrapper.runtime has them. */
+/* Each has a number, in the order in which they stand here: lp_build.compile.runtime has them. */
 enum { FIRST_CALL = __COUNTER__ + 1 };
 
 #ifdef LP_SURVEY_WRAPPED

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lp_build import demo
 from lp_build.bench.servers import Memcached, Server, UdpKv
-from lp_build.demo_load import Mix
+from lp_build.demo import command as demo
+from lp_build.demo.load import Mix
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
 

@@ -16,7 +16,7 @@ from lp_build.bench import builds, compiling, dispatch, instructions, kernel, sc
 from lp_build.bench.report import Part, overview, to_json
 from lp_build.errors import LakePlacidError
 from lp_build.resources import resource_dir
-from lp_build.sources import cache_folder
+from lp_build.trials.upstream import cache_folder
 
 
 @dataclass(frozen=True)

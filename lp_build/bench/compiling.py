@@ -13,7 +13,7 @@ from rich.table import Table
 from lp_build.bench import builds
 from lp_build.bench.report import Part, new_table
 from lp_build.bench.timing import Comparison, Machine, Seconds, Series, timed
-from lp_build.demo import clean_environment
+from lp_build.demo.command import clean_environment
 from lp_build.steps import tool
 
 REPEATS = 3

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from lp_build.bench.report import Part, summary_table
-from lp_build.bench.statistics import Summary, summarize
+from lp_build.bench.spread import Summary, summarize
+from lp_build.compile.runtime_sources import render_dispatch_bench
 from lp_build.errors import LakePlacidError
-from lp_build.runtime_render import render_dispatch_bench
 from lp_build.steps import run_step
 
 REPEATS, CALLS = 100, 10_000

@@ -19,7 +19,7 @@ from rich.table import Table
 from lp_build.bench.builds import Programs
 from lp_build.bench.report import Part, new_table
 from lp_build.bench.servers import CONNECTIONS, Server
-from lp_build.bench.statistics import ratio
+from lp_build.bench.spread import ratio
 from lp_build.errors import LakePlacidError
 
 FEW, MANY = 200, 1200

@@ -14,15 +14,15 @@ from typing import Any
 
 from rich.table import Table
 
-from lp_build import demo
 from lp_build.bench.builds import Programs
 from lp_build.bench.instructions import instructions_per_request
 from lp_build.bench.report import Part, new_table
+from lp_build.demo import command as demo
 from lp_build.errors import LakePlacidError
-from lp_build.module.build import Headers, build_modules, find_headers
+from lp_build.kernel_module.build import Headers, build_modules, find_headers
+from lp_build.kernels import find as kernels
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
-from lp_build.vm import kernels
 from lp_build.vm.guest import GuestCommand, run_guest
 
 SERIES = "6.1"

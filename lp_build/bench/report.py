@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from lp_build.bench.statistics import Summary
+from lp_build.bench.spread import Summary
 
 # The reference's figures: key, what it is, and the largest value that is within reach of it (None:
 # only shown).

@@ -11,7 +11,7 @@ from typing import Any
 
 from lp_build.bench import builds
 from lp_build.bench.report import Part, new_table
-from lp_build.bench.statistics import Summary, ratio, summarize
+from lp_build.bench.spread import Summary, ratio, summarize
 from lp_build.errors import LakePlacidError
 
 REPEATS, REQUESTS = 5, 20_000

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from lp_build.layout import BuildDir
-from lp_build.profile.verdicts import Manifest, Verdict
+from lp_build.model.verdicts import Manifest, Verdict
 from lp_build.source import ast
 from lp_build.source.edits import Edits
 from lp_build.source.parse import ParsedUnit, parse_unit

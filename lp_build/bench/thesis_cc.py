@@ -17,8 +17,8 @@ from pathlib import Path
 
 from lp_build.bench.thesis import thesis_assembly, thesis_source
 from lp_build.layout import BuildDir
-from lp_build.profile.manifest import load_manifest
-from lp_build.profile.verdicts import Manifest
+from lp_build.manifest.manifest import load_manifest
+from lp_build.model.verdicts import Manifest
 
 _WITH_ARGUMENT = ("-MF", "-MT", "-MQ")
 _DEPENDENCIES = ("-MD", "-MMD", "-MP", "-MG")

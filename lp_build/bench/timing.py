@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lp_build.bench.statistics import Summary, ratio, summarize
+from lp_build.bench.spread import Summary, ratio, summarize
 from lp_build.errors import LakePlacidError
 
 # Above this share of the machine that others use, the clock measures them, not us.

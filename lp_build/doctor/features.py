@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lp_build.doctor.machine import Machine, compile_problem, version_of
-from lp_build.vm.kbuild import compiler_of
+from lp_build.kernels.kbuild import compiler_of
 from lp_build.vm.qemu import PROGRAM as QEMU
 from lp_build.vm.share import CANDIDATES as VIRTIOFSD
 

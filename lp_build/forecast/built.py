@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lp_build.compile.extents import find_lines, innermost
+from lp_build.compile.treat import description
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
+from lp_build.model.sites import Function
 from lp_build.projection.kernel import CONDITIONAL
 from lp_build.projection.project import base_name
-from lp_build.source.model import Function
-from lp_build.wrapper.capture import Unit, load_sites
-from lp_build.wrapper.extents import find_lines, innermost
-from lp_build.wrapper.treat import description
+from lp_build.store.capture import Unit, load_sites
 
 # Who comes here has no request to finish: traps, and what checks call that have failed.
 _ENDS = frozenset(("ud2", "hlt", "int3"))

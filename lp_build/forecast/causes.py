@@ -10,12 +10,12 @@ from lp_build.forecast.built import BuiltUnit, CallStop, StopFinder
 from lp_build.forecast.count import Triggers
 from lp_build.forecast.model import COLD, IN_PROCESS, KERNEL, Cause
 from lp_build.layout import BuildDir
-from lp_build.profile.classes import Profile
-from lp_build.profile.manifest import target_names
-from lp_build.profile.verdicts import FunctionVerdicts, Manifest
+from lp_build.manifest.classes import Profile
+from lp_build.manifest.manifest import target_names
+from lp_build.model.sites import Function, function_of, unversioned
+from lp_build.model.verdicts import FunctionVerdicts, Manifest
 from lp_build.projection.libcalls import cancellation_points, heap_calls, kernel_forms
 from lp_build.projection.project import base_name
-from lp_build.source.model import Function, function_of, unversioned
 
 _IN_PROCESS_ONLY = "run it in one process, where this is no stop, or keep it off the request's way"
 _REMEDIES = {

@@ -9,19 +9,19 @@ from typing import Any
 
 from lp_build.config import Config
 from lp_build.errors import LakePlacidError
+from lp_build.files import file_digest, write_whole
 from lp_build.forecast.built import read_built
 from lp_build.forecast.cancels import may_cancel
 from lp_build.forecast.causes import Material, triggers_of
 from lp_build.forecast.count import forecast_place
 from lp_build.forecast.model import Forecast
 from lp_build.layout import BuildDir
-from lp_build.profile.classes import Profile, merge_traces
-from lp_build.profile.traces import read_traces
-from lp_build.profile.verdicts import Manifest
-from lp_build.rebuild.plan import Plan, programs_with_request, units_of
-from lp_build.source.model import name_versions
-from lp_build.wrapper.capture import captured_functions
-from lp_build.wrapper.files import file_digest, write_whole
+from lp_build.manifest.classes import Profile, merge_traces
+from lp_build.manifest.traces import read_traces
+from lp_build.model.sites import name_versions
+from lp_build.model.verdicts import Manifest
+from lp_build.store.capture import captured_functions
+from lp_build.store.plan import Plan, programs_with_request, units_of
 
 _FEW = 100  # requests
 

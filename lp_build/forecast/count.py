@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lp_build.forecast.model import Cause, Loss, PlaceForecast
-from lp_build.profile.classes import Way
+from lp_build.manifest.classes import Way
 
 _UNKNOWN_TURN = Cause(
     "", 0, "what its loop had done before", "it was not traced: there were too many different turns"

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from lp_build.errors import LakePlacidError
+from lp_build.files import write_whole
 from lp_build.init.proposal import Proposal, format_toml, propose, with_defaults
 from lp_build.init.survey import read_surveys
 from lp_build.layout import find_build_dir
-from lp_build.wrapper.files import write_whole
 
 _NEXT = (
     "remove what the survey's build made (`make clean`) and build again: `lp-wrap make`",

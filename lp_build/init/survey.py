@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 
+from lp_build.compile.runtime import wrapped_calls
 from lp_build.errors import LakePlacidError
 from lp_build.source.survey import SurveyedFunction, SurveyTable
-from lp_build.wrapper.runtime import wrapped_calls
 
 _MAGIC = b"LPSURVEY"
 # struct lp_trace_head of c_runtime/trace/lp_trace_file.h, then struct survey_header of lp_survey.c

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.source.survey import SurveyedFunction
-from lp_build.wrapper.capture import Unit, load_sites, load_units
+from lp_build.store.capture import Unit, load_sites, load_units
 
 
 class Obstacle:

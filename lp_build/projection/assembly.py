@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from lp_build.source.markers import KINDS
+from lp_build.model.markers import KINDS
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from lp_build.model.markers import ARM, COLD, ENTRY, LOOP, Marker
 from lp_build.projection.assembly import (
     Align,
     AsmFile,
@@ -39,7 +40,6 @@ from lp_build.projection.cfi import (
 from lp_build.projection.operands import memory_of, operands_of, written
 from lp_build.projection.records import SiteKind, SiteRecord, Tables, check_rule
 from lp_build.projection.unwinding import Region, regions_of, table
-from lp_build.source.markers import ARM, COLD, ENTRY, LOOP, Marker
 
 _INVERSE = {
     "ja": "jbe", "jbe": "ja", "jae": "jb", "jb": "jae", "jc": "jnc", "jnc": "jc",

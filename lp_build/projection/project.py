@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from lp_build.config import Config, is_function
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
-from lp_build.profile.verdicts import Manifest
+from lp_build.model.markers import ENTRY, Marker
+from lp_build.model.sites import unversioned
+from lp_build.model.verdicts import Manifest
 from lp_build.projection.assembly import (
     AsmFile,
     AsmFunction,
@@ -34,8 +36,6 @@ from lp_build.projection.kernel import PREFIX as KERNEL_PREFIX
 from lp_build.projection.kernel import KernelProjector
 from lp_build.projection.libcalls import form_name, kernel_forms, thread_calls
 from lp_build.projection.records import KernelSite, SiteKind, SiteRecord, Tables
-from lp_build.source.markers import ENTRY, Marker
-from lp_build.source.model import unversioned
 
 if TYPE_CHECKING:
     from lp_build.source.specialize import SpecializedUnit

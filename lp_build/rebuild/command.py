@@ -11,24 +11,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lp_build.compile.environment import check_launcher, without_shims
+from lp_build.compile.link import is_elite
+from lp_build.compile.treat import description
 from lp_build.config import Config, load_config
 from lp_build.errors import LakePlacidError
+from lp_build.files import locked
 from lp_build.forecast.collect import make_forecast, profile_of, remember, remembered_traces
 from lp_build.forecast.model import Forecast
 from lp_build.forecast.text import lines_of
 from lp_build.layout import BuildDir, find_build_dir
-from lp_build.profile.agreement import check_agreement
-from lp_build.profile.manifest import check_sites, load_manifest
-from lp_build.profile.verdicts import Manifest
+from lp_build.manifest.agreement import check_agreement
+from lp_build.manifest.manifest import check_sites, load_manifest
+from lp_build.model.sites import Function
+from lp_build.model.verdicts import Manifest
 from lp_build.rebuild.frames import Deep, deep_requests, stack_of_requests
 from lp_build.rebuild.graph import destination_of
-from lp_build.rebuild.plan import Choice, Plan, StepPart, make_plan
-from lp_build.source.model import Function
-from lp_build.wrapper.capture import captured_functions
-from lp_build.wrapper.environment import check_launcher, without_shims
-from lp_build.wrapper.files import locked
-from lp_build.wrapper.link import is_elite
-from lp_build.wrapper.treat import description
+from lp_build.store.capture import captured_functions
+from lp_build.store.plan import Choice, Plan, StepPart, make_plan
 
 _SHOWN = 5  # programs that are left alone, by name
 
@@ -202,8 +202,8 @@ def _plain(
 
 def _modules(build: BuildDir, plan: Plan, kernel: str, arguments: argparse.Namespace) -> list[Path]:
     """Make the modules of all programs that have Elite code."""
-    from lp_build.module.build import build_modules, find_headers, modules_folder
-    from lp_build.vm.kernels import cache_folder
+    from lp_build.kernel_module.build import build_modules, find_headers, modules_folder
+    from lp_build.kernels.find import cache_folder
 
     headers = find_headers(kernel, cache_folder(os.environ))
     made: list[Path] = []

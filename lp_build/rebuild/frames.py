@@ -19,7 +19,7 @@ from elftools.elf.elffile import ELFFile
 
 from lp_build.config import Config
 from lp_build.errors import LakePlacidError
-from lp_build.source.model import Function
+from lp_build.model.sites import Function
 
 KIB = 1024
 _ROOTS = ("lp_request_fallback", "lp_request_elite")

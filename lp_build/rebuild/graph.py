@@ -11,11 +11,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from lp_build.compile.diagnostics import own_names
+from lp_build.compile.link import link_elite, shortened
+from lp_build.compile.plain import write_archive
+from lp_build.compile.runtime import archiver
+from lp_build.compile.tools import convert
+from lp_build.compile.treat import defined_functions, description
 from lp_build.config import load_config
+from lp_build.files import digest_of, file_digest
 from lp_build.layout import BuildDir
-from lp_build.profile.manifest import load_manifest
-from lp_build.rebuild.installed import install
-from lp_build.rebuild.plan import (
+from lp_build.manifest.manifest import load_manifest
+from lp_build.processes import run_quietly
+from lp_build.resources import resource_dir
+from lp_build.store.capture import Unit, load_sites
+from lp_build.store.installed import install
+from lp_build.store.journal import Step, put_output, put_words
+from lp_build.store.plan import (
     ArchivePart,
     Choice,
     FilePart,
@@ -26,17 +37,6 @@ from lp_build.rebuild.plan import (
     programs_with_request,
     units_of,
 )
-from lp_build.resources import resource_dir
-from lp_build.wrapper.capture import Unit, load_sites
-from lp_build.wrapper.diagnostics import own_names
-from lp_build.wrapper.files import digest_of, file_digest
-from lp_build.wrapper.journal import Step, put_output, put_words
-from lp_build.wrapper.link import link_elite, shortened
-from lp_build.wrapper.plain import write_archive
-from lp_build.wrapper.process import run_quietly
-from lp_build.wrapper.runtime import archiver
-from lp_build.wrapper.tools import convert
-from lp_build.wrapper.treat import defined_functions, description
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _ELITE_SECTION = b"lp_elite_text\0"

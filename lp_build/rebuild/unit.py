@@ -9,18 +9,18 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from lp_build.compile.environment import Session
+from lp_build.compile.treat import Treated, defined_functions, describe_plain, specialize
 from lp_build.config import is_function
 from lp_build.errors import LakePlacidError
+from lp_build.files import file_digest
 from lp_build.layout import find_build_dir
-from lp_build.profile.manifest import load_manifest
-from lp_build.profile.verdicts import Manifest
-from lp_build.source.model import Function, Problem
-from lp_build.wrapper.capture import Unit, load_sites, load_unit, load_units
-from lp_build.wrapper.environment import Session
-from lp_build.wrapper.files import file_digest
-from lp_build.wrapper.problems import problem_of, renew
-from lp_build.wrapper.process import run_beside
-from lp_build.wrapper.treat import Treated, defined_functions, describe_plain, specialize
+from lp_build.manifest.manifest import load_manifest
+from lp_build.model.sites import Function, Problem
+from lp_build.model.verdicts import Manifest
+from lp_build.processes import run_beside
+from lp_build.store.capture import Unit, load_sites, load_unit, load_units
+from lp_build.store.problems import problem_of, renew
 
 
 def main(argv: list[str]) -> int:

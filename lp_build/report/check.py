@@ -16,11 +16,11 @@ from rich.markup import escape
 
 from lp_build.config import load_config
 from lp_build.errors import LakePlacidError
+from lp_build.files import write_whole
 from lp_build.layout import BuildDir, find_build_dir
+from lp_build.model.sites import function_of, unversioned
 from lp_build.report.source import read_lines
-from lp_build.report.statistics import OFF, DeoptLine, Run, by_line, read_run, sum_runs
-from lp_build.source.model import function_of, unversioned
-from lp_build.wrapper.files import write_whole
+from lp_build.statistics import OFF, DeoptLine, Run, by_line, read_run, sum_runs
 
 VERSION = 1
 BASELINE = "lp-baseline.json"

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from lp_build.errors import LakePlacidError
+from lp_build.files import write_whole
 from lp_build.forecast.text import lines_of
 from lp_build.layout import find_build_dir
 from lp_build.report.gather import gather
 from lp_build.report.html import render_report
 from lp_build.report.model import ELITE_STATES, Report
-from lp_build.report.statistics import by_line, read_run
-from lp_build.wrapper.files import write_whole
+from lp_build.statistics import by_line, read_run
 
 OUTPUT = "lp-report.html"
 

@@ -10,16 +10,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lp_build.compile.extents import FunctionLines, find_lines
+from lp_build.compile.treat import description
 from lp_build.config import Config, is_function, load_config
 from lp_build.errors import LakePlacidError
 from lp_build.forecast.collect import has_units_only, make_forecast, remembered_traces
 from lp_build.forecast.model import PLACES, Forecast
 from lp_build.layout import BuildDir
-from lp_build.profile.classes import Merge, Profile, Sources, merge_traces, seen_too_little
-from lp_build.profile.manifest import load_counts, load_manifest, manifest_from, merge_profile
-from lp_build.profile.traces import ITERATION, REQUEST, read_traces
-from lp_build.profile.verdicts import FunctionVerdicts, Manifest, Verdict
-from lp_build.rebuild.plan import Choice, make_plan
+from lp_build.manifest.classes import Merge, Profile, Sources, merge_traces, seen_too_little
+from lp_build.manifest.manifest import load_counts, load_manifest, manifest_from, merge_profile
+from lp_build.manifest.traces import ITERATION, REQUEST, read_traces
+from lp_build.model.sites import Function, function_of, name_versions, unversioned
+from lp_build.model.verdicts import FunctionVerdicts, Manifest, Verdict
 from lp_build.report.model import (
     ArmView,
     Classes,
@@ -33,12 +35,10 @@ from lp_build.report.model import (
 )
 from lp_build.report.sizes import Size, function_sizes
 from lp_build.report.source import Source, lay_out
-from lp_build.report.statistics import OFF, Run, sum_runs
-from lp_build.source.model import Function, function_of, name_versions, unversioned
-from lp_build.wrapper.capture import Unit, captured_functions, load_sites, load_units
-from lp_build.wrapper.extents import FunctionLines, find_lines
-from lp_build.wrapper.problems import load_report
-from lp_build.wrapper.treat import description
+from lp_build.statistics import OFF, Run, sum_runs
+from lp_build.store.capture import Unit, captured_functions, load_sites, load_units
+from lp_build.store.plan import Choice, make_plan
+from lp_build.store.problems import load_report
 
 SHOWN = 60  # classes; the rest is summed up
 _PLACES = 6  # of what a class adds

@@ -17,8 +17,8 @@ from lp_build.forecast.text import share_text
 from lp_build.report.model import STATES, FileView, LineView, Report
 from lp_build.report.pictures import STRIP, Flow, Outcome, Strip, flow, strip
 from lp_build.report.source import read_lines
-from lp_build.report.statistics import Run, by_line
 from lp_build.resources import resource_dir
+from lp_build.statistics import Run, by_line
 
 TEMPLATE = "report.html.j2"
 _SHOWN = 9  # places where Elite was left, each with a ribbon of its own

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lp_build.forecast.model import Forecast
-from lp_build.report.statistics import Run
+from lp_build.statistics import Run
 
 # What became of a function, in the order in which reports tell it.
 STATES = {

@@ -11,11 +11,11 @@ from pathlib import Path
 from pygments.lexers import CLexer
 from pygments.token import Token
 
+from lp_build.compile.extents import FunctionLines, innermost, within_lines
 from lp_build.layout import BuildDir
+from lp_build.model.sites import unversioned
 from lp_build.report.model import ELITE_STATES, FileView, FunctionView, LineView, SiteView
-from lp_build.report.statistics import Run
-from lp_build.source.model import unversioned
-from lp_build.wrapper.extents import FunctionLines, innermost, within_lines
+from lp_build.statistics import Run
 
 # Kinds of tokens with a colour, the special ones first; the letters are classes in report.css.
 _STYLES = (

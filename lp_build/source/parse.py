@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from clang import cindex
 
 from lp_build.errors import LakePlacidError
+from lp_build.model.language import language_arguments
+from lp_build.model.sites import Problem
 from lp_build.source import ast
-from lp_build.source.language import language_arguments
-from lp_build.source.model import Problem
 
 # gcc's own type keywords that clang does not know in C, as macros: they may stand behind _Complex.
 _TYPES = {

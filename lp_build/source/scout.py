@@ -15,9 +15,9 @@ from functools import cache
 
 from lp_build.config import Config, is_function
 from lp_build.layout import BuildDir
+from lp_build.model.sites import Problem, ScoutTable, UnitSites
 from lp_build.resources import resource_dir
 from lp_build.source.edits import Edits
-from lp_build.source.model import Problem, ScoutTable, UnitSites
 from lp_build.source.parse import ParsedUnit, parse_unit
 from lp_build.source.sites import FunctionSites, SiteNode, find_sites
 

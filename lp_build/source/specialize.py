@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from lp_build.config import Config, is_function
 from lp_build.layout import BuildDir
-from lp_build.profile.verdicts import FunctionVerdicts, Manifest, Verdict
+from lp_build.model.markers import ARM, COLD, ENTRY, LOOP, Marker, marker_text
+from lp_build.model.sites import Function, Problem, UnitSites
+from lp_build.model.verdicts import FunctionVerdicts, Manifest, Verdict
 from lp_build.source.edits import Edits
-from lp_build.source.markers import ARM, COLD, ENTRY, LOOP, Marker, marker_text
-from lp_build.source.model import Function, Problem, UnitSites
 from lp_build.source.parse import ParsedUnit, parse_unit
 from lp_build.source.request import check_request
 from lp_build.source.scout import FALLTHROUGH, name_files, named_problems

@@ -15,9 +15,9 @@ from functools import cache
 from typing import Any
 
 from lp_build.layout import BuildDir
+from lp_build.model.sites import UnitSites
 from lp_build.resources import resource_dir
 from lp_build.source.edits import Edits
-from lp_build.source.model import UnitSites
 from lp_build.source.parse import parse_unit
 from lp_build.source.scout import ScoutedUnit, c_string, name_files, named_problems, with_prelude
 from lp_build.source.sites import FunctionSites, find_sites

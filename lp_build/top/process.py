@@ -14,7 +14,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from lp_build.errors import LakePlacidError
-from lp_build.report.statistics import Deopt
+from lp_build.statistics import Deopt
 
 _SECTION = "lp_live"
 _MAGIC = b"LPLIVE\0\0"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lp_build.errors import LakePlacidError
-from lp_build.report.statistics import Deopt, DeoptLine, by_line
+from lp_build.statistics import Deopt, DeoptLine, by_line
 from lp_build.top.process import GoneError, Process, Snapshot, program_of, specialised_processes
 
 

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lp_build.kernels.find import SERIES, cache_folder
 from lp_build.vm.errors import GuestFailure
 from lp_build.vm.guest import GuestCommand, run_guest
-from lp_build.vm.kernels import SERIES, cache_folder
 from lp_build.vm.qemu import ACCELERATORS
 
 # The command's own status is passed on; this one says that the guest failed (as docker's does).

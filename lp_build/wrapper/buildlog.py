@@ -22,7 +22,7 @@ from bashlex.tokenizer import MatchedPairError
 from compiledb.parser import SubstCommandVisitor, cc_compile_regex, cpp_compile_regex
 from compiledb.utils import run_cmd
 
-from lp_build.source.model import Problem
+from lp_build.model.sites import Problem
 from lp_build.wrapper.shims import LAUNCHERS, tool_kind
 
 _ENTER = re.compile(r"^\S*make(?:\[\d+\])?: Entering directory [`'\"](.*)['\"]$")

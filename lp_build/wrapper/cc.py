@@ -16,15 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lp_build.compile.environment import Session, current_session, real_compiler
+from lp_build.compile.invocation import C_LANGUAGES, Invocation, parse_invocation
 from lp_build.errors import LakePlacidError
-from lp_build.source.language import standard_of
-from lp_build.source.model import Problem, UnitSites
-from lp_build.wrapper.capture import Unit, default_standard, save_unit, unit_id
-from lp_build.wrapper.environment import Session, current_session, real_compiler
-from lp_build.wrapper.files import digest_of, file_digest
-from lp_build.wrapper.invocation import C_LANGUAGES, Invocation, parse_invocation
-from lp_build.wrapper.problems import note, problem_of, renew
-from lp_build.wrapper.process import (
+from lp_build.files import digest_of, file_digest
+from lp_build.model.language import standard_of
+from lp_build.model.sites import Problem, UnitSites
+from lp_build.processes import (
     Visible,
     exit_status,
     is_lost,
@@ -33,11 +31,13 @@ from lp_build.wrapper.process import (
     run_beside,
     run_quietly,
 )
-from lp_build.wrapper.provenance import Origin, Store
+from lp_build.store.capture import Unit, default_standard, save_unit, unit_id
+from lp_build.store.problems import note, problem_of, renew
+from lp_build.store.provenance import Origin, Store
 from lp_build.wrapper.target import foreign_reason
 
 if TYPE_CHECKING:
-    from lp_build.wrapper.link import LinkCommand
+    from lp_build.compile.link import LinkCommand
 
 
 def main(argv: list[str]) -> int:
@@ -183,7 +183,7 @@ def _prepare(session: Session, job: _Job, invocation: Invocation) -> None:
     if session.phase == "specialize" and invocation.position_independent:
         job.problems = (Problem(_name(session, unit), 1, _WHERE_IT_GOES),)
         return
-    from lp_build.wrapper.treat import treat
+    from lp_build.compile.treat import treat
 
     treated = treat(session, unit)
     job.problems = treated.problems
@@ -241,7 +241,7 @@ def _finish(session: Session, job: _Job) -> None:
 
 def _link(session: Session, invocation: Invocation) -> int:
     """Link, sources compiled on the way where the command names any."""
-    from lp_build.wrapper.link import driver_command, link
+    from lp_build.compile.link import driver_command, link
 
     command = driver_command(session, invocation)
     if not invocation.sources:

@@ -7,15 +7,15 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lp_build.compile.environment import Session
 from lp_build.config import is_function, line_of_key
 from lp_build.errors import LakePlacidError
+from lp_build.files import files_below
 from lp_build.layout import BuildDir
-from lp_build.source.model import Problem
+from lp_build.model.sites import Problem
 from lp_build.source.parse import LEFT_ALONE
-from lp_build.wrapper.capture import Unit, load_sites
-from lp_build.wrapper.environment import Session
-from lp_build.wrapper.files import files_below
-from lp_build.wrapper.problems import load_report
+from lp_build.store.capture import Unit, load_sites
+from lp_build.store.problems import load_report
 
 _SOURCES = (".c", ".y", ".l")
 # A definition begins at the margin; a declaration ends with its parentheses.

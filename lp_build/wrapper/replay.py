@@ -10,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from lp_build.compile.environment import Session, without_shims
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
-from lp_build.source.model import Problem
-from lp_build.wrapper.archives import read_archive
+from lp_build.model.sites import Problem
+from lp_build.processes import run_passing, run_quietly
+from lp_build.store.archives import read_archive
+from lp_build.store.problems import renew
 from lp_build.wrapper.buildlog import BuildLog, LoggedCommand, read_log
-from lp_build.wrapper.environment import Session, without_shims
-from lp_build.wrapper.problems import renew
-from lp_build.wrapper.process import run_passing, run_quietly
 from lp_build.wrapper.shims import shim_for
 
 _SHOWN = 400  # characters of a failed command's output in the report

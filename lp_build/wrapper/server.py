@@ -24,11 +24,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lp_build.compile.environment import Session, without_shims
 from lp_build.errors import LakePlacidError
+from lp_build.files import digest_of, locked
 from lp_build.layout import BuildDir
-from lp_build.wrapper.environment import Session, without_shims
-from lp_build.wrapper.files import digest_of, locked
-from lp_build.wrapper.process import run_quietly
+from lp_build.processes import run_quietly
 
 _LIMITS = 16  # RLIM_NLIMITS
 _REQUEST = struct.Struct(f"=4IiI{2 * _LIMITS}Q")
@@ -38,12 +38,12 @@ _DECLINED = -(1 << 31)
 _DESCRIPTORS = 4
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 _MODULES = {
-    "": ("lp_build.cli", "lp_build.wrapper.cc", "lp_build.wrapper.link", "lp_build.wrapper.tools"),
-    "survey": ("lp_build.wrapper.treat", "lp_build.source.survey"),
-    "scout": ("lp_build.wrapper.treat", "lp_build.source.scout"),
+    "": ("lp_build.cli", "lp_build.wrapper.cc", "lp_build.compile.link", "lp_build.compile.tools"),
+    "survey": ("lp_build.compile.treat", "lp_build.source.survey"),
+    "scout": ("lp_build.compile.treat", "lp_build.source.scout"),
     "specialize": (
-        *("lp_build.wrapper.treat", "lp_build.source.specialize"),
-        *("lp_build.projection.project", "lp_build.profile.manifest", "elftools.elf.elffile"),
+        *("lp_build.compile.treat", "lp_build.source.specialize"),
+        *("lp_build.projection.project", "lp_build.manifest.manifest", "elftools.elf.elffile"),
     ),
     "capture": (),
 }
@@ -129,7 +129,7 @@ def _load(session: Session) -> None:
     for name in (*_MODULES[""], *_MODULES[session.phase]):
         importlib.import_module(name)
     if session.phase == "specialize":
-        from lp_build.wrapper.treat import current_manifest
+        from lp_build.compile.treat import current_manifest
 
         with suppress(LakePlacidError):  # each unit will say so
             current_manifest(session.build)

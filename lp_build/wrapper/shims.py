@@ -9,9 +9,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from lp_build.compile.environment import without_shims
+from lp_build.files import digest_of, write_whole
 from lp_build.layout import BuildDir
-from lp_build.wrapper.environment import without_shims
-from lp_build.wrapper.files import digest_of, write_whole
 from lp_build.wrapper.target import foreign_target
 from lp_build.wrapper.unseen import journal
 

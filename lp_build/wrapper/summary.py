@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lp_build.compile.environment import Session
 from lp_build.errors import LakePlacidError
+from lp_build.files import write_whole
 from lp_build.layout import BuildDir
-from lp_build.wrapper.capture import Unit, load_sites, load_units
-from lp_build.wrapper.environment import Session
-from lp_build.wrapper.files import write_whole
-from lp_build.wrapper.journal import load_steps
+from lp_build.store.capture import Unit, load_sites, load_units
+from lp_build.store.journal import load_steps
+from lp_build.store.problems import load_report
 from lp_build.wrapper.named import check_named, shown
-from lp_build.wrapper.problems import load_report
 from lp_build.wrapper.shims import LAUNCHERS
 from lp_build.wrapper.target import foreign_reason
 from lp_build.wrapper.unseen import journal, said_of_unseen

@@ -6,9 +6,9 @@ import os
 import re
 from collections.abc import Mapping
 
+from lp_build.compile.environment import without_shims
 from lp_build.errors import LakePlacidError
-from lp_build.wrapper.environment import without_shims
-from lp_build.wrapper.process import run_quietly
+from lp_build.processes import run_quietly
 
 # GNU's way to name a cross compiler: its target, as `aarch64-linux-gnu-gcc-12`.
 _CROSS = re.compile(

@@ -10,9 +10,9 @@ from pathlib import Path
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
+from lp_build.files import files_below
 from lp_build.layout import BuildDir
-from lp_build.wrapper.files import files_below
-from lp_build.wrapper.provenance import Store
+from lp_build.store.provenance import Store
 
 _REMEDY = (
     "a compiler that is called by a path meets no shim: `lp-wrap --trace make …` goes by what make "

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lp_build.compile.environment import PHASES, Session, check_launcher, real_compiler
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir, find_build_dir
-from lp_build.rebuild.installed import restore
-from lp_build.wrapper.environment import PHASES, Session, check_launcher, real_compiler
-from lp_build.wrapper.process import exit_status, run_passing
+from lp_build.processes import exit_status, run_passing
+from lp_build.store.installed import restore
 from lp_build.wrapper.server import Server, make_client
 from lp_build.wrapper.shims import make_shims, script_folder
 from lp_build.wrapper.summary import Outcome, finish, mark
@@ -171,9 +171,9 @@ def _session(arguments: argparse.Namespace) -> Session:
     if phase not in ("survey", "capture"):
         _ = session.config  # read now: an error is better before the build than in each unit
     if phase == "specialize":
-        from lp_build.profile.agreement import check_made_for
-        from lp_build.profile.manifest import load_manifest
-        from lp_build.wrapper.capture import captured_functions
+        from lp_build.manifest.agreement import check_made_for
+        from lp_build.manifest.manifest import load_manifest
+        from lp_build.store.capture import captured_functions
 
         if not build.manifest.exists():
             raise LakePlacidError(

@@ -13,8 +13,8 @@ from typing import Any
 import recipe
 import suite
 
-from lp_build.module.load import loaded
-from lp_build.module.variants import GuestPlan, GuestVariant, run_tests
+from lp_build.kernel_module.load import loaded
+from lp_build.trials.variants import GuestPlan, GuestVariant, run_tests
 
 # Seconds for a server, and for a file: t/restart.t takes minutes under emulation, with deopts more.
 LIMIT = 1799

@@ -31,13 +31,13 @@ from rich.console import Console
 from rich.table import Table
 from suite import FileResult, bench_folder, differences, run_suite, suite_files
 
-from lp_build.compatibility import Findings, Variant, write_findings
 from lp_build.errors import LakePlacidError
-from lp_build.module.build import find_headers
-from lp_build.module.variants import GuestPlan, GuestTests, KeptTests, make_plan, run_plan
-from lp_build.sources import Source, cache_folder, copy_tree, fetch
+from lp_build.kernel_module.build import find_headers
+from lp_build.kernels import find as kernels
 from lp_build.steps import run_step, tool
-from lp_build.vm import kernels
+from lp_build.trials.compatibility import Findings, Variant, write_findings
+from lp_build.trials.upstream import Source, cache_folder, copy_tree, fetch
+from lp_build.trials.variants import GuestPlan, GuestTests, KeptTests, make_plan, run_plan
 
 MEMCACHED = Source(
     "memcached", "1.6.18", "35872bd25f8d29d7cc2072d23e74344530891bfd0aa4f4f64184a8ae7291164b"

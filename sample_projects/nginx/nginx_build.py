@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lp_build.demo import clean_environment
-from lp_build.sources import Source, copy_tree, fetch
+from lp_build.demo.command import clean_environment
 from lp_build.steps import run_step, tool
+from lp_build.trials.upstream import Source, copy_tree, fetch
 
 NGINX = Source(
     "nginx", "1.22.1", "9ebb333a9e82b952acd3e2b4aeb1d4ff6406f72491bab6cd9fe69f0dea737f31"

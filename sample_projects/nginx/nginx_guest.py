@@ -13,8 +13,8 @@ from typing import Any
 import recipe
 from nginx_suite import run_suite
 
-from lp_build.module.load import loaded
-from lp_build.module.variants import GuestPlan, GuestVariant, measure_load
+from lp_build.kernel_module.load import loaded
+from lp_build.trials.variants import GuestPlan, GuestVariant, measure_load
 
 
 def run_variant(row: GuestVariant, names: list[str]) -> dict[str, Any]:

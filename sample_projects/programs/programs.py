@@ -27,14 +27,14 @@ from typing import Any
 from elftools.elf.elffile import ELFFile
 from rich.console import Console
 
-from lp_build.compatibility import Findings, Variant, write_findings
-from lp_build.demo import clean_environment
+from lp_build.demo.command import clean_environment
 from lp_build.errors import LakePlacidError
-from lp_build.module.build import Headers, build_modules, find_headers
-from lp_build.module.load import loaded, read_status
-from lp_build.sources import Source, cache_folder, copy_tree, fetch
+from lp_build.kernel_module.build import Headers, build_modules, find_headers
+from lp_build.kernel_module.load import loaded, read_status
+from lp_build.kernels import find as kernels
 from lp_build.steps import run_step, tool
-from lp_build.vm import kernels
+from lp_build.trials.compatibility import Findings, Variant, write_findings
+from lp_build.trials.upstream import Source, cache_folder, copy_tree, fetch
 from lp_build.vm.script import run_script
 
 TIMEOUT = 300.0  # seconds for one run of a program

@@ -35,11 +35,14 @@ from redis_suite import (
 from rich.console import Console
 from rich.table import Table
 
-from lp_build.compatibility import Findings, Variant, write_findings
-from lp_build.demo import Statistics, clean_environment, read_statistics
+from lp_build.demo.command import Statistics, clean_environment, read_statistics
 from lp_build.errors import LakePlacidError
-from lp_build.module.build import find_headers
-from lp_build.module.variants import (
+from lp_build.kernel_module.build import find_headers
+from lp_build.kernels import find as kernels
+from lp_build.steps import run_step
+from lp_build.trials.compatibility import Findings, Variant, write_findings
+from lp_build.trials.upstream import cache_folder
+from lp_build.trials.variants import (
     GuestLoad,
     GuestPlan,
     GuestTests,
@@ -47,9 +50,6 @@ from lp_build.module.variants import (
     make_plan,
     run_plan,
 )
-from lp_build.sources import cache_folder
-from lp_build.steps import run_step
-from lp_build.vm import kernels
 
 ELITE = {"LP_ELITE": "inprocess"}
 SHARE = 0.99  # of GETs and SETs, what must finish in Elite

@@ -6,9 +6,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from lp_build.demo import clean_environment
-from lp_build.sources import Source, copy_tree, fetch
+from lp_build.demo.command import clean_environment
 from lp_build.steps import run_step, tool
+from lp_build.trials.upstream import Source, copy_tree, fetch
 
 REDIS = Source(
     "redis", "7.0.15", "4b1dc4ee6d622a09fff9c6777191209750fb5e5a725ef78ea012d6eef4c22982"

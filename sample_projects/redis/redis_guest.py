@@ -14,8 +14,8 @@ from typing import Any
 import recipe
 from redis_suite import GUEST_TIMEOUT
 
-from lp_build.module.load import loaded
-from lp_build.module.variants import GuestPlan, GuestVariant, measure_load, run_tests
+from lp_build.kernel_module.load import loaded
+from lp_build.trials.variants import GuestPlan, GuestVariant, measure_load, run_tests
 
 
 def run_unit(row: GuestVariant, sources: Path, unit: str) -> tuple[bool, str, dict[str, Any]]:

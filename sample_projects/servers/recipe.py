@@ -23,13 +23,13 @@ from rich.console import Console
 from rich.table import Table
 from servers import TRIALS, Trial, serve
 
-from lp_build.demo import clean_environment
+from lp_build.demo.command import clean_environment
 from lp_build.errors import LakePlacidError
-from lp_build.module.build import build_modules, find_headers
-from lp_build.report.statistics import read_run
-from lp_build.sources import cache_folder, copy_tree, fetch
+from lp_build.kernel_module.build import build_modules, find_headers
+from lp_build.kernels import find as kernels
+from lp_build.statistics import read_run
 from lp_build.steps import run_step, tool
-from lp_build.vm import kernels
+from lp_build.trials.upstream import cache_folder, copy_tree, fetch
 from lp_build.vm.script import run_script
 
 GUEST_TIMEOUT = 3600.0  # seconds

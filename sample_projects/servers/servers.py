@@ -15,7 +15,7 @@ from pathlib import Path
 from loads import Load, dns_load, http_load, ntp_load
 
 from lp_build.errors import LakePlacidError
-from lp_build.sources import Source
+from lp_build.trials.upstream import Source
 
 START = 30.0  # seconds that a server may take to answer its first request, and to end
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import recipe
 from servers import TRIALS
 
-from lp_build.module.load import loaded
+from lp_build.kernel_module.load import loaded
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lp_build.bench.report import Part, missed, overview, to_json
-from lp_build.bench.statistics import ratio, summarize
+from lp_build.bench.spread import ratio, summarize
 from lp_build.errors import LakePlacidError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from lp_build.bench.thesis import thesis_assembly, thesis_source
 from lp_build.bench.thesis_cc import Compile, main, parse_compile
 from lp_build.layout import BuildDir
-from lp_build.profile.verdicts import FunctionVerdicts, Manifest, Verdict
+from lp_build.model.verdicts import FunctionVerdicts, Manifest, Verdict
 from lp_build.resources import resource_dir
 from lp_build.source.parse import parse_unit
 from lp_build.source.scout import name_files

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from lp_build.errors import LakePlacidError
-from lp_build.sources import cache_folder
-from lp_build.wrapper.process import run_beside
+from lp_build.processes import run_beside
+from lp_build.trials.upstream import cache_folder
 from tests.corpus.trial import Outcome, attempt
 from tests.corpus.units import CorpusUnit, units_of
 

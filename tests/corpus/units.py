@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lp_build.sources import copy_tree, fetch, newest
+from lp_build.trials.upstream import copy_tree, fetch, newest
 
 _CONFIGURE_SECONDS = 300
 _PREPROCESS_SECONDS = 60

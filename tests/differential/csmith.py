@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lp_build.config import Config
 from lp_build.layout import BuildDir
-from lp_build.profile.verdicts import Manifest
+from lp_build.model.verdicts import Manifest
 from tests.differential.pipeline import Outcome, TooSlow, Trial, invert_some, run
 
 LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os")

@@ -13,15 +13,15 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lp_build.compile.runtime import elite_archive, scout_archive
 from lp_build.config import Config
 from lp_build.layout import BuildDir
-from lp_build.profile.manifest import make_manifest
-from lp_build.profile.traces import read_traces
-from lp_build.profile.verdicts import FunctionVerdicts, Manifest, Verdict
+from lp_build.manifest.manifest import make_manifest
+from lp_build.manifest.traces import read_traces
+from lp_build.model.verdicts import FunctionVerdicts, Manifest, Verdict
 from lp_build.projection.project import Projection, project, request_for
 from lp_build.source.scout import scout_source
 from lp_build.source.specialize import specialize_source
-from lp_build.wrapper.runtime import elite_archive, scout_archive
 from tests.differential.kernel_form import run_here, sources
 
 CSMITH_FLAGS = ["-w", "-I/usr/include/csmith"]

@@ -14,7 +14,7 @@ import pytest
 
 from lp_build.config import Config
 from lp_build.layout import BuildDir
-from lp_build.profile.verdicts import Manifest
+from lp_build.model.verdicts import Manifest
 from tests.differential.pipeline import Outcome, Trial, run
 
 HERE = Path(__file__).parent / "calls"

@@ -28,10 +28,10 @@ ELSEWHERE = {
     "make test": "this is it",
     "pip install .": "tests/lint/test_install.py",
     "lp build --kernel $(uname -r)": "tests/kernel/test_applications.py",
-    "lp load": "tests/module/test_load.py",
+    "lp load": "tests/kernel_module/test_load.py",
     "LP_ELITE=auto ./server": "tests/kernel/test_applications.py",
-    "lp status": "tests/module/test_load.py",
-    "lp unload": "tests/module/test_load.py",
+    "lp status": "tests/kernel_module/test_load.py",
+    "lp unload": "tests/kernel_module/test_load.py",
 }
 LOAD = """\
 #!/usr/bin/env python3

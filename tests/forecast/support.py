@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from lp_build.demo import clean_environment
+from lp_build.demo.command import clean_environment
 from lp_build.steps import tool
 
 TOLERANCE = 0.05  # how far a run may be from its forecast

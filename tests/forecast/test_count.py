@@ -5,7 +5,7 @@ from __future__ import annotations
 from lp_build.forecast.count import Triggers, forecast_place
 from lp_build.forecast.model import COLD, Cause, Forecast
 from lp_build.forecast.text import lines_of
-from lp_build.profile.classes import Way
+from lp_build.manifest.classes import Way
 
 A, B = Cause("a.c", 3, "call of a"), Cause("a.c", 9, "call of b")
 

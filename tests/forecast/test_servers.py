@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.demo import clean_environment
-from lp_build.demo_server import start
+from lp_build.demo.command import clean_environment
+from lp_build.demo.server import start
 from lp_build.steps import run_step, tool
 from tests.forecast.support import TOLERANCE, foretold
 from tests.kernel import applications_in_guest

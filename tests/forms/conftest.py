@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.compile.runtime import HEAP_FILES, elite_archive, form_flags
 from lp_build.config import Config
 from lp_build.layout import BuildDir
 from lp_build.projection.project import project_forms
 from lp_build.resources import resource_dir
-from lp_build.wrapper.runtime import HEAP_FILES, elite_archive, form_flags
 from tests.differential.kernel_form import run_here, sources
 
 HERE = Path(__file__).parent

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.compile.runtime import form_flags
 from lp_build.projection.assembly import Insn, parse_assembly
 from lp_build.projection.kernel import problem_of
 from lp_build.projection.libcalls import direct_calls, kernel_forms
-from lp_build.wrapper.runtime import form_flags
 from tests.forms.conftest import COMPILERS, FORMS, Programs, run
 
 AREAS = ("memory", "string", "number", "print", "network", "locks", "system")

@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lp_build.demo import clean_environment
-from lp_build.demo_load import Mix, run_load
-from lp_build.demo_server import start
-from lp_build.module.load import read_status
+from lp_build.demo.command import clean_environment
+from lp_build.demo.load import Mix, run_load
+from lp_build.demo.server import start
+from lp_build.kernel_module.load import read_status
 from tests.samples.http_client import exchange
 
 TOOLS = Path("/run/lakeplacid/bin")

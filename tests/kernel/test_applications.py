@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from lp_build import demo
-from lp_build.demo_load import run_load
-from lp_build.demo_server import start
-from lp_build.module.build import Modules, build_modules, find_headers
+from lp_build.demo import command as demo
+from lp_build.demo.load import run_load
+from lp_build.demo.server import start
+from lp_build.kernel_module.build import Modules, build_modules, find_headers
+from lp_build.kernels.find import SERIES, cache_folder
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
 from lp_build.vm.errors import GuestFailure
 from lp_build.vm.guest import GuestCommand, run_guest
-from lp_build.vm.kernels import SERIES, cache_folder
 from tests.forecast.support import TOLERANCE, foretold
 from tests.kernel.applications_in_guest import ECHOES, answers, echo, run_script
 from tests.samples.http_client import exchange

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.kernels.find import SERIES, cache_folder, find_kernel
+from lp_build.kernels.kbuild import BuiltModule, build_module
 from lp_build.resources import resource_dir
 from lp_build.vm.errors import GuestFailure
 from lp_build.vm.guest import GuestCommand, run_guest
-from lp_build.vm.kbuild import BuiltModule, build_module
-from lp_build.vm.kernels import SERIES, cache_folder, find_kernel
 
 pytestmark = pytest.mark.needs_qemu
 

@@ -18,7 +18,7 @@ import load
 import recipe
 import suite
 
-from lp_build.module.load import loaded, read_status
+from lp_build.kernel_module.load import loaded, read_status
 
 COUNTS = ("requests", "deopts", "system_calls")
 

@@ -9,7 +9,7 @@ import pytest
 import recipe
 
 from lp_build.init.command import main
-from lp_build.sources import cache_folder
+from lp_build.trials.upstream import cache_folder
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -15,9 +15,9 @@ import pytest
 import recipe
 import suite
 
-from lp_build.module.build import build_modules, find_headers
-from lp_build.sources import cache_folder
-from lp_build.vm import kernels
+from lp_build.kernel_module.build import build_modules, find_headers
+from lp_build.kernels import find as kernels
+from lp_build.trials.upstream import cache_folder
 from lp_build.vm.guest import GuestCommand, run_guest
 from tests.forecast.support import TOLERANCE, Foretold, foretold
 

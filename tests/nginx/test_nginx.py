@@ -15,15 +15,15 @@ import nginx_suite
 import pytest
 from nginx_load import run_load
 
-from lp_build.demo import clean_environment, read_statistics
+from lp_build.demo.command import clean_environment, read_statistics
+from lp_build.kernel_module.build import find_headers
+from lp_build.kernels import find as kernels
 from lp_build.layout import BuildDir
-from lp_build.module.build import find_headers
-from lp_build.module.variants import run_plan, stress_plan
-from lp_build.profile.classes import merge_traces
-from lp_build.profile.traces import read_traces
-from lp_build.sources import cache_folder
-from lp_build.vm import kernels
-from lp_build.wrapper.capture import load_sites, load_units
+from lp_build.manifest.classes import merge_traces
+from lp_build.manifest.traces import read_traces
+from lp_build.store.capture import load_sites, load_units
+from lp_build.trials.upstream import cache_folder
+from lp_build.trials.variants import run_plan, stress_plan
 from tests.forecast.support import TOLERANCE, Foretold, foretold
 
 ROOT = Path(__file__).parent.parent.parent

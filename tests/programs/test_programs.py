@@ -10,7 +10,7 @@ import programs
 import pytest
 from rich.console import Console
 
-from lp_build.sources import cache_folder
+from lp_build.trials.upstream import cache_folder
 
 ROOT = Path(__file__).parent.parent.parent
 

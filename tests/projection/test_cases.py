@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.model.markers import Marker
 from lp_build.projection.cfi import CALLEE_SAVED, NAMES, FrameRule
 from lp_build.projection.elite import EliteFunction
 from lp_build.projection.project import ProjectionRequest, _Unit, project
-from lp_build.source.markers import Marker
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.s"))
 _KEY = re.compile(r"^# ([A-Za-z-]+): (.*)$")

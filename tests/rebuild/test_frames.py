@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.model.sites import Function
 from lp_build.rebuild.frames import KIB, Deep, deep_requests
-from lp_build.source.model import Function
 
 STACK = 512 * KIB
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from lp_build.profile.manifest import load_manifest
+from lp_build.manifest.manifest import load_manifest
 from tests.rebuild.support import HOT, Server
 
 LINK = "\t$(CC) $(LDFLAGS) -o $@ server.o -L. -lstore\n"

@@ -19,11 +19,11 @@ import redis_suite
 from redis_load import run_load, transcript
 from redis_server import serve
 
-from lp_build.demo import clean_environment, read_statistics
-from lp_build.module.build import find_headers
-from lp_build.module.variants import GuestTests, run_plan, stress_plan
-from lp_build.sources import cache_folder
-from lp_build.vm import kernels
+from lp_build.demo.command import clean_environment, read_statistics
+from lp_build.kernel_module.build import find_headers
+from lp_build.kernels import find as kernels
+from lp_build.trials.upstream import cache_folder
+from lp_build.trials.variants import GuestTests, run_plan, stress_plan
 from tests.forecast.support import TOLERANCE, Foretold, foretold
 
 ROOT = Path(__file__).parent.parent.parent

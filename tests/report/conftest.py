@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.demo import Show, run_demo
+from lp_build.demo.command import Show, run_demo
 from lp_build.layout import BuildDir
 from tests.rebuild.support import Server, new_server
 

@@ -12,7 +12,7 @@ import pytest
 from lp_build.report.gather import gather
 from lp_build.report.html import render_report
 from lp_build.report.model import FileView, Report
-from lp_build.report.statistics import read_run
+from lp_build.statistics import read_run
 from tests.rebuild.support import HOT, Server
 from tests.report.conftest import Sample
 from tests.report.support import write_run

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from lp_build.compile.runtime_sources import render_runtime
 from lp_build.config import Config
 from lp_build.resources import resource_dir
-from lp_build.runtime_render import render_runtime
 
 APPS = Path(__file__).parent / "apps"
 QUEUE_VALUE = -7

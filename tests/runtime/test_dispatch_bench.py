@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.runtime_render import render_dispatch_bench
+from lp_build.compile.runtime_sources import render_dispatch_bench
 
 from .conftest import compile_file
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.compile.runtime_sources import render_runtime
 from lp_build.config import Config
 from lp_build.resources import resource_dir
-from lp_build.runtime_render import render_runtime
 from lp_build.steps import tool
 
 from .conftest import compile_file
@@ -92,7 +92,7 @@ def test_every_template_is_rendered_for_some_program(tmp_path: Path) -> None:
         for template in source.templates
     }
     ours = {path.name for path in resource_dir("templates").glob("*.[chS].j2")}
-    ours -= {name for name in ours if name.startswith("module_")}  # of lp_build.module
+    ours -= {name for name in ours if name.startswith("module_")}  # of lp_build.kernel_module
     assert used == ours
 
 

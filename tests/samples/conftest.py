@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.demo_server import Server, start
+from lp_build.demo.server import Server, start
 from lp_build.resources import resource_dir
 
 

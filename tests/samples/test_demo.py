@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lp_build import demo
-from lp_build.demo_load import LoadResult
+from lp_build.demo import command as demo
+from lp_build.demo.load import LoadResult
 from lp_build.errors import LakePlacidError
 from lp_build.steps import tool
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from lp_build import demo
-from lp_build.demo_server import start
+from lp_build.demo import command as demo
+from lp_build.demo.server import start
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
 from tests.forecast.support import TOLERANCE, Foretold, foretold

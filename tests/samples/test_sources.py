@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lp_build.errors import LakePlacidError
-from lp_build.sources import Source, cache_folder, fetch, newest
+from lp_build.trials.upstream import Source, cache_folder, fetch, newest
 
 APT = """#!/bin/sh
 echo "$@" >> {log}

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lp_build import demo
-from lp_build.demo_load import Mix, run_load
-from lp_build.demo_server import start
+from lp_build.demo import command as demo
+from lp_build.demo.load import Mix, run_load
+from lp_build.demo.server import start
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
 from tests.forecast.support import TOLERANCE, foretold

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.demo_load import run_load
-from lp_build.demo_server import Server, start
+from lp_build.demo.load import run_load
+from lp_build.demo.server import Server, start
 from lp_build.errors import LakePlacidError
 
 

@@ -7,11 +7,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from lp_build.compile.runtime import scout_archive
 from lp_build.config import Config
 from lp_build.layout import BuildDir
-from lp_build.profile.traces import Trace, read_traces
+from lp_build.manifest.traces import Trace, read_traces
 from lp_build.source.scout import scout_source
-from lp_build.wrapper.runtime import scout_archive
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 
 from lp_build.config import Config
 from lp_build.layout import BuildDir
-from lp_build.profile.traces import ITERATION, REQUEST, TraceReader, read_traces
+from lp_build.manifest.traces import ITERATION, REQUEST, TraceReader, read_traces
 from tests.scout.support import Scouted, scout
 
 HEADER, USED = 320, 296  # bytes of the header, and where in it the length in use stands

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from lp_build.config import Config
 from lp_build.layout import BuildDir
-from lp_build.profile.verdicts import FunctionVerdicts, Manifest, Verdict
+from lp_build.model.sites import CONDITION_KINDS, Function, ScoutTable, UnitSites
+from lp_build.model.verdicts import FunctionVerdicts, Manifest, Verdict
 from lp_build.resources import resource_dir
-from lp_build.source.model import CONDITION_KINDS, Function, ScoutTable, UnitSites
 
 HERE = Path(__file__).parent
 COMPILERS = ("gcc", "clang")

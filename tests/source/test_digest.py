@@ -8,7 +8,7 @@ import pytest
 
 from lp_build.config import Config
 from lp_build.layout import BuildDir
-from lp_build.source.model import Function
+from lp_build.model.sites import Function
 from lp_build.source.scout import scout_source
 
 

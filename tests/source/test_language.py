@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lp_build.source.language import language_arguments, standard_from_macros, standard_of
+from lp_build.model.language import language_arguments, standard_from_macros, standard_of
 from lp_build.source.parse import parse_unit
 
 STANDARDS = {

@@ -12,7 +12,7 @@ import pytest
 
 from lp_build.config import Config
 from lp_build.layout import BuildDir
-from lp_build.source.model import Arm, Call, Function, ScoutTable, Site, UnitSites
+from lp_build.model.sites import Arm, Call, Function, ScoutTable, Site, UnitSites
 from lp_build.source.scout import scout_source
 
 from . import programs

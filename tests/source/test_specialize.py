@@ -12,8 +12,8 @@ import pytest
 from lp_build.config import Config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
-from lp_build.profile.verdicts import FunctionVerdicts, Manifest, Verdict
-from lp_build.source.model import name_versions
+from lp_build.model.sites import name_versions
+from lp_build.model.verdicts import FunctionVerdicts, Manifest, Verdict
 from lp_build.source.scout import scout_source
 from lp_build.source.specialize import SpecializedUnit, specialize_source
 

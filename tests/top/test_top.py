@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from lp_build.errors import LakePlacidError
-from lp_build.report.statistics import Deopt
+from lp_build.statistics import Deopt
 from lp_build.steps import run_step, tool
 from lp_build.top import process, watch
 from lp_build.top.process import Snapshot

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.vm.kernels import Kernel, cache_folder, find_kernel
+from lp_build.kernels.find import Kernel, cache_folder, find_kernel
 
 
 @pytest.fixture(scope="session")

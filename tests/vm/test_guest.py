@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.kernels.find import SERIES, Kernel
+from lp_build.kernels.kbuild import build_module
 from lp_build.vm.errors import GuestHung, GuestLost, GuestOopsed, GuestPanicked, GuestWarned
 from lp_build.vm.guest import GuestCommand, GuestResult, run_guest
-from lp_build.vm.kbuild import build_module
-from lp_build.vm.kernels import SERIES, Kernel
 
 pytestmark = pytest.mark.needs_qemu
 WARNER = Path(__file__).with_name("warner")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.kernels.find import cache_folder, find_kernel
 from lp_build.vm.command import main
 from lp_build.vm.console import find_failure
 from lp_build.vm.cpio import Cpio
@@ -18,7 +19,6 @@ from lp_build.vm.errors import (
     VmError,
 )
 from lp_build.vm.guest import guest_environment, working_tree
-from lp_build.vm.kernels import cache_folder, find_kernel
 from lp_build.vm.qemu import choose_accelerator, find_qemu, kernel_arguments
 from lp_build.vm.share import Mount, mount_script, parse_mounts
 

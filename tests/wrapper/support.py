@@ -10,9 +10,9 @@ from pathlib import Path
 
 from lp_build.layout import BuildDir
 from lp_build.steps import tool
-from lp_build.wrapper.capture import Unit, load_sites, load_units
-from lp_build.wrapper.journal import Step, load_steps
-from lp_build.wrapper.problems import load_report
+from lp_build.store.capture import Unit, load_sites, load_units
+from lp_build.store.journal import Step, load_steps
+from lp_build.store.problems import load_report
 
 TIMEOUT = 600.0  # seconds, for any one command: only against hanging, on a machine under load
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.compile.plain import write_archive
 from lp_build.errors import LakePlacidError
-from lp_build.wrapper.archives import is_archive, read_archive
-from lp_build.wrapper.plain import write_archive
+from lp_build.store.archives import is_archive, read_archive
 
 CONTENTS = {
     "short.o": b"odd",

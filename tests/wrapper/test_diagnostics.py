@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lp_build.wrapper.diagnostics import own_names
+from lp_build.compile.diagnostics import own_names
 from tests.wrapper.support import Project
 
 

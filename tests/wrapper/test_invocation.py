@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.wrapper.invocation import Input, parse_invocation
+from lp_build.compile.invocation import Input, parse_invocation
 
 
 @pytest.mark.parametrize(

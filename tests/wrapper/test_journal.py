@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lp_build.wrapper.journal import put_output, put_words
+from lp_build.store.journal import put_output, put_words
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.compile.runtime import forms_archive
+from lp_build.compile.treat import current_manifest, mentions
 from lp_build.config import Config
 from lp_build.layout import BuildDir
-from lp_build.profile.verdicts import FunctionVerdicts, Manifest
-from lp_build.source.model import Function, UnitSites
-from lp_build.wrapper.archives import read_archive
-from lp_build.wrapper.capture import Unit, defined_names, save_unit
-from lp_build.wrapper.runtime import forms_archive
-from lp_build.wrapper.treat import current_manifest, mentions
+from lp_build.model.sites import Function, UnitSites
+from lp_build.model.verdicts import FunctionVerdicts, Manifest
+from lp_build.store.archives import read_archive
+from lp_build.store.capture import Unit, defined_names, save_unit
 
 
 def elite(file: str, name: str) -> FunctionVerdicts:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lp_build.errors import LakePlacidError
-from lp_build.wrapper.process import run_beside
+from lp_build.processes import run_beside
 
 
 def killed(times: int, log: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.wrapper.response import quote_words, split_words
+from lp_build.compile.response import quote_words, split_words
 
 WORDS = ["plain", "with blank", 'quo"te', "apo'strophe", "back\\slash", "", "tab\there", "\\"]
 

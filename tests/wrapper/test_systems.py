@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.rebuild.plan import make_plan
 from lp_build.steps import tool
+from lp_build.store.plan import make_plan
 from tests.rebuild.support import HOT, SOURCES, Server
 from tests.wrapper.support import Project
 

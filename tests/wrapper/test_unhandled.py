@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.wrapper.problems import load_report, renew
+from lp_build.store.problems import load_report, renew
 from tests.wrapper.support import HANDLER, Project
 
 NESTED = "int f(int x) { int g(int y) { return x + y; } return g(1); }\n"

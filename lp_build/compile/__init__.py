@@ -1,0 +1,1 @@
+"""What happens to a unit and to a link in each phase."""

@@ -1,0 +1,1 @@
+"""`lp demo`: a small server, built, scouted, specialised and put under load."""

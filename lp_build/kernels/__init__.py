@@ -1,0 +1,1 @@
+"""Kernels to build modules for: found, fetched, built against."""

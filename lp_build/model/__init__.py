@@ -1,0 +1,1 @@
+"""What the stages tell each other: sites, verdicts, markers, the C that a unit is written in."""

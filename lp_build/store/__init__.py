@@ -1,0 +1,1 @@
+"""What a wrapped build keeps in `.lp/`."""
