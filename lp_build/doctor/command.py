@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from lp_build.doctor.features import MISSING, OK, Feature, examine, remedies
 from lp_build.doctor.machine import Machine
+from lp_build.licences import LAKEPLACID, RUNTIME
 
 _MARKS = {OK: "[green]✓[/]", MISSING: "[red]✗[/]"}
 
@@ -54,6 +55,7 @@ def main(argv: list[str], machine: Machine | None = None) -> int:
 def _plain(features: Sequence[Feature], works: bool) -> dict[str, object]:
     return {
         "ok": works,
+        "licences": {"lakeplacid": LAKEPLACID, "runtime": RUNTIME},
         "features": [
             {**asdict(feature), "works": feature.works, "remedies": feature.remedies}
             for feature in features
@@ -84,3 +86,8 @@ def _show(
         console.print(f"\n[red]Not ready.[/] First: [cyan]{escape(todo)}[/]")
     elif not quiet:
         console.print("\n[green]Ready[/]: `lp-wrap make` builds your server.")
+    if not quiet:
+        console.print(
+            f"Licence: {LAKEPLACID}; the runtime, which gets into your program, is {RUNTIME}, which "
+            "asks nothing of your program (COPYING.RUNTIME)."
+        )

@@ -49,6 +49,15 @@ def test_a_machine_with_a_compiler_and_binutils_is_ready(
     assert "Ready" in capsys.readouterr().out
 
 
+def test_it_names_the_licence_of_what_gets_into_the_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([], a_machine(tmp_path, *BASICS))
+    assert "the runtime, which gets into your program, is GPL-2.0-only WITH GCC-exc" in (
+        capsys.readouterr().out
+    )
+
+
 def test_without_a_compiler_it_fails_and_says_what_installs_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
