@@ -1,4 +1,4 @@
-"""The licences of LakePlacid's files, by their SPDX names; COPYING and COPYING.RUNTIME have them."""
+"""The licences of LakePlacid, by their SPDX names; COPYING and COPYING.RUNTIME have the texts."""
 
 LAKEPLACID = "GPL-2.0-only"
 # What gets into a user's program: it asks nothing of that.

@@ -88,6 +88,6 @@ def _show(
         console.print("\n[green]Ready[/]: `lp-wrap make` builds your server.")
     if not quiet:
         console.print(
-            f"Licence: {LAKEPLACID}; the runtime, which gets into your program, is {RUNTIME}, which "
-            "asks nothing of your program (COPYING.RUNTIME)."
+            f"Licence: {LAKEPLACID}; the runtime, which gets into your program, is {RUNTIME}, and "
+            "asks nothing of that (COPYING.RUNTIME)."
         )
