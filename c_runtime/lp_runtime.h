@@ -20,8 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lp_message.h"
-#include "lp_slot.h"
+#include "statistics/message.h"
+#include "dispatch/slot.h"
 #include "lp_wait.h"
 
 #define LP_WEAK_HIDDEN __attribute__((weak, visibility("hidden")))
@@ -62,7 +62,8 @@ extern uint64_t lp_entry_count LP_HIDDEN;
 extern void lp_enter_request(void) LP_HIDDEN;
 extern const char lp_request_return[] LP_HIDDEN; /* where a slot's bottom frame returns */
 
-/* -- slots (stack_allocator.c, lp_slot_map.c) -------------------------------------------------- */
+/* -- slots (stack_allocator.c, dispatch/slot_map.c)
+ * -------------------------------------------------- */
 
 /* Where the slots are: one after the other, `stride` bytes each. Set once, at start. */
 struct lp_slot_layout {
@@ -77,7 +78,8 @@ extern struct lp_slot_layout lp_slots LP_HIDDEN;
 /* Find address space for them; refuses to start when there is none. */
 LP_HIDDEN void lp_slots_map(void);
 
-/* -- threads' own stacks (lp_thread_stack.c, lp_slot_map.c) ------------------------------------ */
+/* -- threads' own stacks (dispatch/thread_stack.c, dispatch/slot_map.c)
+ * ------------------------------------ */
 
 /* What was found out at start about the stacks of threads. */
 struct lp_thread_stacks {
@@ -146,7 +148,8 @@ LP_HIDDEN struct lp_slot *lp_slot_used(unsigned int index);
 /* Bit n: slot number n has been used. */
 extern uint64_t lp_slots_used[] LP_HIDDEN;
 
-/* -- stacks that are used up (lp_overflow.c) ----------------------------------------------------
+/* -- stacks that are used up (dispatch/overflow.c)
+ * ----------------------------------------------------
  */
 
 /* From now on, say so on standard error. */
@@ -172,7 +175,8 @@ LP_HIDDEN void lp_tables_init(void);
 /* The record of an Elite return address, or NULL. GP. */
 LP_HIDDEN const struct lp_return *lp_return_at(uint64_t elite);
 
-/* -- deopt (lp_deopt.c) ------------------------------------------------------------------------ */
+/* -- deopt (deopt/deopt.c) ------------------------------------------------------------------------
+ */
 
 /* Where a stack that left Elite meets what was never Elite's. */
 struct lp_boundary {
@@ -240,7 +244,8 @@ LP_HIDDEN void lp_workers_drain(void);
 LP_HIDDEN void lp_resume_execution(struct lp_slot *slot);
 extern const char lp_fallback_exit[] LP_HIDDEN; /* where a resumed slot's bottom frame returns */
 
-/* -- forced deopts (lp_force.c; stress builds) ------------------------------------------------- */
+/* -- forced deopts (deopt/force.c; stress builds) -------------------------------------------------
+ */
 
 enum lp_force_mode { LP_FORCE_NONE, LP_FORCE_ALL, LP_FORCE_SITE, LP_FORCE_NTH, LP_FORCE_RANDOM };
 
@@ -262,7 +267,8 @@ LP_HIDDEN struct lp_way lp_force_or_go_on(struct lp_registers *registers);
 /* This thread has left Elite: what is visited next comes after an enter. GP. */
 LP_HIDDEN void lp_force_left(void);
 
-/* -- statistics (lp_stats.c) ------------------------------------------------------------------- */
+/* -- statistics (statistics/stats.c)
+ * ------------------------------------------------------------------- */
 
 /* Where they go: a file name (with %p for the process number), "-", or NULL; and what `mode` is. */
 LP_HIDDEN void lp_stats_init(const char *target, const char *mode);
@@ -271,7 +277,8 @@ LP_HIDDEN void lp_stats_finish(void);
 /* In a forked child: begin anew. */
 LP_HIDDEN void lp_stats_forked(void);
 
-/* -- looking on (lp_live.c) -------------------------------------------------------------------- */
+/* -- looking on (statistics/live.c)
+ * -------------------------------------------------------------------- */
 
 /* Everything is set up: say where it is, and `elite` as lp_stats_init has it. */
 LP_HIDDEN void lp_live_init(const char *elite);

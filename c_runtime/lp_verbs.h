@@ -2,7 +2,7 @@
 /*
  * Instruction idioms of the runtime's assembly, as macros named for what they do.
  *
- * Included by the rendered .S files only (after lp_slot.h).
+ * Included by the rendered .S files only (after dispatch/slot.h).
  */
 #ifndef LP_VERBS_H
 #define LP_VERBS_H

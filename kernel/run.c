@@ -588,7 +588,7 @@ static void spend(struct lp_run_state *state, u64 site)
 	go_on(state, LP_RUN_BUDGET, site);
 }
 
-/* struct lp_kernel_force of c_runtime/lp_kernel.h. */
+/* struct lp_kernel_force of c_runtime/kernel_side/kernel.h. */
 struct force {
 	u64 mode;
 	u64 nth;

@@ -1,4 +1,4 @@
-"""What the runtime writes to LP_STATS (c_runtime/lp_stats.c), read and checked."""
+"""What the runtime writes to LP_STATS (c_runtime/statistics/stats.c), read and checked."""
 
 from __future__ import annotations
 

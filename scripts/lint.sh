@@ -54,7 +54,7 @@ compile() {
 	for compiler in gcc clang; do
 		for file in $(find c_runtime -name '*.c' | LC_ALL=C sort); do
 			"$compiler" -std=gnu11 -O2 -fno-pic -D_GNU_SOURCE -Wall -Wextra -Werror \
-				-Ic_runtime -Ic_runtime/trace -Ikernel/uapi "-I$rendered" \
+				-Ic_runtime -Ikernel/uapi "-I$rendered" \
 				-c "$file" -o /dev/null || return 1
 		done
 	done

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* errno's place, as the thread has told it (lp_forms.h). */
+/* errno's place, as the thread has told it (forms/thread.h). */
 #include "forms.h"
 
 int *lp_form___errno_location(void)

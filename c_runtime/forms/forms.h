@@ -22,7 +22,7 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 
-#include "lp_forms.h"
+#include "forms/thread.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)

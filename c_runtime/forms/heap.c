@@ -21,8 +21,8 @@
 #define lp_class lp_form_class
 #define __builtin_memset lp_form_memset
 #define __builtin_memcpy lp_form_memmove
-#include "../lp_alloc_central.c"
-#include "../lp_alloc_pages.c"
+#include "heap/central.c"
+#include "heap/pages.c"
 
 /* The thread's cache; NULL: it has none that we may use. */
 static inline struct lp_cache *own_cache(void)

@@ -2,7 +2,8 @@
 /*
  * Locks that nobody holds, with what glibc writes to them (nptl/pthread_mutex_{lock,unlock}.c from
  * 2.34 on, sysdeps/x86_64/nptl/pthread_spin_*.S). All else is left to the library, which finds
- * things as if the form had not been called. lp_forms.c looks whether the library is as here.
+ * things as if the form had not been called. kernel_side/forms.c looks whether the library is as
+ * here.
  */
 #include <limits.h>
 #include <pthread.h>

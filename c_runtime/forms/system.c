@@ -5,8 +5,8 @@
  * call from where it stands in the form.
  *
  * Cancellation points: the library arranges for pthread_cancel to interrupt a thread that waits in
- * one of these, and a form does not. In a program that may cancel threads (lp_forms.c looks) forms
- * of cancellation points leave all to the library.
+ * one of these, and a form does not. In a program that may cancel threads (kernel_side/forms.c
+ * looks) forms of cancellation points leave all to the library.
  */
 #include <fcntl.h>
 #include <poll.h>

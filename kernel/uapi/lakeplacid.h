@@ -110,7 +110,7 @@ enum lp_run_reason {
 /*
  * RUN: E takes U's registers, runs Elite code from an entry of the module's on U's stack, and gives
  * the registers back that U is to go on with. %rsp is `registers` plus the size of the structure
- * (struct lp_registers of c_runtime/lp_slot.h: 17 words), on the way in and out.
+ * (struct lp_registers of c_runtime/dispatch/slot.h: 17 words), on the way in and out.
  */
 /* The entry is that of a request by itself, which is on its slot. Only counted. */
 #define LP_RUN_REQUEST 1
@@ -121,7 +121,7 @@ struct lp_run {
 	__u64 stack_low;  /* E may use the stack from here up, %rsp being LP_STACK_RESERVE above */
 	__u64 fp;	  /* 512 bytes for FXSAVE, on 64, in and out */
 	__u64 budget;	  /* where the budget of loops is counted, which the driver fills again */
-	__u64 force;	  /* stress builds: struct lp_kernel_force of c_runtime/lp_kernel.h, or 0 */
+	__u64 force;	  /* stress builds: struct lp_kernel_force, or 0 */
 	__u64 slot_stack; /* how much of a slot's stack E may use; pages, over LP_STACK_RESERVE */
 	__u32 flags;	  /* LP_RUN_REQUEST */
 	__u32 reason;	  /* out: enum lp_run_reason */

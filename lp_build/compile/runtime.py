@@ -36,7 +36,7 @@ _SSE = ("-mno-avx", "-fno-vectorize", "-fno-slp-vectorize")
 _SSE_GCC = ("-mno-avx", "-fno-tree-vectorize")
 # Without calls that the compiler makes of loops; and each form has a text of its own.
 _FORM_FLAGS_GCC = ("-fno-tree-loop-distribute-patterns", "-fno-ipa-icf")
-HEAP_FILES = ("lp_alloc_central.c", "lp_alloc_pages.c", "lp_alloc_map.c", "lp_alloc_user.c")
+HEAP_FILES = ("heap/central.c", "heap/pages.c", "heap/map.c", "heap/malloc.c")
 _HEAP_FORM = "heap.c"  # the only form that differs where the program has our allocator
 _Source = tuple[Path, tuple[str, ...]]
 
@@ -67,18 +67,19 @@ def _tracing(
     name: str, build: BuildDir, flags: tuple[str, ...]
 ) -> tuple[list[_Source], list[Path]]:
     """The sources, each with its flags, and headers of a runtime that leaves files of what it saw:
-    its own in folder `name`, and what both have of the files."""
-    folders = [resource_dir("c_runtime") / one for one in (name, "trace")]
+    its own in room `name`, and what both have of the files, scout/trace_*."""
+    runtime = resource_dir("c_runtime")
     default = f"-DLP_TRACE_DIR_DEFAULT={_c_string(build.traces)}"
-    flags = (*_SCOUT_FLAGS, *flags, *(f"-I{folder}" for folder in folders), default)
-    sources = [(path, flags) for folder in folders for path in sorted(folder.glob("*.c"))]
-    return sources, [path for folder in folders for path in sorted(folder.glob("*.h"))]
+    flags = (*_SCOUT_FLAGS, *flags, f"-I{runtime}", default)
+    paths = sorted({*(runtime / name).iterdir(), *(runtime / "scout").glob("trace_*")})
+    sources = [(path, flags) for path in paths if path.suffix == ".c"]
+    return sources, [path for path in paths if path.suffix == ".h"]
 
 
 def wrapped_calls() -> list[str]:
     """The library calls that the surveying runtime wraps, as its source names them, in the order of
     their numbers in a survey."""
-    source = resource_dir("c_runtime") / "survey" / "lp_survey_calls.c"
+    source = resource_dir("c_runtime") / "survey" / "calls.c"
     text = source.read_text(encoding="utf-8")
     found = re.finditer(
         r"^(?:WRAP|RECEIVE|STREAM|SEND)\([^,(]+,\s*(\w+)|^(?:WAIT|PAUSE|PRINT)\((\w+)", text, re.M
@@ -97,7 +98,7 @@ def elite_archive(
         rendered = render_runtime(config, build.runtime / name, stress=stress)
         sources = [(s.path, tuple(s.flags)) for s in rendered]
         headers = sorted((build.runtime / name).glob("*.h"))
-        headers += sorted(resource_dir("c_runtime").glob("*.h"))
+        headers += sorted(resource_dir("c_runtime").rglob("*.h"))
         archive = build.runtime / f"liblp_runtime{'_stress' if stress else ''}.a"
         return _archive(archive, sources, headers, compiler)
 
@@ -106,7 +107,7 @@ def heap_archive(build: BuildDir, compiler: str) -> Path:
     """malloc and its kin that both sides can run; it replaces the library's where it is linked."""
     folder = resource_dir("c_runtime")
     sources = [(folder / name, (*_HEAP_FLAGS, f"-I{folder}")) for name in HEAP_FILES]
-    headers = sorted(folder.glob("lp_alloc*.h"))
+    headers = sorted((folder / "heap").glob("*.h"))
     return _archive(build.runtime / "liblp_heap.a", sources, headers, compiler)
 
 
@@ -124,9 +125,9 @@ def forms_archive(build: BuildDir, compiler: str, *, heap: bool) -> Path:
     sources = [(path, form_flags(c, path.name, heap=heap)) for path in files]
     # The projection is a part of the compiler here.
     passes = Path(__file__).parent.parent / "projection"
-    headers = [*folder.glob("*.h"), *(folder / "forms").glob("*.h"), *passes.glob("*.py")]
+    headers = [*folder.rglob("*.h"), *passes.glob("*.py")]
     # The heap's forms are made of its core.
-    headers = sorted([*headers, *folder.glob("lp_alloc*.c")])
+    headers = sorted([*headers, *(folder / "heap").glob("*.c")])
     archive = build.runtime / ("liblp_forms_heap.a" if heap else "liblp_forms.a")
     return _archive(archive, sources, headers, compiler, _compile_form, plain)
 

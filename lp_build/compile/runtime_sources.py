@@ -19,44 +19,43 @@ _COMMON = (
 _GENERAL = (*_COMMON, "-mgeneral-regs-only", "-fno-builtin")
 _ASSEMBLY = ("-g", "-Wa,--fatal-warnings")
 
-# Template (less .j2) to flags, in the order in which lp_runtime.h tells of them.
-_RENDERED: dict[str, tuple[str, ...]] = {
+# The parts and their flags: a file of c_runtime/, by its room, or the template of that name (less
+# .j2).
+_PARTS: dict[str, tuple[str, ...]] = {
     "user_driver.c": _COMMON,
-    "entry_stubs.S": _ASSEMBLY,
+    "dispatch/entry_stubs.S": _ASSEMBLY,
     "save_and_switch_elite.S": _ASSEMBLY,
     "stack_allocator.c": _GENERAL,
-    "address_tables.c": _GENERAL,
-    "address_lookup.S": _ASSEMBLY,
-    "deopt_stubs.S": _ASSEMBLY,
-    "crossing.c": _GENERAL,
-    "kernel_enter.S": _ASSEMBLY,
-    "kernel_text.S": _ASSEMBLY,
+    "deopt/address_tables.c": _GENERAL,
+    "deopt/address_lookup.S": _ASSEMBLY,
+    "deopt/deopt_stubs.S": _ASSEMBLY,
+    "deopt/crossing.c": _GENERAL,
+    "kernel_side/enter.S": _ASSEMBLY,
+    "kernel_side/text.S": _ASSEMBLY,
+    "deopt/deopt.c": _GENERAL,
+    "deopt/backtrace.c": _COMMON,
+    "kernel_side/run.c": _GENERAL,
+    "kernel_side/attach.c": _COMMON,
+    "statistics/message.c": _COMMON,
+    "dispatch/fp.c": _COMMON,
+    "dispatch/fp_state.S": _ASSEMBLY,
+    "kernel_side/forms.c": _COMMON,
+    "dispatch/imports.c": _COMMON,
+    "dispatch/thread_stack.c": _GENERAL,
+    "dispatch/slot_map.c": _COMMON,
+    "dispatch/overflow.c": _COMMON,
+    "statistics/stats.c": _COMMON,
+    "statistics/live.c": _COMMON,
 }
-_RENDERED_FOR_QUEUE: dict[str, tuple[str, ...]] = {
-    "save_and_switch_fallback.S": _ASSEMBLY,
-    "resume_execution.S": _ASSEMBLY,
+_FOR_QUEUE: dict[str, tuple[str, ...]] = {
+    "queue/save_and_switch_fallback.S": _ASSEMBLY,
+    "queue/resume_execution.S": _ASSEMBLY,
     "ring_buffer.c": _GENERAL,
-    "workers.c": _COMMON,
+    "queue/workers.c": _COMMON,
 }
-_FIXED: dict[str, tuple[str, ...]] = {
-    "lp_deopt.c": _GENERAL,
-    "lp_backtrace.c": _COMMON,
-    "lp_kernel.c": _GENERAL,
-    "lp_kernel_attach.c": _COMMON,
-    "lp_message.c": _COMMON,
-    "lp_fp.c": _COMMON,
-    "lp_fp_state.S": _ASSEMBLY,
-    "lp_forms.c": _COMMON,
-    "lp_imports.c": _COMMON,
-    "lp_thread_stack.c": _GENERAL,
-    "lp_slot_map.c": _COMMON,
-    "lp_overflow.c": _COMMON,
-    "lp_stats.c": _COMMON,
-    "lp_live.c": _COMMON,
-}
-_FIXED_FOR_STRESS: dict[str, tuple[str, ...]] = {
-    "lp_force.c": _GENERAL,
-    "lp_force_options.c": _COMMON,
+_FOR_STRESS: dict[str, tuple[str, ...]] = {
+    "deopt/force.c": _GENERAL,
+    "deopt/force_options.c": _COMMON,
 }
 _BENCH: dict[str, tuple[str, ...]] = {
     "dispatch_bench.c": _COMMON,
@@ -88,21 +87,21 @@ def render_runtime(config: Config, out: Path, *, stress: bool) -> list[RuntimeSo
     values = _values(config, stress)
     folders = (out, resource_dir("c_runtime"), resource_dir("kernel") / "uapi")
     include = tuple(f"-I{folder}" for folder in folders)
-    rendered = dict(_RENDERED)
-    fixed = dict(_FIXED)
+    parts = dict(_PARTS)
     if config.mode == "queue":
-        rendered |= _RENDERED_FOR_QUEUE
+        parts |= _FOR_QUEUE
     if stress:
-        fixed |= _FIXED_FOR_STRESS
+        parts |= _FOR_STRESS
 
     header = _write(_HEADER, values, config, out, stress)
     sources = []
-    for name, flags in rendered.items():
+    for name, flags in parts.items():
+        flags = (*flags, *include)
+        if "/" in name:
+            sources.append(RuntimeSource(resource_dir("c_runtime") / name, flags))
+            continue
         made = _write(name, values, config, out, stress)
-        templates = (*made.templates, *header.templates)
-        sources.append(RuntimeSource(out / name, (*flags, *include), templates))
-    for name, flags in fixed.items():
-        sources.append(RuntimeSource(resource_dir("c_runtime") / name, (*flags, *include)))
+        sources.append(RuntimeSource(out / name, flags, (*made.templates, *header.templates)))
     return sources
 
 

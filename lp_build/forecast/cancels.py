@@ -1,4 +1,5 @@
-"""Whether something in a program may cancel threads, as the runtime finds out (lp_forms.c)."""
+"""Whether something in a program may cancel threads, as the runtime finds out
+(c_runtime/kernel_side/forms.c)."""
 
 from __future__ import annotations
 

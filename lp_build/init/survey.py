@@ -1,4 +1,4 @@
-"""Survey files of surveyed programs (written by c_runtime/survey/lp_survey.c, which has the
+"""Survey files of surveyed programs (written by c_runtime/survey/survey.c, which has the
 format), summed up."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lp_build.errors import LakePlacidError
 from lp_build.source.survey import SurveyedFunction, SurveyTable
 
 _MAGIC = b"LPSURVEY"
-# struct lp_trace_head of c_runtime/trace/lp_trace_file.h, then struct survey_header of lp_survey.c
+# struct lp_trace_head of c_runtime/scout/trace_file.h, then struct survey_header of survey/survey.c
 # without its owners.
 _HEADER = struct.Struct("<8sIIQQII256sQQQIIII")
 _OWNERS = 4 << 14
@@ -26,7 +26,7 @@ _VERSION = 3
 
 @dataclass
 class Counts:
-    """What was counted of a function; c_runtime/survey/lp_survey.c has each field's meaning.
+    """What was counted of a function; c_runtime/survey/survey.c has each field's meaning.
     "Below": in the function or in what it called."""
 
     calls: int = 0

@@ -1,4 +1,4 @@
-"""Trace files of scouted programs (written by c_runtime/scout/lp_scout.c, which has the format)."""
+"""Trace files of scouted programs (written by c_runtime/scout/scout.c, which has the format)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lp_build.errors import LakePlacidError
 from lp_build.model.sites import ScoutTable, name_versions
 
 _MAGIC = b"LPTRACE1"
-# struct lp_trace_head of c_runtime/trace/lp_trace_file.h, then struct trace_header of lp_scout.c.
+# struct lp_trace_head of c_runtime/scout/trace_file.h, then struct trace_header of scout/scout.c.
 _HEADER = struct.Struct("<8sIIQQII256sQIIII")
 _RECORD = struct.Struct("<IIQIIII")
 _VERSION = 3

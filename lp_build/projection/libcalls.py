@@ -1,6 +1,6 @@
 """What Elite has to know of library calls: those that it makes itself in the kernel, from
-c_runtime/libcalls.toml, and those that a request which may be queued doesn't make in Elite, from
-c_runtime/threadcalls.toml."""
+c_runtime/forms/libcalls.toml, and those that a request which may be queued doesn't make in Elite,
+from c_runtime/queue/threadcalls.toml."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _CALLED = re.compile(r"\blp_form_(\w+)\(")
 def direct_calls() -> frozenset[str]:
     """Names of the library functions that the kernel form calls; a call of any other function that
     is not Elite is a deopt before the call there."""
-    return frozenset(name for group in _groups("libcalls.toml") for name in group["names"])
+    return frozenset(name for group in _groups("forms/libcalls.toml") for name in group["names"])
 
 
 @cache
 def thread_calls() -> Mapping[str, str]:
     """In queue mode: why Elite leaves before a call of these library functions, by their names."""
-    groups = _groups("threadcalls.toml")
+    groups = _groups("queue/threadcalls.toml")
     return {name: group["reason"] for group in groups for name in group["names"]}
 
 
@@ -56,7 +56,7 @@ def kernel_forms() -> frozenset[str]:
 @cache
 def heap_calls() -> frozenset[str]:
     """Library functions whose forms are of our own heap."""
-    text = (resource_dir("c_runtime") / "libcalls.toml").read_text(encoding="utf-8")
+    text = (resource_dir("c_runtime") / "forms/libcalls.toml").read_text(encoding="utf-8")
     return frozenset(tomllib.loads(text)["heap"]["names"])
 
 

@@ -25,7 +25,7 @@ KIB = 1024
 _ROOTS = ("lp_request_fallback", "lp_request_elite")
 _NEAR = 2  # a warning from this part of the stack on
 _NAMED = 16  # functions that take this part of it are named
-# As c_runtime/lp_slot_map.c has it.
+# As c_runtime/dispatch/slot_map.c has it.
 _LEAST, _MOST, _UNLIMITED = 256 * KIB, 1024 * KIB * KIB, 256 * KIB * KIB
 
 _HEAD = re.compile(r"^([0-9a-f]+) <.*>:$")

@@ -1,7 +1,7 @@
 """The scouting pass (thesis 3.1.1): each condition's outcome, each switch arm and each indirect
 call's target is logged, and that a call was made; evaluation order and side effects stay.
 
-c_runtime/scout/lp_scout_prelude.h says what the added text means to the runtime.
+c_runtime/scout/prelude.h says what the added text means to the runtime.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lp_build.source.parse import ParsedUnit, parse_unit
 from lp_build.source.sites import FunctionSites, SiteNode, find_sites
 
 PRELUDE_VERSION = 2
-LINE = 64  # bytes that a unit's arms are padded to, as lp_scout.h says
+LINE = 64  # bytes that a unit's arms are padded to, as scout/scout.h says
 FALLTHROUGH = "__attribute__((__fallthrough__));"
 # gcc takes the unit's name from the first line marker, and its folder from a second one that ends
 # in two slashes; what follows them is ours to add to.
@@ -42,7 +42,7 @@ class ScoutedUnit:
 
 @cache
 def _prelude() -> str:
-    header = (resource_dir("c_runtime") / "scout" / "lp_scout_prelude.h").read_text("utf-8")
+    header = (resource_dir("c_runtime") / "scout" / "prelude.h").read_text("utf-8")
     bare = re.sub(r"/\*.*?\*/", " ", header, flags=re.S)
     return re.sub(r"\s+", " ", bare).strip()
 

@@ -1,7 +1,7 @@
 """The survey pass: every function's calls and loops are counted, before anyone has named a request
 function. What the program does stays the same.
 
-c_runtime/survey/lp_survey_prelude.h says what the added text means to the runtime.
+c_runtime/survey/prelude.h says what the added text means to the runtime.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class SurveyTable:
 
 @cache
 def _prelude() -> str:
-    header = (resource_dir("c_runtime") / "survey" / "lp_survey_prelude.h").read_text("utf-8")
+    header = (resource_dir("c_runtime") / "survey" / "prelude.h").read_text("utf-8")
     bare = re.sub(r"/\*.*?\*/", " ", header, flags=re.S)
     return re.sub(r"\s+", " ", bare).strip()
 

@@ -1,5 +1,5 @@
-"""The counters of a running process, read out of its memory (c_runtime/lp_live.c says where they
-are): the process does not notice."""
+"""The counters of a running process, read out of its memory (c_runtime/statistics/live.c says where
+they are): the process does not notice."""
 
 from __future__ import annotations
 
@@ -160,8 +160,8 @@ class Process:
         )
 
     def _slots(self, live: Live) -> tuple[int, int, int]:
-        """Requests, those of them that have not left Elite, and slots in use; as lp_stats.c sums
-        them up."""
+        """Requests, those of them that have not left Elite, and slots in use; as
+        statistics/stats.c sums them up."""
         requests = others = used = 0
         if not live.slots:
             return 0, 0, 0

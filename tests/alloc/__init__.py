@@ -1,1 +1,1 @@
-"""Tests of the heap that both sides can run (c_runtime/lp_alloc*)."""
+"""Tests of the heap that both sides can run (c_runtime/heap/)."""

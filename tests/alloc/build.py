@@ -8,7 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RUNTIME = HERE.parent.parent / "c_runtime"
-PARTS = ("central", "pages", "map", "user")
+PARTS = ("central", "pages", "map", "malloc")
 CORE = ("central", "pages")
 # as the runtime archive's objects are compiled
 FLAGS = ("-O2", "-fno-builtin-malloc", "-fno-pic", "-mgeneral-regs-only", "-Wall", "-Wextra")
@@ -26,8 +26,9 @@ def heap_objects(folder: Path, compiler: str, *flags: str) -> list[Path]:
     """Compile the heap's parts into `folder`; the objects."""
     objects = []
     for part in PARTS:
+        source = RUNTIME / "heap" / f"{part}.c"
         objects.append(folder / f"{part}.o")
-        run(compiler, *flags, "-Werror", "-c", RUNTIME / f"lp_alloc_{part}.c", "-o", objects[-1])
+        run(compiler, *flags, f"-I{RUNTIME}", "-Werror", "-c", source, "-o", objects[-1])
     return objects
 
 

@@ -12,7 +12,7 @@ from tests.alloc.build import CORE, HERE, RUNTIME, Programs, run
 KERNEL_FLAGS = (
     *("-D__KERNEL__", "-ffreestanding", "-nostdinc", "-std=gnu11", "-O2", "-Wall", "-Wextra"),
     *("-Werror", "-fno-pic", "-mno-red-zone", "-mcmodel=kernel", "-mgeneral-regs-only"),
-    f"-I{HERE / 'kernel_stub'}",
+    *(f"-I{HERE / 'kernel_stub'}", f"-I{RUNTIME}"),
 )
 
 
@@ -22,7 +22,7 @@ def kernel_core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     folder = tmp_path_factory.mktemp("kernel")
     objects = [folder / f"{part}.o" for part in CORE]
     for part, target in zip(CORE, objects, strict=True):
-        run(request.param, *KERNEL_FLAGS, "-c", RUNTIME / f"lp_alloc_{part}.c", "-o", target)
+        run(request.param, *KERNEL_FLAGS, "-c", RUNTIME / "heap" / f"{part}.c", "-o", target)
     core = folder / "core.o"
     run("ld", "-r", *objects, "-o", core)
     return core

@@ -45,8 +45,8 @@ COMMANDS = {
         PYTHON,
     ],
     "perl": ["perl", "-e", PERL],
-    "gcc": ["gcc", "-O2", "-S", str(RUNTIME / "lp_alloc_central.c"), "-o", "-"],
-    "clang": ["clang", "-O2", "-S", str(RUNTIME / "lp_alloc_central.c"), "-o", "-"],
+    "gcc": ["gcc", "-O2", "-S", f"-I{RUNTIME}", str(RUNTIME / "heap" / "central.c"), "-o", "-"],
+    "clang": ["clang", "-O2", "-S", f"-I{RUNTIME}", str(RUNTIME / "heap" / "central.c"), "-o", "-"],
     "tar and its children": [
         "sh",
         "-c",

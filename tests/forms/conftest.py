@@ -44,7 +44,7 @@ def archive(target: Path, objects: list[Path]) -> Path:
 
 def heap(folder: Path, compiler: str) -> Path:
     """Our allocator: where the forms of the heap are linked, so is it."""
-    objects = [folder / f"{name}.o" for name in HEAP_FILES]
+    objects = [folder / f"{Path(name).name}.o" for name in HEAP_FILES]
     for name, target in zip(HEAP_FILES, objects, strict=True):
         words = (*_COMMON, "-O2", "-fno-builtin", *_STRICT)
         run(compiler, *words, "-c", RUNTIME / name, "-o", target)
@@ -91,7 +91,7 @@ def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Forms as an ordinary program's functions: what user space goes on in."""
     compiler, folder = request.param, tmp_path_factory.mktemp("forms")
     forms = [(path, form_flags(compiler, path.name, heap=True)) for path in FORMS]
-    for name in ("lp_forms.c", "lp_imports.c"):
+    for name in ("kernel_side/forms.c", "dispatch/imports.c"):
         forms.append((RUNTIME / name, (*_COMMON, "-O2", *_STRICT)))
     objects = []
     for path, words in forms:

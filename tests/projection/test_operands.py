@@ -23,7 +23,7 @@ FLAGS = "-w -fno-pic -mno-red-zone -fasynchronous-unwind-tables -S -o -".split()
 
 def sources(compiler: str, folder: Path) -> list[Path]:
     """C that needs nothing but the C library, and that the compiler takes."""
-    heap = ROOT.glob("c_runtime/lp_alloc*.c")
+    heap = ROOT.glob("c_runtime/heap/*.c")
     found = [*sorted(ROOT.glob("sample_projects/*/*.c")), *sorted(heap)]
     programs = sorted(ROOT.glob("tests/differential/programs/*.c"))
     found += [path for path in programs if path.stem not in GCC_ONLY or "gcc" in compiler]

@@ -91,7 +91,7 @@ def stub_runtime(folder: Path) -> Path:
     subprocess.run(
         [
             *("gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-c"),
-            f"-I{resource_dir('c_runtime') / 'scout'}",
+            f"-I{resource_dir('c_runtime')}",
             *(str(HERE / "stub_runtime.c"), "-o", str(target)),
         ],
         check=True,

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lp_scout.h"
+#include "scout/scout.h"
 
 enum { ARMS = 1 << 16, ICALLS = 1 << 12 };
 

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 #include "check.h"
-#include "lp_alloc.h"
+#include "heap/heap.h"
 
 enum { PLACES = 256, MAX_THREADS = 8, LARGE = 100000, DIRECT = 100000000 };
 

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lp_forms.h"
+#include "forms/thread.h"
 
 #define CHECK(condition)                                                                           \
 	do {                                                                                       \

@@ -3,7 +3,7 @@
 #ifndef RUN_H
 #define RUN_H
 
-#include "lp_slot.h"
+#include "dispatch/slot.h"
 #include "session.h"
 
 /* Where the frame that enters would return to; nothing is there. */
