@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make what is made of the code's own definitions: of the commands, manual pages, completion for
 shells and their part of docs/reference.md; of the keys of lp.toml, the tables of README.md and
-docs/reference.md.
+docs/reference.md; of the kernels, the table of docs/vm.md.
 
 usage: .venv/bin/python scripts/manual.py (after scripts/set-up.sh test; `make manual`)
 """
@@ -22,6 +22,7 @@ from argparse_manpage.manpage import Manpage
 
 from lp_build.cli import SUBCOMMANDS, Subcommand
 from lp_build.config import Config, key_of
+from lp_build.kernels.versions import VERSIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "<!-- made by scripts/manual.py: {} -->"
@@ -182,6 +183,16 @@ def keys_range() -> str:
     return "\n".join(["| key | type | values | default |", "|---|---|---|---|", *rows, ""])
 
 
+def kernels() -> str:
+    """The kernels, and what is particular to each."""
+    rows = [
+        f"| {one.series} | `{one.packages}` in {one.where} | {one.compiler} | {one.differs} |"
+        for one in VERSIONS
+    ]
+    head = "| kernel | Debian's packages | modules are built by | in the driver |"
+    return "\n".join([head, "|---|---|---|---|", *rows, ""])
+
+
 def _default(one: Field[Any]) -> str:
     if one.default is MISSING:
         return "(needed)"
@@ -212,6 +223,7 @@ def write(root: Path) -> list[Path]:
     parts = {
         "README.md": {"the keys of lp.toml": keys_meaning()},
         "docs/reference.md": {"commands": body, "the keys of lp.toml": keys_range()},
+        "docs/vm.md": {"the kernels": kernels()},
     }
     for name, made in parts.items():
         text = (root / name).read_text(encoding="utf-8")

@@ -21,11 +21,12 @@ from lp_build.demo import command as demo
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import Headers, build_modules, find_headers
 from lp_build.kernels import find as kernels
+from lp_build.kernels.versions import DEFAULT
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
 from lp_build.vm.guest import GuestCommand, run_guest
 
-SERIES = "6.1"
+SERIES = DEFAULT
 _SCOUTING = "empty 100 direct 100 switched 2000 calls 100 touch 10 own 10".split()
 GUEST_SECONDS = 900.0
 POLLS = (50, 200)  # microseconds

@@ -27,6 +27,7 @@ from rich.table import Table
 from lp_build.demo.load import KEYS, LoadResult, Mix, run_load
 from lp_build.demo.server import start
 from lp_build.errors import LakePlacidError
+from lp_build.kernels.versions import DEFAULT, LISTED
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
 from lp_build.trials.upstream import cache_folder
@@ -293,8 +294,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--kernel",
         metavar="VERSION",
-        help="in the end, run it in the kernel of a guest too: Debian's 6.1 or 6.12, or `auto` "
-        "(6.1 where there is QEMU and root, and a note where not)",
+        help=f"in the end, run it in the kernel of a guest too: Debian's {LISTED}, or `auto` "
+        f"({DEFAULT} where there is QEMU and root, and a note where not)",
     )
     parser.add_argument("--json", action="store_true", help="print the outcome as one JSON object")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -323,7 +324,7 @@ def main(argv: Sequence[str]) -> int:
         if options.kernel == "auto" and why_no_kernel():
             print(f"\nlp demo: not in the kernel: {why_no_kernel()}", file=sys.stderr)
         elif options.kernel:
-            series = "6.1" if options.kernel == "auto" else options.kernel
+            series = DEFAULT if options.kernel == "auto" else options.kernel
             outcomes.append(run_kernel_demo(folder.absolute(), show, series, options.seed))
             if not options.json:
                 print_outcome(outcomes[1], Console(highlight=False))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lp_build.doctor.machine import Machine, compile_problem, version_of
 from lp_build.kernels.kbuild import compiler_of
+from lp_build.kernels.versions import DEFAULT
 from lp_build.vm.qemu import PROGRAM as QEMU
 from lp_build.vm.share import CANDIDATES as VIRTIOFSD
 
@@ -181,7 +182,7 @@ def _headers(machine: Machine) -> Need:
         "kernel headers",
         f"none for the running kernel, {machine.release}",
         f"linux-headers-{machine.release}",
-        remedy="for another kernel: `lp build --kernel 6.1` fetches Debian's headers itself",
+        remedy=f"for another kernel: `lp build --kernel {DEFAULT}` fetches Debian's headers itself",
     )
 
 

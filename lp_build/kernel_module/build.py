@@ -13,8 +13,9 @@ from elftools.elf.elffile import ELFFile
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.payload import read_payload
 from lp_build.kernel_module.source import module_name, write_sources
-from lp_build.kernels.find import SERIES, find_kernel
+from lp_build.kernels.find import find_kernel
 from lp_build.kernels.kbuild import build_module
+from lp_build.kernels.versions import SERIES
 from lp_build.layout import BuildDir
 from lp_build.resources import resource_dir
 
@@ -53,7 +54,7 @@ def modules_folder(build: BuildDir, stress: bool) -> Path:
 def find_headers(kernel: str, cache: Path) -> Headers:
     """The headers that `kernel` names: a folder that can be built in, as
     /lib/modules/RELEASE/build; a RELEASE that is installed here; or a series of Debian's that is
-    fetched ("6.1", "6.12"). Raises LakePlacidError when there are none."""
+    fetched (one of SERIES). Raises LakePlacidError when there are none."""
     if kernel in SERIES:
         found = find_kernel(kernel, cache)
         return Headers(found.release, found.headers)

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.kernels.packages import Packages
+from lp_build.kernels.versions import SERIES, VERSIONS, version_of
 from lp_build.vm.errors import VmError
-
-SERIES = ("6.1", "6.12")
-FLAVOUR = "cloud-amd64"
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,9 @@ def _fetch(series: str, home: Path, root: Path) -> None:
     """Fetch and unpack, in one step: a folder that exists is complete."""
     packages = Packages(home / "apt")
     packages.refresh()
-    image = packages.newest(rf"linux-image-{re.escape(series)}\.[0-9][^ ]*-{FLAVOUR}")
+    elsewhere = [v for v in VERSIONS if v.where != VERSIONS[0].where]
+    remedy = "; ".join(f"{v.series} for {VERSIONS[0].where} is in {v.where}" for v in elsewhere)
+    image = packages.newest(version_of(series).image_pattern, remedy)
     headers = image.replace("linux-image-", "linux-headers-")
     parts = ("linux-headers-", "linux-kbuild-")
     needed = [name for name in packages.dependencies(headers) if name.startswith(parts)]

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Protocol
 
 from lp_build.kernels.find import locked
+from lp_build.kernels.versions import DEFAULT, version_of
 from lp_build.vm.errors import VmError
 
 # What kbuild leaves in a module's folder, never copied from the sources' own.
 _LEFT = ("*.o", "*.ko", "*.mod", "*.mod.c", "*.cmd", "Module.symvers", "modules.order")
 
 
-DEFAULT_COMPILER = "gcc-12"
+DEFAULT_COMPILER = version_of(DEFAULT).compiler
 
 
 def compiler_of(config: str) -> str:

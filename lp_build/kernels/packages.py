@@ -53,9 +53,10 @@ class Packages:
         process = self._run("apt-get", "-q", "update")
         self._complaint = _complaints(process.stderr)
 
-    def newest(self, pattern: str) -> str:
+    def newest(self, pattern: str, remedy: str) -> str:
         """The package with the highest version among those whose whole names match `pattern`
-        (an extended regular expression). Raises VmError when there is none."""
+        (an extended regular expression). Raises VmError when there is none: `remedy` is what else
+        there is to look for."""
         found = self._run("apt-cache", "search", "--names-only", f"^{pattern}$").stdout
         names = [line.split(" ", 1)[0] for line in found.splitlines()]
         versions = {name: self._field(name, "Version") for name in names}
@@ -63,7 +64,7 @@ class Packages:
             raise VmError(
                 f"the archive has no package `{pattern}`{self._complaint}",
                 file="/etc/apt/sources.list",
-                remedy=_REMEDY + "; 6.12 for bookworm is in bookworm-security",
+                remedy=f"{_REMEDY}; {remedy}",
             )
         by_version = cmp_to_key(_compare)
         return max(versions, key=lambda name: by_version(versions[name]))

@@ -20,6 +20,7 @@ from lp_build.files import locked
 from lp_build.forecast.collect import make_forecast, profile_of, remember, remembered_traces
 from lp_build.forecast.model import Forecast
 from lp_build.forecast.text import lines_of
+from lp_build.kernels.versions import LISTED
 from lp_build.layout import BuildDir, find_build_dir
 from lp_build.manifest.agreement import check_agreement
 from lp_build.manifest.manifest import check_sites, load_manifest
@@ -67,7 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="DIR|VERSION",
         help="make the kernel modules too, for a kernel whose headers lie in DIR or are installed "
-        "as VERSION, or for Debian's 6.1 or 6.12, whose headers are fetched",
+        f"as VERSION, or for Debian's {LISTED}, whose headers are fetched",
     )
     parser.add_argument(
         "--cache",

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lp_build.kernels.find import SERIES, cache_folder
+from lp_build.kernels.find import cache_folder
+from lp_build.kernels.versions import DEFAULT, SERIES
 from lp_build.vm.errors import GuestFailure
 from lp_build.vm.guest import GuestCommand, run_guest
 from lp_build.vm.qemu import ACCELERATORS
@@ -25,7 +26,7 @@ def make_parser() -> argparse.ArgumentParser:
         "tree writable), run CMD there as root, and give its output and exit status. A panic, an "
         f"oops, a warning or a hang is a failure: status {GUEST_FAILED}, and the console log.",
     )
-    parser.add_argument("--kernel", choices=SERIES, default="6.1", help="default: %(default)s")
+    parser.add_argument("--kernel", choices=SERIES, default=DEFAULT, help="default: %(default)s")
     parser.add_argument(
         "--append", action="append", default=[], metavar="ARGS", help="more kernel arguments"
     )

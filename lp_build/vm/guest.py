@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lp_build.kernels.find import Kernel, find_kernel
+from lp_build.kernels.versions import DEFAULT
 from lp_build.vm.console import find_failure
 from lp_build.vm.errors import GuestFailure, GuestHung, GuestLost, VmError
 from lp_build.vm.initramfs import base_archive, run_archive
@@ -35,7 +36,7 @@ PROJECT_SIGNS = (".git", ".lp", "lp.toml")
 class GuestCommand:
     """What to run, and on which machine.
 
-    kernel: "6.1" or "6.12"; append: more kernel arguments; timeout: seconds on this machine's
+    kernel: one of SERIES; append: more kernel arguments; timeout: seconds on this machine's
     clock, boot included; memory: MiB; accelerator: "auto", "kvm" or "tcg"; icount: its clock goes
     by instructions (one processor, emulated); modules: more of the kernel's own modules to load;
     cwd: the command's folder; writable: the folders that the guest
@@ -43,7 +44,7 @@ class GuestCommand:
     """
 
     argv: Sequence[str]
-    kernel: str = "6.1"
+    kernel: str = DEFAULT
     append: str = ""
     timeout: float = 120.0
     memory: int = 1024

@@ -34,6 +34,7 @@ from suite import FileResult, bench_folder, differences, run_suite, suite_files
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import find_headers
 from lp_build.kernels import find as kernels
+from lp_build.kernels.versions import DEFAULT, SERIES
 from lp_build.steps import run_step, tool
 from lp_build.trials.compatibility import Findings, Variant, write_findings
 from lp_build.trials.upstream import Source, cache_folder, copy_tree, fetch
@@ -694,7 +695,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--suite-jobs", type=int, default=4, help="test files at a time")
     parser.add_argument("--requests", type=int, default=50000, help="of a load that is measured")
     parser.add_argument("--tests", nargs="+", metavar="t/FILE.t", help="only these test files")
-    parser.add_argument("--kernel", choices=kernels.SERIES, default="6.1", help="of the guest")
+    parser.add_argument("--kernel", choices=SERIES, default=DEFAULT, help="of the guest")
     parser.add_argument(
         "--minutes", type=float, default=math.inf, help="begin no file in the guest after so many"
     )

@@ -31,6 +31,7 @@ from lp_build.demo.command import Statistics, clean_environment, read_statistics
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import find_headers
 from lp_build.kernels import find as kernels
+from lp_build.kernels.versions import DEFAULT, SERIES
 from lp_build.trials.compatibility import Findings, Variant, write_findings
 from lp_build.trials.upstream import cache_folder
 from lp_build.trials.variants import GuestLoad, make_plan, run_plan
@@ -330,7 +331,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2, help="of make")
     parser.add_argument("--requests", type=int, default=50000, help="of the load that is measured")
     parser.add_argument("--tests", nargs="+", metavar="NAME", help="only these tests of the suite")
-    parser.add_argument("--kernel", choices=kernels.SERIES, default="6.1", help="of the guest")
+    parser.add_argument("--kernel", choices=SERIES, default=DEFAULT, help="of the guest")
     parser.add_argument("--docs", type=Path, help="where compatibility/nginx.json is to be kept")
     options = parser.parse_args(argv)
     if unknown := [step for step in options.steps if step not in STEPS]:

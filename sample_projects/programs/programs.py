@@ -32,6 +32,7 @@ from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import Headers, build_modules, find_headers
 from lp_build.kernel_module.load import loaded, read_status
 from lp_build.kernels import find as kernels
+from lp_build.kernels.versions import SERIES
 from lp_build.steps import run_step, tool
 from lp_build.trials.compatibility import Findings, Variant, write_findings
 from lp_build.trials.upstream import Source, cache_folder, copy_tree, fetch
@@ -403,7 +404,7 @@ def run_in_kernel(
     program: Program, folder: Path, cache: Path, show: Console, kernel: str
 ) -> dict[str, Variant]:
     """The variants of one program with Elite in the kernel of a guest, the plain build among them;
-    and what its own suite gives there with the plain one. kernel: one of kernels.SERIES.
+    and what its own suite gives there with the plain one. kernel: one of SERIES.
 
     Raises LakePlacidError as run_script does, and where the guest's plain build fails.
     """
@@ -504,7 +505,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dir", type=Path, help="work folder (default: .cache/programs)")
     parser.add_argument("--no-sites", action="store_true", help="not each site singly")
     parser.add_argument(
-        "--kernel", choices=kernels.SERIES, help="with Elite in the kernel of a guest that has it"
+        "--kernel", choices=SERIES, help="with Elite in the kernel of a guest that has it"
     )
     parser.add_argument("--docs", type=Path, help="where compatibility/*.json are to be kept")
     options = parser.parse_args(argv)

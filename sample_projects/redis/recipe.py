@@ -39,6 +39,7 @@ from lp_build.demo.command import Statistics, clean_environment, read_statistics
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import find_headers
 from lp_build.kernels import find as kernels
+from lp_build.kernels.versions import DEFAULT, SERIES
 from lp_build.steps import run_step
 from lp_build.trials.compatibility import Findings, Variant, write_findings
 from lp_build.trials.upstream import cache_folder
@@ -403,7 +404,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--minutes", type=float, default=math.inf, help="begin no unit in the guest after so many"
     )
     parser.add_argument("--docs", type=Path, help="where compatibility/redis*.json are to be kept")
-    parser.add_argument("--kernel", choices=kernels.SERIES, default="6.1", help="of the guest")
+    parser.add_argument("--kernel", choices=SERIES, default=DEFAULT, help="of the guest")
     options = parser.parse_args(argv)
     if unknown := [step for step in options.steps if step not in STEPS]:
         parser.error(f"no such step: {unknown[0]}")

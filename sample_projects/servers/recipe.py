@@ -27,6 +27,7 @@ from lp_build.demo.command import clean_environment
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import build_modules, find_headers
 from lp_build.kernels import find as kernels
+from lp_build.kernels.versions import SERIES
 from lp_build.statistics import read_run
 from lp_build.steps import run_step, tool
 from lp_build.trials.upstream import cache_folder, copy_tree, fetch
@@ -229,7 +230,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dir", type=Path, help="work folder (default: .cache/servers)")
     parser.add_argument("--requests", type=int, default=3000, help="of each load")
     parser.add_argument("--rounds", type=int, default=3, help="alternating runs, plain and Elite")
-    parser.add_argument("--kernel", choices=kernels.SERIES, help="with Elite in a guest's kernel")
+    parser.add_argument("--kernel", choices=SERIES, help="with Elite in a guest's kernel")
     parser.add_argument("--guest-requests", type=int, default=500, help="of the load there")
     options = parser.parse_args(argv)
     if unknown := [name for name in options.names if name not in names]:

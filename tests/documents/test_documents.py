@@ -105,7 +105,7 @@ def test_the_tests_that_run_the_other_commands_are_there(place: str) -> None:
 
 
 def test_documents_name_only_files_that_are_there() -> None:
-    for document in (*(ROOT / "docs").glob("*.md"), README):
+    for document in (*(ROOT / "docs").rglob("*.md"), README):
         text = document.read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
             assert (document.parent / target).exists(), f"{document.name}: {target}"

@@ -19,7 +19,8 @@ from lp_build.demo import command as demo
 from lp_build.demo.load import run_load
 from lp_build.demo.server import start
 from lp_build.kernel_module.build import Modules, build_modules, find_headers
-from lp_build.kernels.find import SERIES, cache_folder
+from lp_build.kernels.find import cache_folder
+from lp_build.kernels.versions import SERIES, version_of
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
 from lp_build.vm.errors import GuestFailure
@@ -31,8 +32,6 @@ from tests.samples.http_client import exchange
 pytestmark = pytest.mark.needs_qemu
 
 ROOT = Path(__file__).resolve().parents[2]
-STRICT = "slab_nomerge slub_debug=FZPU page_poison=1"
-CONFIGURATIONS = {"6.1": f"{STRICT} preempt=full", "6.12": f"{STRICT} preempt=full pti=on"}
 AMOUNTS = {"udp_kv": 1500, "udp_kv get": 1500, "http_events": 40, "http_events get": 40}
 # Loads like those that each server was scouted with.
 SCOUTED = {
@@ -264,7 +263,7 @@ def outcomes(workshop: Path, series: str) -> tuple[dict[str, dict[str, Any]], st
     command = GuestCommand(
         argv=[sys.executable, "-m", "tests.kernel.applications_in_guest", str(plan)],
         kernel=series,
-        append=CONFIGURATIONS[series],
+        append=version_of(series).boots.applications,
         timeout=1500,
         cwd=workshop,
     )

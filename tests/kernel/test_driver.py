@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.kernels.find import SERIES, cache_folder, find_kernel
+from lp_build.kernels.find import cache_folder, find_kernel
 from lp_build.kernels.kbuild import BuiltModule, build_module
+from lp_build.kernels.versions import SERIES, version_of
 from lp_build.resources import resource_dir
 from lp_build.vm.errors import GuestFailure
 from lp_build.vm.guest import GuestCommand, run_guest
@@ -27,13 +28,6 @@ pytestmark = pytest.mark.needs_qemu
 HERE = Path(__file__).parent
 SOURCES = sorted((HERE / "driver").glob("*.c"))
 TESTS = tuple(name for file in SOURCES for name in re.findall(r"TEST\((\w+)\),", file.read_text()))
-# Kernel arguments besides `lp vm`'s own. The second kernel has what makes races and leaks likelier.
-STRICT = "slab_nomerge slub_debug=FZPU page_poison=1"
-CONFIGURATIONS = {"6.1": "slab_nomerge", "6.12": "slab_nomerge preempt=full pti=on"}
-MORE_CONFIGURATIONS = {
-    "6.1": f"{STRICT} preempt=full pti=on",
-    "6.12": STRICT,
-}
 # What takes minutes each, and how much of it: calls, seconds, cycles (three times).
 CAMPAIGN = {
     "random_calls_get_errors_and_nothing_else": 1_000_000,
@@ -149,18 +143,18 @@ def test_the_driver_builds_without_a_warning(workshop: Path, series: str) -> Non
 @pytest.mark.parametrize("test", TESTS)
 @pytest.mark.parametrize("series", SERIES)
 def test_driver(workshop: Path, series: str, test: str) -> None:
-    check(trial(workshop, series, CONFIGURATIONS[series]), test)
+    check(trial(workshop, series, version_of(series).boots.driver), test)
 
 
 @pytest.mark.parametrize("series", SERIES)
 def test_nothing_is_left_behind(workshop: Path, series: str) -> None:
-    check_nothing_left(trial(workshop, series, CONFIGURATIONS[series]))
+    check_nothing_left(trial(workshop, series, version_of(series).boots.driver))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("series", SERIES)
 def test_all_of_it_holds_in_other_configurations(workshop: Path, series: str) -> None:
-    tried = trial(workshop, series, MORE_CONFIGURATIONS[series])
+    tried = trial(workshop, series, version_of(series).boots.long)
     for test in TESTS:
         check(tried, test)
     check_nothing_left(tried)
@@ -171,7 +165,7 @@ def test_all_of_it_holds_in_other_configurations(workshop: Path, series: str) ->
 def test_a_long_run_of_what_lasts_holds(workshop: Path, series: str) -> None:
     """A million calls, minutes of storm, ten thousand cycles with nothing left behind."""
     tests = tuple(f"{name}={amount}" for name, amount in CAMPAIGN.items())
-    tried = trial(workshop, series, MORE_CONFIGURATIONS[series], tests, timeout=7200)
+    tried = trial(workshop, series, version_of(series).boots.long, tests, timeout=7200)
     for test in CAMPAIGN:
         check(tried, test)
         print(series, test, tried.tests[test])

@@ -19,7 +19,7 @@ from lp_build.steps import run_step, tool
 
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = {name: command for name, command in SUBCOMMANDS.items() if not command.plain}
-DOCUMENTS = ("README.md", "docs/reference.md")
+DOCUMENTS = ("README.md", "docs/reference.md", "docs/vm.md")
 BY_HAND = "run `make manual` and commit what it writes"
 
 

@@ -17,6 +17,7 @@ import suite
 
 from lp_build.kernel_module.build import build_modules, find_headers
 from lp_build.kernels import find as kernels
+from lp_build.kernels.versions import DEFAULT
 from lp_build.trials.upstream import cache_folder
 from lp_build.vm.guest import GuestCommand, run_guest
 from tests.forecast.support import TOLERANCE, Foretold, foretold
@@ -111,7 +112,7 @@ def test_memcacheds_own_tests_pass(built: Built, variant: str, tmp_path: Path) -
 @pytest.fixture(scope="module")
 def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """memcached with its Elite code in the kernel, under loads and some of its tests."""
-    headers = find_headers("6.1", kernels.cache_folder(os.environ))
+    headers = find_headers(DEFAULT, kernels.cache_folder(os.environ))
     folder = tmp_path_factory.mktemp("modules")
     ordinary = build_modules(built.specialised / PROGRAM, headers, folder / "ordinary")
     stress = build_modules(built.stress / PROGRAM, headers, folder / "stress")

@@ -18,6 +18,7 @@ from nginx_load import run_load
 from lp_build.demo.command import clean_environment, read_statistics
 from lp_build.kernel_module.build import find_headers
 from lp_build.kernels import find as kernels
+from lp_build.kernels.versions import DEFAULT
 from lp_build.layout import BuildDir
 from lp_build.manifest.classes import merge_traces
 from lp_build.manifest.traces import read_traces
@@ -111,13 +112,13 @@ def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> lis
     """GETs, and some tests of the suite, with Elite in the kernel of a guest."""
     folder = tmp_path_factory.mktemp("guest")
     cache = kernels.cache_folder(os.environ)
-    plan = stress_plan(built.stress, FORCED, find_headers("6.1", cache), folder / "modules")
+    plan = stress_plan(built.stress, FORCED, find_headers(DEFAULT, cache), folder / "modules")
     script = Path(nginx_build.__file__).with_name("nginx_guest.py")
     return run_plan(
         script,
         plan,
         {"gets": 1500, "tests": GUEST_TESTS},
-        kernel="6.1",
+        kernel=DEFAULT,
         folder=folder,
         timeout=900,
         show=sys.stderr.write,

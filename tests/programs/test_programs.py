@@ -10,6 +10,7 @@ import programs
 import pytest
 from rich.console import Console
 
+from lp_build.kernels.versions import DEFAULT
 from lp_build.trials.upstream import cache_folder
 
 ROOT = Path(__file__).parent.parent.parent
@@ -53,7 +54,7 @@ def test_zlib_packs_with_elite_in_the_kernel_in_all_variants(tmp_path: Path) -> 
     request = {"deflate": programs.ZLIB.requests["deflate"]}
     zlib = replace(programs.ZLIB, requests=request)
     variants = programs.run_in_kernel(
-        zlib, tmp_path, cache_folder({}, ROOT), Console(quiet=True), "6.1"
+        zlib, tmp_path, cache_folder({}, ROOT), Console(quiet=True), DEFAULT
     )
     assert {name: found.different for name, found in variants.items()} == dict.fromkeys(
         variants, ()

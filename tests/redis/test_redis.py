@@ -22,6 +22,7 @@ from redis_server import serve
 from lp_build.demo.command import clean_environment, read_statistics
 from lp_build.kernel_module.build import find_headers
 from lp_build.kernels import find as kernels
+from lp_build.kernels.versions import DEFAULT
 from lp_build.trials.upstream import cache_folder
 from lp_build.trials.variants import GuestTests, run_plan, stress_plan
 from tests.forecast.support import TOLERANCE, Foretold, foretold
@@ -101,7 +102,7 @@ def test_in_the_kernel_answers_are_the_same_and_gets_and_sets_finish(
     built: Built, tmp_path: Path
 ) -> None:
     cache = kernels.cache_folder(os.environ)
-    plan = stress_plan(built.stress, FORCED, find_headers("6.1", cache), tmp_path / "modules")
+    plan = stress_plan(built.stress, FORCED, find_headers(DEFAULT, cache), tmp_path / "modules")
     # redis-cli and redis-benchmark are the scouting ones here.
     traced = [
         replace(one, environment={**one.environment, "LP_TRACE_DIR": "/tmp"})
@@ -112,7 +113,7 @@ def test_in_the_kernel_answers_are_the_same_and_gets_and_sets_finish(
         Path(redis_build.__file__).with_name("redis_guest.py"),
         plan,
         {"load": 1500, "sources": str(built.tree.redis), "units": UNITS, "seconds": 1500},
-        kernel="6.1",
+        kernel=DEFAULT,
         folder=tmp_path,
         timeout=1800,
         show=sys.stderr.write,

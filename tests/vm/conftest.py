@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lp_build.kernels.find import Kernel, cache_folder, find_kernel
+from lp_build.kernels.versions import DEFAULT
 
 
 @pytest.fixture(scope="session")
@@ -19,4 +20,4 @@ def vm_cache() -> Path:
 @pytest.fixture
 def kernel(vm_cache: Path) -> Kernel:
     """The kernel of tests for which one is enough."""
-    return find_kernel("6.1", vm_cache)
+    return find_kernel(DEFAULT, vm_cache)

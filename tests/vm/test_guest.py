@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.kernels.find import SERIES, Kernel
+from lp_build.kernels.find import Kernel
 from lp_build.kernels.kbuild import build_module
+from lp_build.kernels.versions import SERIES
 from lp_build.vm.errors import GuestHung, GuestLost, GuestOopsed, GuestPanicked, GuestWarned
 from lp_build.vm.guest import GuestCommand, GuestResult, run_guest
 

@@ -1,0 +1,56 @@
+"""docs/how-to/: the worked examples are followed, on copies of what they change."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from lp_build.kernels.versions import LISTED, SERIES, VERSIONS, Version
+from lp_build.steps import run_step
+from tests.documents.support import ROOT, fenced_blocks
+
+HOW_TO = ROOT / "docs" / "how-to"
+
+
+def test_a_record_makes_a_kernel_known(tmp_path: Path) -> None:
+    """That of the page: to `lp vm`, `lp build` and the tables."""
+    (record,) = [
+        b.text for b in fenced_blocks(HOW_TO / "add-a-kernel.md") if b.language == "python"
+    ]
+    for name in ("lp_build", "scripts"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    source = tmp_path / "lp_build" / "kernels" / "versions.py"
+    text = source.read_text(encoding="utf-8")
+    assert text.count("\n)\nSERIES") == 1
+    source.write_text(text.replace("\n)\nSERIES", f"\n{record})\nSERIES"), encoding="utf-8")
+    code = (
+        "import sys; sys.path.insert(0, 'scripts'); import manual; "
+        "from lp_build.kernel_module.build import SERIES; "
+        "from lp_build.vm.command import make_parser; "
+        "print(SERIES, make_parser().format_help(), manual.kernels())"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    shown = run_step([sys.executable, "-c", code], tmp_path, environ)
+    new = re.findall(r'"(.*?)"', record)[0]
+    assert new not in SERIES
+    assert str((*SERIES, new)) in shown
+    assert f"--kernel {{{','.join((*SERIES, new))}}}" in shown
+    assert f"| {new} | `linux-image-{new}.*-cloud-amd64` in trixie-backports | gcc-14 |" in shown
+
+
+def test_the_readme_lists_the_kernels_that_there_are() -> None:
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"Linux {LISTED} (others are untried)" in text
+    assert "`lp vm [--kernel " + "\\|".join(SERIES) + "]" in text
+    assert f"Debian's {LISTED}, whose headers" in text
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: version.series)
+def test_a_kernels_packages_are_those_of_its_series_only(version: Version) -> None:
+    release = f"linux-image-{version.series}.0-28-cloud-amd64"
+    assert [one for one in VERSIONS if re.fullmatch(one.image_pattern, release)] == [version]
