@@ -45,9 +45,7 @@ SUBCOMMANDS = {
     "report": Subcommand("lp_build.report.command", "write what is Elite, what is not, and why"),
     "check": Subcommand("lp_build.report.check", "fail when less is Elite than before (for CI)"),
     "top": Subcommand("lp_build.top.command", "watch a specialised server while it runs"),
-    "load": Subcommand(
-        "lp_build.kernel_module.load:load", "load the driver and programs' modules"
-    ),
+    "load": Subcommand("lp_build.kernel_module.load:load", "load the driver and programs' modules"),
     "unload": Subcommand("lp_build.kernel_module.load:unload", "unload them"),
     "status": Subcommand(
         "lp_build.kernel_module.load:status", "what is loaded, and what it has done"
@@ -95,7 +93,9 @@ def main(argv: list[str] | None = None) -> int:
     if name == "--version":
         from importlib.metadata import version
 
-        print(f"LakePlacid {version('lakeplacid')}")
+        from lp_build.formats import told
+
+        print(told(version("lakeplacid")))
         return 0
     command = SUBCOMMANDS.get(name)
     if command is None:

@@ -72,7 +72,11 @@ def lp_parser() -> argparse.ArgumentParser:
         "run it in the same process or in the kernel. The commands, each with a manual page "
         f"lp-COMMAND(1), are: {listed}.",
     )
-    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.add_argument(
+        "--version",
+        action="store_true",
+        help="print the versions: of LakePlacid, of the protocol and of the files",
+    )
     return parser
 
 
@@ -91,7 +95,11 @@ def cc_parser() -> argparse.ArgumentParser:
 def whole_parser() -> argparse.ArgumentParser:
     """`lp` with all its commands, for completion."""
     parser = argparse.ArgumentParser(prog="lp", description="LakePlacid")
-    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.add_argument(
+        "--version",
+        action="store_true",
+        help="print the versions: of LakePlacid, of the protocol and of the files",
+    )
     below = parser.add_subparsers(dest="command")
     for name, command in commands().items():
         with_files(

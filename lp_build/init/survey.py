@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lp_build.compile.runtime import wrapped_calls
 from lp_build.errors import LakePlacidError
+from lp_build.formats import SURVEY
 from lp_build.source.survey import SurveyedFunction, SurveyTable
 
 _MAGIC = b"LPSURVEY"
@@ -21,7 +22,6 @@ _HEADER = struct.Struct("<8sIIQQII256sQQQIIII")
 _OWNERS = 4 << 14
 _COUNTS = struct.Struct("<16Q")
 _EDGE = struct.Struct("<QQQ")
-_VERSION = 3
 
 
 @dataclass
@@ -152,9 +152,9 @@ def _read(path: Path, survey: Survey) -> None:
         raise LakePlacidError("not a survey file", file=str(path), remedy="remove it")
     _, version, _, tables_size, _, _, failed, failure, *rest = _HEADER.unpack_from(data)
     offset, size, areas, functions, loops, edges, threads = rest
-    if version != _VERSION:
+    if version != SURVEY:
         raise LakePlacidError(
-            f"a survey of version {version}, where this tool reads {_VERSION}",
+            f"a survey of version {version}, where this tool reads {SURVEY}",
             file=str(path),
             remedy="survey again with this version",
         )

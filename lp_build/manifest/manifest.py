@@ -13,6 +13,7 @@ from typing import Any
 
 from lp_build.config import Config, is_function
 from lp_build.errors import LakePlacidError
+from lp_build.formats import MANIFEST
 from lp_build.manifest.classes import (
     Merge,
     Profile,
@@ -30,7 +31,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-VERSION = 1
 _HEAD = """\
 # What LakePlacid takes for hot. Made by `lp manifest`; edit it and run `lp build`.
 #   verdict: likely (the false arm is cold), unlikely (the true arm is cold), unknown (both hot)
@@ -237,7 +237,7 @@ def format_manifest(manifest: Manifest, profile: Profile) -> str:
     for item in profile.classes:
         for arm in item.arms:
             counts[arm] += item.count
-    out = [f"version = {VERSION}", f"request = {_text(manifest.request)}"]
+    out = [f"version = {MANIFEST}", f"request = {_text(manifest.request)}"]
     if manifest.loop:
         out.append(f"loop = {_text(manifest.loop)}")
     out += [f"threshold = {manifest.threshold}", f"covered = {manifest.covered!r}"]
@@ -354,9 +354,9 @@ class _Reader:
         return LakePlacidError(message, file=str(self.path), line=line + 1, remedy=remedy)
 
     def manifest(self, data: dict[str, Any]) -> Manifest:
-        if data.get("version") != VERSION:
+        if data.get("version") != MANIFEST:
             raise self.fail(
-                f"a manifest of version {data.get('version')!r}, where this tool reads {VERSION}",
+                f"a manifest of version {data.get('version')!r}, where this tool reads {MANIFEST}",
                 "make it again with `lp manifest`",
                 "version =",
             )

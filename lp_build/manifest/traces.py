@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.errors import LakePlacidError
+from lp_build.formats import TRACE
 from lp_build.model.sites import ScoutTable, name_versions
 
 _MAGIC = b"LPTRACE1"
 # struct lp_trace_head of c_runtime/scout/trace_file.h, then struct trace_header of scout/scout.c.
 _HEADER = struct.Struct("<8sIIQQII256sQIIII")
 _RECORD = struct.Struct("<IIQIIII")
-_VERSION = 3
 _CLASS, _TARGET, _TURN = 1, 2, 3
 REQUEST, ITERATION, _BEFORE = 0, 1, 2
 
@@ -186,9 +186,9 @@ class TraceReader:
         _, version, _, tables_size, _, _, failed, failure, used, arms, _, begun, _ = (
             _HEADER.unpack_from(data)
         )
-        if version != _VERSION:
+        if version != TRACE:
             raise LakePlacidError(
-                f"a trace of version {version}, where this tool reads {_VERSION}",
+                f"a trace of version {version}, where this tool reads {TRACE}",
                 file=str(path),
                 remedy="scout again with this version",
             )

@@ -17,12 +17,12 @@ from rich.markup import escape
 from lp_build.config import load_config
 from lp_build.errors import LakePlacidError
 from lp_build.files import write_whole
+from lp_build.formats import BASELINE as BASELINE_VERSION
 from lp_build.layout import BuildDir, find_build_dir
 from lp_build.model.sites import function_of, unversioned
 from lp_build.report.source import read_lines
 from lp_build.statistics import OFF, DeoptLine, Run, by_line, read_run, sum_runs
 
-VERSION = 1
 BASELINE = "lp-baseline.json"
 
 
@@ -240,7 +240,7 @@ class _Lines:
 
 def _write(path: Path, lines: list[Left], run: Run) -> None:
     data = {
-        "version": VERSION,
+        "version": BASELINE_VERSION,
         "comment": "Lines where Elite was left; made by `lp check --update`.",
         "requests": run.requests,
         "share": round(run.share, 6),
@@ -266,9 +266,10 @@ def _read(path: Path) -> list[Left]:
     remedy = "write it with `lp check --update`, from a run that is as it should be"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        if data["version"] != VERSION:
+        if data["version"] != BASELINE_VERSION:
             raise LakePlacidError(
-                f"a baseline of version {data['version']!r}, where this tool reads {VERSION}",
+                f"a baseline of version {data['version']!r}, where this tool reads "
+                f"{BASELINE_VERSION}",
                 file=str(path),
                 remedy=remedy,
             )

@@ -14,11 +14,11 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from lp_build.errors import LakePlacidError
+from lp_build.formats import LIVE
 from lp_build.statistics import Deopt
 
 _SECTION = "lp_live"
 _MAGIC = b"LPLIVE\0\0"
-_VERSION = 2
 _LIVE = struct.Struct("<8sII" + "Q" * 14 + "I" * 10)
 _SLOT_COUNTS = struct.Struct("<6Q")  # struct lp_slot_counts
 _RING_COUNTS = struct.Struct("<3Q")  # struct lp_ring_counts
@@ -126,7 +126,7 @@ class Process:
         live = Live(*_LIVE.unpack(self._read(self._address, _LIVE.size)))
         if live.magic != _MAGIC:
             raise GoneError
-        if live.version != _VERSION or live.bytes != _LIVE.size:
+        if live.version != LIVE or live.bytes != _LIVE.size:
             raise LakePlacidError(
                 f"process {self.pid} was built by another version of LakePlacid",
                 file=self.program,
