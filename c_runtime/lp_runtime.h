@@ -247,8 +247,6 @@ extern const char lp_fallback_exit[] LP_HIDDEN; /* where a resumed slot's bottom
 /* -- forced deopts (deopt/force.c; stress builds) -------------------------------------------------
  */
 
-enum lp_force_mode { LP_FORCE_NONE, LP_FORCE_ALL, LP_FORCE_SITE, LP_FORCE_NTH, LP_FORCE_RANDOM };
-
 /* What LP_FORCE_DEOPT asks for. */
 struct lp_force {
 	enum lp_force_mode mode;

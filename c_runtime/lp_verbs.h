@@ -2,7 +2,7 @@
 /*
  * Instruction idioms of the runtime's assembly, as macros named for what they do.
  *
- * Included by the rendered .S files only (after dispatch/slot.h).
+ * Included by .S files only (after dispatch/slot.h).
  */
 #ifndef LP_VERBS_H
 #define LP_VERBS_H
@@ -48,7 +48,7 @@
 
 /* The same where a thread resumed the slot at %rsp: its registers lie above its %rsp. */
 .macro cfa_is_resumers_by_slot_at_rsp
-	.cfi_escape 0x0f, 5, 0x77, LP_SLOT_CALLER_RSP, 0x06, 0x23, 56
+	.cfi_escape 0x0f, 5, 0x77, LP_SLOT_CALLER_RSP, 0x06, 0x23, LP_SAVED_SIZE + 8
 	callee_saved_are_pushed
 .endm
 
@@ -60,7 +60,7 @@
 	.endr
 .endm
 
-/* At a function's entry and end; 48 bytes, so %rsp stays 8 off 16. */
+/* At a function's entry and end; LP_SAVED_SIZE bytes, so %rsp stays 8 off 16. */
 .macro push_callee_saved
 	.irp register, rbx, rbp, r12, r13, r14, r15
 	push %\register
@@ -136,6 +136,7 @@
 
 /* The registers that can carry arguments (rax: the count of vector registers of a variadic call).
  * At a function's entry these eight leave %rsp aligned as they found it: 8 off 16. */
+#define LP_ARGUMENTS_SAVED (8 * 8)
 .macro save_argument_registers
 	.irp register, rax, rcx, rdx, rsi, rdi, r8, r9, r10
 	push %\register

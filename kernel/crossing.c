@@ -109,6 +109,9 @@ int lp_crossing_prepare(struct lp_crossing *crossing, struct lp_mirror *mirror, 
 	BUILD_BUG_ON(offsetof(struct lp_crossing, kernel_sp) != LP_CROSSING_KERNEL_SP);
 	BUILD_BUG_ON(offsetof(struct lp_crossing, slot) != LP_CROSSING_SLOT);
 	BUILD_BUG_ON(offsetof(struct lp_crossing, adoptions) != LP_CROSSING_ADOPTIONS);
+	BUILD_BUG_ON(offsetof(struct lp_call_registers, number) != LP_CALL_NUMBER);
+	BUILD_BUG_ON(offsetof(struct lp_call_registers, arguments) != LP_CALL_ARGUMENT(0));
+	BUILD_BUG_ON(sizeof(struct lp_call_registers) > LP_CALL_ROOM || LP_CALL_ROOM % 16);
 
 	if (low < LP_MIRROR_START || top > LP_MIRROR_END || low >= top || low & ~PAGE_MASK ||
 	    top & 15 || top - low < LP_STACK_MIN || top - low > LP_STACK_MAX)

@@ -6,6 +6,9 @@
 #define LP_CROSSING_KERNEL_SP 0
 #define LP_CROSSING_SLOT 8
 #define LP_CROSSING_ADOPTIONS 16
+#define LP_CALL_NUMBER 0
+#define LP_CALL_ARGUMENT(n) (8 + 8 * (n))
+#define LP_CALL_ROOM 64 /* for struct lp_call_registers, on 16 */
 
 #ifndef __ASSEMBLY__
 

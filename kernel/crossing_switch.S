@@ -58,7 +58,7 @@ SYM_FUNC_START(lp_crossing_switch)
 	SET_AC
 	CALL_NOSPEC rax
 	CLEAR_AC
-	lea	-40(%rbp), %rsp			/* back on E's */
+	lea	-5*8(%rbp), %rsp		/* back on E's, below what was pushed */
 	pop	%r15
 	pop	%r14
 	pop	%r13
@@ -109,7 +109,7 @@ SYM_FUNC_START(\name)
 	mov	LP_CROSSING_KERNEL_SP(%rdi), %rsp
 	and	$~15, %rsp
 	call	lp_crossing_fetch
-	lea	-80(%rbp), %rsp			/* on U's stack, in the section again */
+	lea	-10*8(%rbp), %rsp		/* on U's stack, in the section again */
 	pop	%r11
 	pop	%r10
 	pop	%r9
@@ -137,14 +137,14 @@ SYM_FUNC_START(lp_crossing_syscall)
 	mov	LP_CROSSING_KERNEL_SP(%rcx), %r11
 	and	$~15, %r11
 	mov	%r11, %rsp			/* on E's stack: struct lp_call_registers */
-	sub	$64, %rsp
-	mov	%rax, (%rsp)
-	mov	%rdi, 8(%rsp)
-	mov	%rsi, 16(%rsp)
-	mov	%rdx, 24(%rsp)
-	mov	%r10, 32(%rsp)
-	mov	%r8, 40(%rsp)
-	mov	%r9, 48(%rsp)
+	sub	$LP_CALL_ROOM, %rsp
+	mov	%rax, LP_CALL_NUMBER(%rsp)
+	mov	%rdi, LP_CALL_ARGUMENT(0)(%rsp)
+	mov	%rsi, LP_CALL_ARGUMENT(1)(%rsp)
+	mov	%rdx, LP_CALL_ARGUMENT(2)(%rsp)
+	mov	%r10, LP_CALL_ARGUMENT(3)(%rsp)
+	mov	%r8, LP_CALL_ARGUMENT(4)(%rsp)
+	mov	%r9, LP_CALL_ARGUMENT(5)(%rsp)
 	mov	%rcx, %rdi
 	mov	%rsp, %rsi
 	call	lp_crossing_kernel_call

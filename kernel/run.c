@@ -25,9 +25,7 @@
 /* How often a fault may repeat at one page: to read it, to write it, and by mischance. */
 #define REPEATS_MAX 8
 /* Budgets that one run may use up without a system call. */
-#define BUDGET 100000
 #define SLICES_MAX 64
-#define REGISTERS_SIZE 136 /* sizeof(struct lp_registers) in U */
 
 #define FLAGS_OF_USERS                                                                             \
 	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF |           \
@@ -42,7 +40,7 @@ EXPORT_SYMBOL_GPL(lp_elite_adopt);
 
 /* -- tables ------------------------------------------------------------------------------------ */
 
-static bool rule_is_sound(const struct lp_elite_rule *rule)
+static bool rule_is_sound(const struct lp_frame_rule *rule)
 {
 	int i;
 
@@ -158,7 +156,7 @@ static int write_word(u64 address, u64 word)
 }
 
 /* The canonical frame address of a frame with this stack pointer and %rbp. */
-static int frame_address(const struct lp_elite_rule *rule, u64 rsp, u64 rbp, u64 *cfa)
+static int frame_address(const struct lp_frame_rule *rule, u64 rsp, u64 rbp, u64 *cfa)
 {
 	u64 at = (rule->cfa_register == LP_DWARF_RBP ? rbp : rsp) + (s64)rule->cfa_offset;
 	int error;
@@ -180,7 +178,7 @@ int lp_run_begin(struct lp_run_state *state, const struct lp_elite *elite, const
 {
 	u64 index = run->entry / sizeof(struct lp_elite_entry);
 	const struct lp_elite_entry *entry;
-	u64 rsp = run->registers + REGISTERS_SIZE, low, cfa;
+	u64 rsp = run->registers + sizeof(struct lp_registers), low, cfa;
 	int error;
 
 	if (run->flags & ~LP_RUN_REQUEST || run->entry % sizeof(struct lp_elite_entry) ||
@@ -265,7 +263,7 @@ bool lp_run_withdraw(struct lp_run_state *state)
 /* A walk over the frames that E left: `where` says which word of the stack has a register. */
 struct walk {
 	struct lp_run_state *state;
-	const struct lp_elite_rule *rule;
+	const struct lp_frame_rule *rule;
 	u64 rsp;
 	u64 rbp;       /* in the frame at hand */
 	u64 other_rsp; /* where the other stack stands, if the walk came there */
@@ -370,7 +368,7 @@ static bool is_made_again(long result)
 }
 
 /* Where U goes on, and by which rule its innermost frame is found. */
-static int resolve(struct lp_run_state *state, const struct lp_elite_rule **rule, u64 *site)
+static int resolve(struct lp_run_state *state, const struct lp_frame_rule **rule, u64 *site)
 {
 	struct lp_stop *stop = &state->stop;
 	const struct lp_elite_return *record;
@@ -420,10 +418,10 @@ static int give_back(struct lp_run_state *state, struct lp_run *run)
 	struct walk walk = {.state = state, .rsp = registers->rsp, .rbp = registers->rbp};
 	const struct lp_stack *stacks = state->crossing.stacks;
 	u64 rsp = registers->rsp, site = 0;
-	u64 words[REGISTERS_SIZE / 8];
+	u64 words[sizeof(struct lp_registers) / 8];
 	int error = 0;
 
-	if (rsp % 8 || rsp < LP_MIRROR_START + REGISTERS_SIZE || rsp >= LP_MIRROR_END)
+	if (rsp % 8 || rsp < LP_MIRROR_START + sizeof(struct lp_registers) || rsp >= LP_MIRROR_END)
 		return -EUCLEAN;
 	if (state->stop.reason == LP_RUN_EXIT) {
 		if (rsp != state->kept_at + 8)
@@ -449,12 +447,12 @@ static int give_back(struct lp_run_state *state, struct lp_run *run)
 	registers->flags |= X86_EFLAGS_FIXED | X86_EFLAGS_IF;
 	memcpy(words, registers, offsetof(struct lp_elite_registers, rsp));
 	words[ARRAY_SIZE(words) - 1] = registers->target;
-	if (copy_to_user((void __user *)(rsp - REGISTERS_SIZE), words, sizeof(words)))
+	if (copy_to_user((void __user *)(rsp - sizeof(struct lp_registers)), words, sizeof(words)))
 		return -EFAULT;
 	if (state->elite->flags & LP_ELITE_FP &&
 	    copy_to_user((void __user *)run->fp, state->fx, LP_FX_SIZE))
 		return -EFAULT;
-	run->registers = rsp - REGISTERS_SIZE;
+	run->registers = rsp - sizeof(struct lp_registers);
 	run->reason = state->stop.reason;
 	run->site = site;
 	return 0;
@@ -583,40 +581,31 @@ static void spend(struct lp_run_state *state, u64 site)
 	cond_resched();
 	if (READ_ONCE(state->nudged))
 		stop_at(state, LP_RUN_SIGNAL, site);
-	if (++state->slices == SLICES_MAX || put_user((s64)BUDGET, (s64 __user *)state->budget))
+	if (++state->slices == SLICES_MAX ||
+	    put_user((s64)LP_KERNEL_BUDGET, (s64 __user *)state->budget))
 		stop_at(state, LP_RUN_BUDGET, site);
 	go_on(state, LP_RUN_BUDGET, site);
 }
 
-/* struct lp_kernel_force of c_runtime/kernel_side/kernel.h. */
-struct force {
-	u64 mode;
-	u64 nth;
-	u64 probability;
-	u64 random;
-	u64 visits;
-};
-
-enum { FORCE_NONE, FORCE_ALL, FORCE_SITE, FORCE_NTH, FORCE_RANDOM };
-#define FORCED_OFFSET 53 /* of `forced` in struct lp_site (c_runtime/lp_abi.h) */
-
 static bool is_forced(struct lp_run_state *state, const struct lp_elite_site *site)
 {
-	struct force __user *user = (struct force __user *)state->force;
-	struct force force;
+	struct lp_kernel_force __user *user = (struct lp_kernel_force __user *)state->force;
+	struct lp_kernel_force force;
 	u8 forced = 0;
 	u64 x;
 
 	if (copy_from_user(&force, user, sizeof(force)))
 		return true;
 	switch (force.mode) {
-	case FORCE_ALL:
+	case LP_FORCE_ALL:
 		return true;
-	case FORCE_SITE:
-		return get_user(forced, (u8 __user *)(site->site + FORCED_OFFSET)) || forced;
-	case FORCE_NTH:
+	case LP_FORCE_SITE:
+		return get_user(forced,
+				(u8 __user *)(site->site + offsetof(struct lp_site, forced))) ||
+		       forced;
+	case LP_FORCE_NTH:
 		return put_user(force.visits + 1, &user->visits) || force.visits + 1 == force.nth;
-	case FORCE_RANDOM:
+	case LP_FORCE_RANDOM:
 		x = force.random + 0x9e3779b97f4a7c15;
 		if (put_user(x, &user->random))
 			return true;
@@ -713,7 +702,7 @@ struct lp_elite_registers *lp_elite_came(struct lp_crossing *crossing, const u64
 	BUILD_BUG_ON((long)offsetof(struct lp_run_state, registers) -
 			 (long)offsetof(struct lp_run_state, crossing) !=
 		     LP_RUN_REGISTERS);
-	BUILD_BUG_ON(offsetof(struct lp_elite_registers, flags) != LP_RUN_REG_FLAGS);
+	BUILD_BUG_ON(offsetof(struct lp_elite_registers, flags) != LP_REGISTERS_FLAGS);
 	BUILD_BUG_ON(offsetof(struct lp_elite_registers, rsp) != LP_RUN_REG_RSP);
 	BUILD_BUG_ON(offsetof(struct lp_elite_registers, target) != LP_RUN_REG_TARGET);
 

@@ -2,11 +2,13 @@
 #ifndef _LP_RUN_H
 #define _LP_RUN_H
 
-/* Offsets for run_switch.S, checked in run.c; the first from struct lp_crossing. */
-#define LP_RUN_REGISTERS (-144)
-#define LP_RUN_REG_FLAGS 120
-#define LP_RUN_REG_RSP 128
-#define LP_RUN_REG_TARGET 136
+#include "uapi/lp_abi.h"
+
+/* struct lp_elite_registers is struct lp_registers, and then these; it lies before struct
+ * lp_crossing. For run_switch.S, checked in run.c. */
+#define LP_RUN_REG_RSP (LP_REGISTERS_FLAGS + 8)
+#define LP_RUN_REG_TARGET (LP_RUN_REG_RSP + 8)
+#define LP_RUN_REGISTERS (-(LP_RUN_REG_TARGET + 8))
 
 /* Who came, as run_switch.S says. */
 #define LP_CAME_EXIT 0
@@ -26,13 +28,12 @@
 #include "crossing.h"
 #include "lakeplacid.h"
 
-/* FXSAVE's area, and what in it says how to calculate. */
-#define LP_FX_SIZE 512
+/* What in FXSAVE's area says how to calculate. */
 #define LP_FX_MXCSR 24
 #define LP_FX_MXCSR_MASK 28
 #define LP_FX_MXCSR_MASKS 0x1f80 /* no exception of the arithmetic is a trap */
 
-/* U's registers, as E has them; the first sixteen as in struct lp_registers of c_runtime/. */
+/* U's registers, as E has them; the first sixteen as in struct lp_registers. */
 struct lp_elite_registers {
 	u64 r15, r14, r13, r12, rbp, rbx;
 	u64 r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;

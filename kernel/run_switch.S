@@ -40,24 +40,24 @@ SYM_FUNC_START_LOCAL(lp_elite_load)
 	mov	LP_RUN_REG_RSP(%rsi), %rax
 	mov	LP_RUN_REG_TARGET(%rsi), %rcx
 	mov	%rcx, -8(%rax)
-	mov	LP_RUN_REG_FLAGS(%rsi), %rcx
+	mov	LP_REGISTERS_FLAGS(%rsi), %rcx
 	mov	%rcx, -16(%rax)
 	lea	-16(%rax), %rsp
-	mov	0(%rsi), %r15
-	mov	8(%rsi), %r14
-	mov	16(%rsi), %r13
-	mov	24(%rsi), %r12
-	mov	32(%rsi), %rbp
-	mov	40(%rsi), %rbx
-	mov	48(%rsi), %r11
-	mov	56(%rsi), %r10
-	mov	64(%rsi), %r9
-	mov	72(%rsi), %r8
-	mov	80(%rsi), %rdi
-	mov	96(%rsi), %rdx
-	mov	104(%rsi), %rcx
-	mov	112(%rsi), %rax
-	mov	88(%rsi), %rsi
+	mov	LP_REGISTERS_R15(%rsi), %r15
+	mov	LP_REGISTERS_R14(%rsi), %r14
+	mov	LP_REGISTERS_R13(%rsi), %r13
+	mov	LP_REGISTERS_R12(%rsi), %r12
+	mov	LP_REGISTERS_RBP(%rsi), %rbp
+	mov	LP_REGISTERS_RBX(%rsi), %rbx
+	mov	LP_REGISTERS_R11(%rsi), %r11
+	mov	LP_REGISTERS_R10(%rsi), %r10
+	mov	LP_REGISTERS_R9(%rsi), %r9
+	mov	LP_REGISTERS_R8(%rsi), %r8
+	mov	LP_REGISTERS_RDI(%rsi), %rdi
+	mov	LP_REGISTERS_RDX(%rsi), %rdx
+	mov	LP_REGISTERS_RCX(%rsi), %rcx
+	mov	LP_REGISTERS_RAX(%rsi), %rax
+	mov	LP_REGISTERS_RSI(%rsi), %rsi
 	popfq					/* with AC */
 	/* No return thunk: some change flags. */
 	ANNOTATE_UNRET_SAFE
@@ -76,27 +76,27 @@ SYM_FUNC_START(\name)
 	push	%rdi
 	pushfq
 	mov	PER_CPU_VAR(lp_crossing_here), %rdi
-	SAVE	r15, 0
-	SAVE	r14, 8
-	SAVE	r13, 16
-	SAVE	r12, 24
-	SAVE	rbp, 32
-	SAVE	rbx, 40
-	SAVE	r11, 48
-	SAVE	r10, 56
-	SAVE	r9, 64
-	SAVE	r8, 72
-	SAVE	rsi, 88
-	SAVE	rdx, 96
-	SAVE	rcx, 104
-	SAVE	rax, 112
+	SAVE	r15, LP_REGISTERS_R15
+	SAVE	r14, LP_REGISTERS_R14
+	SAVE	r13, LP_REGISTERS_R13
+	SAVE	r12, LP_REGISTERS_R12
+	SAVE	rbp, LP_REGISTERS_RBP
+	SAVE	rbx, LP_REGISTERS_RBX
+	SAVE	r11, LP_REGISTERS_R11
+	SAVE	r10, LP_REGISTERS_R10
+	SAVE	r9, LP_REGISTERS_R9
+	SAVE	r8, LP_REGISTERS_R8
+	SAVE	rsi, LP_REGISTERS_RSI
+	SAVE	rdx, LP_REGISTERS_RDX
+	SAVE	rcx, LP_REGISTERS_RCX
+	SAVE	rax, LP_REGISTERS_RAX
 	mov	%cr2, %rcx			/* before anything can fault */
 	mov	(%rsp), %rax
-	SAVE	rax, LP_RUN_REG_FLAGS
+	SAVE	rax, LP_REGISTERS_FLAGS
 	andq	$~(X86_EFLAGS_AC | X86_EFLAGS_DF), (%rsp)
 	popfq
 	pop	%rax
-	SAVE	rax, 80				/* %rdi */
+	SAVE	rax, LP_REGISTERS_RDI		/* what %rdi was */
 	mov	%rsp, %rsi
 	mov	$\how, %edx
 	mov	LP_CROSSING_KERNEL_SP(%rdi), %rsp

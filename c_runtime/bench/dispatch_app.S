@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A minimal application for dispatch_bench.c, by the contract of c_runtime/lp_abi.h:
+ * A minimal application for dispatch_bench.c, by the contract of kernel/uapi/lp_abi.h:
  *
  *	long lp_bench_request(long depth, long leave)
  *

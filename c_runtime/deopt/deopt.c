@@ -11,8 +11,6 @@
 #include "lp_parameters.h"
 #include "lp_runtime.h"
 
-enum { DWARF_RBP = 6, DWARF_RSP = 7 };
-
 /* One walk: `rsp` is the stack pointer in the frame at hand, `where` the callee-saved registers. */
 struct walk {
 	const struct lp_site *site;
@@ -51,9 +49,9 @@ static uint64_t frame_address(const struct walk *walk)
 	uint64_t base = walk->rsp;
 	uint64_t cfa;
 
-	if (rule->cfa_register == DWARF_RBP)
+	if (rule->cfa_register == LP_DWARF_RBP)
 		base = *walk->where[LP_RBP];
-	else if (rule->cfa_register != DWARF_RSP)
+	else if (rule->cfa_register != LP_DWARF_RSP)
 		give_up(walk, "a frame rule names register", rule->cfa_register, walk->rsp);
 	cfa = base + (int64_t)rule->cfa_offset;
 	if (cfa < walk->rsp + 8 || cfa > walk->limit || cfa % 8)

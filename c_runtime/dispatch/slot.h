@@ -31,25 +31,12 @@
 #define LP_SLOT_LOOK 96
 #define LP_SLOT_FP LP_SLOT_HEAD_SIZE
 
-/* struct lp_registers, from low addresses: what save_registers pushes, last first. */
-#define LP_REGISTERS_R15 0
-#define LP_REGISTERS_R14 8
-#define LP_REGISTERS_R13 16
-#define LP_REGISTERS_R12 24
-#define LP_REGISTERS_RBP 32
-#define LP_REGISTERS_RBX 40
-#define LP_REGISTERS_FLAGS 120
-#define LP_REGISTERS_SITE 128
-#define LP_REGISTERS_SIZE 136
-
-#define LP_SITE_FALLBACK 0
+#include "lp_abi.h"
 
 #ifndef __ASSEMBLER__
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "lp_abi.h"
 
 #define LP_HIDDEN __attribute__((visibility("hidden")))
 
@@ -64,17 +51,6 @@ struct lp_slot {
 	uint64_t look; /* from this of `requests` on: see whether memory is to go back */
 };
 
-/* What lp_deopt and lp_force push on the stack that they find. */
-struct lp_registers {
-	uint64_t r15, r14, r13, r12, rbp, rbx;
-	uint64_t r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
-	uint64_t flags;
-	union {
-		struct lp_site *site; /* pushed by the stub */
-		void *target;	      /* where to go on, once that is decided */
-	};
-};
-
 static_assert(offsetof(struct lp_slot, caller_rsp) == LP_SLOT_CALLER_RSP, "dispatch/slot.h");
 static_assert(offsetof(struct lp_slot, requests) == LP_SLOT_REQUESTS, "dispatch/slot.h");
 static_assert(offsetof(struct lp_slot, parked) == LP_SLOT_PARKED, "dispatch/slot.h");
@@ -82,18 +58,6 @@ static_assert(offsetof(struct lp_slot, caller_saved) == LP_SLOT_CALLER_SAVED, "d
 static_assert(offsetof(struct lp_slot, look) == LP_SLOT_LOOK, "dispatch/slot.h");
 static_assert(sizeof(struct lp_slot) <= LP_SLOT_HEAD_SIZE, "dispatch/slot.h");
 static_assert(LP_SLOT_HEAD_SIZE % 64 == 0, "the FP area and the stack are aligned by the head");
-static_assert(offsetof(struct lp_registers, r15) == LP_REGISTERS_R15, "dispatch/slot.h");
-static_assert(offsetof(struct lp_registers, r14) == LP_REGISTERS_R14, "dispatch/slot.h");
-static_assert(offsetof(struct lp_registers, r13) == LP_REGISTERS_R13, "dispatch/slot.h");
-static_assert(offsetof(struct lp_registers, r12) == LP_REGISTERS_R12, "dispatch/slot.h");
-static_assert(offsetof(struct lp_registers, rbp) == LP_REGISTERS_RBP, "dispatch/slot.h");
-static_assert(offsetof(struct lp_registers, rbx) == LP_REGISTERS_RBX, "dispatch/slot.h");
-static_assert(offsetof(struct lp_registers, flags) == LP_REGISTERS_FLAGS, "dispatch/slot.h");
-static_assert(offsetof(struct lp_registers, site) == LP_REGISTERS_SITE, "dispatch/slot.h");
-static_assert(sizeof(struct lp_registers) == LP_REGISTERS_SIZE, "dispatch/slot.h");
-static_assert(offsetof(struct lp_site, fallback) == LP_SITE_FALLBACK, "lp_abi.h");
-static_assert(sizeof(struct lp_site) == 72 && sizeof(struct lp_return) == 40, "lp_abi.h");
-static_assert(sizeof(struct lp_function) == 24, "lp_abi.h");
 #endif
 
 #endif

@@ -26,7 +26,7 @@
  * stack and come back with another one. DW_CFA_def_cfa_expression: DW_OP_breg6 (%rbp) run.registers;
  * DW_OP_deref; DW_OP_plus_uconst LP_REGISTERS_SIZE. */
 .macro frame_is_that_of_run
-	.set lp_place, LP_KERNEL_FP_SIZE + LP_KERNEL_RUN_REGISTERS
+	.set lp_place, LP_FX_SIZE + LP_KERNEL_RUN_REGISTERS
 	.cfi_escape 0x0f, 7, 0x76, (lp_place & 0x7f) | 0x80, lp_place >> 7, 0x06, 0x23, (LP_REGISTERS_SIZE & 0x7f) | 0x80, LP_REGISTERS_SIZE >> 7
 .endm
 
@@ -72,15 +72,15 @@ begin_function lp_request_to_kernel
 	mov LP_REGISTERS_SIZE+8+LP_SLOT_CALLER_RSP(%rsp), %rsp
 .Lcross:
 	/* (registers, slot) = lp_kernel_run(registers, fp, run) */
-	lea -(LP_KERNEL_FP_SIZE + LP_KERNEL_RUN_SIZE)(%rsp), %rsp
+	lea -(LP_FX_SIZE + LP_KERNEL_RUN_SIZE)(%rsp), %rsp
 	and $-64, %rsp
 	mov %rsp, %rbp
 	fxsave64 (%rbp)
-	mov %rbx, LP_KERNEL_FP_SIZE+LP_KERNEL_RUN_REGISTERS(%rbp)
+	mov %rbx, LP_FX_SIZE+LP_KERNEL_RUN_REGISTERS(%rbp)
 	frame_is_that_of_run
 	mov %rbx, %rdi
 	mov %rbp, %rsi
-	lea LP_KERNEL_FP_SIZE(%rbp), %rdx
+	lea LP_FX_SIZE(%rbp), %rdx
 	cld
 	call lp_kernel_run
 	fxrstor64 (%rbp)

@@ -9,11 +9,9 @@
 #define LP_KERNEL_LOOP_STACK 32768
 /* Bytes below the stack limit: one frame that is not looked at, and what exceptions push. */
 #define LP_KERNEL_RESERVE 8192
-#define LP_KERNEL_FP_SIZE 512 /* of FXSAVE's area */
 /* struct lp_run lies behind FXSAVE's area; where it has its registers */
 #define LP_KERNEL_RUN_SIZE 80
 #define LP_KERNEL_RUN_REGISTERS 8
-#define LP_KERNEL_BUDGET 100000
 
 #ifndef __ASSEMBLER__
 #include <sys/types.h>
@@ -31,15 +29,6 @@ struct lp_body {
 	pid_t child;	    /* E, where it is the process's child, else 0 */
 	uint64_t stack_low; /* of the thread's own stack; 0: not known */
 	struct lp_body *next;
-};
-
-/* Stress builds: enum lp_force_mode and its figures, as the driver reads them. */
-struct lp_kernel_force {
-	uint64_t mode;
-	uint64_t nth;
-	uint64_t probability;
-	uint64_t random;
-	uint64_t visits;
 };
 
 extern LP_KERNEL_TLS struct lp_body lp_body LP_HIDDEN;

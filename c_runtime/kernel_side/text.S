@@ -24,20 +24,20 @@
 	.quad \name
 .Lname_\@:
 	.ascii "\name"
-	.zero 32 - (. - .Lname_\@)
+	.zero LP_IMPORT_NAME_SIZE - (. - .Lname_\@)
 .endm
 
 /* Frame rules: the CFA is %rsp plus 8; or what the slot at %rsp says of its caller. */
 .macro rule_of_call
 	.long 8
-	.byte 7, 0, 0, 0
-	.zero 16
+	.byte LP_DWARF_RSP, LP_RULE_FRAME, 0, 0
+	.zero LP_RULE_SIZE - LP_RULE_SAVED
 .endm
 
 .macro rule_of_slot
 	.long LP_SLOT_CALLER_RSP
-	.byte 7, 1, 0, 0
-	.zero 16
+	.byte LP_DWARF_RSP, LP_RULE_SWITCH, 0, 0
+	.zero LP_RULE_SIZE - LP_RULE_SAVED
 .endm
 
 /* A struct lp_elite_site. */

@@ -21,7 +21,7 @@ begin_function lp_fallback_return
 lp_fallback_exit:
 	/* %rsp = slot->caller_rsp; what the request returned is nobody's any more */
 	mov LP_SLOT_CALLER_RSP(%rsp), %rsp
-	.cfi_def_cfa rsp, 56
+	.cfi_def_cfa rsp, LP_SAVED_SIZE + 8
 	pop_callee_saved
 	ret
 	.cfi_endproc

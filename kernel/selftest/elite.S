@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Elite code for RUN as a projection would make it, by hand: text, sites, return addresses,
- * entries (see elite.h). Each function is what one of the driver's tests needs; where nothing else
+ * entries (see lp_abi.h). Each function is what one of the driver's tests needs; where nothing else
  * is said, its frame is its return address.
  */
 #include <linux/linkage.h>
@@ -10,9 +10,10 @@
 #include <asm/nospec-branch.h>
 
 #include "selftest.h"
+#include "uapi/lp_abi.h"
 
-#define RBP 6
-#define RSP 7
+#define RBP LP_DWARF_RBP
+#define RSP LP_DWARF_RSP
 
 	.section .rodata.lp_selftest_sites, "a", @progbits
 	.p2align 3

@@ -110,7 +110,7 @@ enum lp_run_reason {
 /*
  * RUN: E takes U's registers, runs Elite code from an entry of the module's on U's stack, and gives
  * the registers back that U is to go on with. %rsp is `registers` plus the size of the structure
- * (struct lp_registers of c_runtime/dispatch/slot.h: 17 words), on the way in and out.
+ * (struct lp_registers of lp_abi.h), on the way in and out.
  */
 /* The entry is that of a request by itself, which is on its slot. Only counted. */
 #define LP_RUN_REQUEST 1

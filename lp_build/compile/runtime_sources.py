@@ -113,7 +113,8 @@ def render_dispatch_bench(out: Path) -> list[RuntimeSource]:
     """
     runtime = render_runtime(Config(request="lp_bench_request"), out, stress=False)
     folder = resource_dir("c_runtime")
-    include = (f"-I{out}", f"-I{folder}", f"-I{folder / 'bench'}")
+    uapi = resource_dir("kernel") / "uapi"
+    include = tuple(f"-I{one}" for one in (out, folder, folder / "bench", uapi))
     bench = [
         RuntimeSource(folder / "bench" / name, (*flags, *include)) for name, flags in _BENCH.items()
     ]

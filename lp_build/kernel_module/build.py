@@ -83,7 +83,7 @@ def build_modules(program: Path, headers: Headers, folder: Path) -> Modules:
     name = module_name(payload.name)
     sources = home / f"{name}.src"
     write_sources(payload, sources)
-    for header in ("elite.h", "lakeplacid.h", "uapi/lakeplacid.h"):
+    for header in ("elite.h", "lakeplacid.h", "uapi/lakeplacid.h", "uapi/lp_abi.h"):
         target = sources / "driver" / header
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(resource_dir("kernel") / header, target)

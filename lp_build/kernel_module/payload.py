@@ -1,6 +1,6 @@
 """The kernel payload of a specialised executable: sections that are not loaded with it.
 
-The records are those of kernel/elite.h. Labels in the sections are offsets, since the linker puts
+The records are those of lp_abi.h. Labels in the sections are offsets, since the linker puts
 sections that are not loaded at address zero.
 """
 

@@ -1,4 +1,4 @@
-"""The structures of c_runtime/lp_abi.h as assembler directives."""
+"""The structures of kernel/uapi/lp_abi.h as assembler directives."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def rule_directives(rule: FrameRule) -> list[str]:
 
 @dataclass(frozen=True)
 class KernelSite:
-    """One struct lp_elite_site (kernel/elite.h). user: label of its struct lp_site, or "0"; elite:
+    """One struct lp_elite_site. user: label of its struct lp_site, or "0"; elite:
     where Elite may go on, or "-1"."""
 
     label: str

@@ -44,7 +44,7 @@ FORCED = ("all", "nth:2", "nth:7", "random:1:0.3", "random:2:0.01", "random:3:0.
 FORCED_IN_KERNEL = ("all", "nth:7", "random:2:0.01", "random:3:0.001")
 ELITE = {"LP_ELITE": "inprocess"}
 GUEST_TIMEOUT = 4 * 3600.0  # seconds
-# struct lp_site of c_runtime/lp_abi.h.
+# struct lp_site of kernel/uapi/lp_abi.h.
 SITE_BYTES, SITE_NAME, SITE_KIND, SITE_FORCE = 72, 32, 52, 4
 
 

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-struct site { /* struct lp_site of c_runtime/lp_abi.h */
+struct site { /* struct lp_site of kernel/uapi/lp_abi.h */
 	void *fallback;
 	uint64_t rule[3];
 	const char *name;
@@ -14,7 +14,7 @@ struct site { /* struct lp_site of c_runtime/lp_abi.h */
 	void *elite;
 };
 
-_Static_assert(sizeof(struct site) == 72, "c_runtime/lp_abi.h");
+_Static_assert(sizeof(struct site) == 72, "kernel/uapi/lp_abi.h");
 
 struct site lp_harness_site = {.name = "kernel form", .file = "?", .kind = 2};
 int64_t lp_harness_slice = INT64_MAX;

@@ -136,7 +136,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Builder:
         if stress:
             flags.append("-DSTRESS")
         command = [compiler, "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-no-pie", "-fno-pie"]
-        command += ["-D_GNU_SOURCE", f"-I{resource_dir('c_runtime')}", *flags]
+        command += ["-D_GNU_SOURCE", f"-I{resource_dir('c_runtime')}"]
+        command += [f"-I{resource_dir('kernel') / 'uapi'}", *flags]
         command += [str(APPS / "main.c"), str(APPS / "frames.S"), str(archive), *link]
         command += ["-o", str(folder / "main")]
         done = subprocess.run(command, capture_output=True, text=True)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The projection's contract (c_runtime/lp_abi.h) as assembler macros, for hand-written programs.
+ * The projection's contract (kernel/uapi/lp_abi.h) as assembler macros, for hand-written programs.
  */
 
 /* struct lp_frame_rule; registers' places are (address - CFA) / 8. */
