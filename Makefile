@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # The ways to run things in a checkout; `make help` lists them. Each does its own set-up: Debian
 # packages that are missing (root or sudo), then .venv.
 

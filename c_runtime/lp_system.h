@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /* System calls without libc: nothing here touches errno or vector registers. */
 #ifndef LP_SYSTEM_H
 #define LP_SYSTEM_H

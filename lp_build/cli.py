@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp`: one command, its subcommands found and imported only when they are called."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp.toml`: what the user decides about a program."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What several parts read of ELF files."""
 
 from __future__ import annotations

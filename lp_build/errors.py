@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The one exception that reaches users: what went wrong, where, and what to do."""
 
 from __future__ import annotations

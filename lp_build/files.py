@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Small file operations that stay whole under `make -j`."""
 
 from __future__ import annotations

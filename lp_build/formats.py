@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The versions of what is kept in files or said between programs, which `lp --version` prints.
 
 docs/reference.md says what they promise. A reader takes its own version only; whoever changes what

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where things lie below `.lp/`, the folder beside the build that keeps what a build left."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The licences of LakePlacid, by their SPDX names; COPYING and COPYING.RUNTIME have the texts."""
 
 LAKEPLACID = "GPL-2.0-only"

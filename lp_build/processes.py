@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run other programs as if they stood in our place: same status, same signals."""
 
 from __future__ import annotations

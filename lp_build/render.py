@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Jinja rendering of C and assembly templates."""
 
 from __future__ import annotations

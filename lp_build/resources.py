@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where the templates, the C runtime and the kernel sources are, installed or in a checkout."""
 
 from __future__ import annotations

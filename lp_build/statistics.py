@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the runtime writes to LP_STATS (c_runtime/statistics/stats.c), read and checked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run LakePlacid's own commands, and others, as a user would: by their names."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
 """Count which library functions servers call: what a form of a library call is worth.
 
 usage: .venv/bin/python scripts/imports.py [--missing] PROGRAM…

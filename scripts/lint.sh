@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
 # All linters, over all that is ours: Python, C, shell. Goes on after a finding, so that one run
 # shows all; exit status 1 if there was any.
 #

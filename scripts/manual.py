@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
 """Make what is made of the code's own definitions: of the commands, manual pages, completion for
 shells and their part of docs/reference.md; of the keys of lp.toml, the tables of README.md and
 docs/reference.md; of the kernels, the table of docs/vm.md.

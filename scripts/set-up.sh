@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
 # Install what this machine lacks and make .venv. Idempotent; without work to do it takes a second.
 #
 # usage: scripts/set-up.sh demo|test|servers

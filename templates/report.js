@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 "use strict";
 (() => {
   const one = (selector, from = document) => from.querySelector(selector);

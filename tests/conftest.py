@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What holds for all tests: the marks, which tests run by default, and that none is left out
 unseen.
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * What malloc and free cost, by mix and number of threads: linked once with libc's and once with
  * ours (see `make bench`), in the same minute on the same machine. Prints one JSON object:

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * A minimal application for dispatch_bench.c, by the contract of kernel/uapi/lp_abi.h:
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * What a dispatch and a deopt cost, measured as the thesis does for its Table 4.1: a minimal
  * function is called 10,000 times in a loop, and that 100 times over.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * The thesis's save_and_switch (section 3.2, Figure 3.3) and lp_likely, for comparison only.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * The dispatch as the thesis has it: "allocation only requires iterating over a bitmap until a 0 is
  * found and using that index to identify the stack's location" (chapter 4).

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * What the thesis's Fallback calls all the time (3.4.2, 5.1), for comparison only. Written to be as
  * cheap as that scheme can be: no register is saved but where an address is translated.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * lp_lookup: from a function's address, as pointers hold it, to its Elite copy (thesis 3.4.1).
  *

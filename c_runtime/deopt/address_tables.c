@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * The runtime address tables (thesis 3.4.3) by address: Elite's return addresses, and the functions
  * that have an Elite copy. The linker collected them; a hash index over each is made at start,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * backtrace() for programs that call it: what glibc's gives, with Elite's return addresses replaced
  * by the Fallback's, which the program's symbols tell of, and without the stack switch's own.

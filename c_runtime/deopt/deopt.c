@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * Leaving Elite: a stack's frames become the Fallback's (design, section 3; thesis 3.2, 3.4.2).
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * Leaving Elite. The stubs in Elite's text do `pushq $site; jmp lp_deopt` (thesis 3.2: all
  * registers go to the slot's own stack).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * LP_FORCE_DEOPT=all|site:ID|nth:N|random:SEED:P, read at start.
  */

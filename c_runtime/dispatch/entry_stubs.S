@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * What the Fallback tests to enter Elite: where the request function's stub jumps, and whether loop
  * heads go over. The projection emits both tests; the user driver sets the variables at start.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * All floating-point, SIMD and control state that the processor has, to memory and back.
  *

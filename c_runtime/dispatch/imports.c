@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /* What the objects of the program ask the loader for (dispatch/imports.h). */
 #include <elf.h>
 #include <link.h>

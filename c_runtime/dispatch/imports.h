@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /* Which functions the program calls, by what its objects ask the loader for. */
 #ifndef LP_IMPORTS_H
 #define LP_IMPORTS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * A request that runs over the end of its stack ends the program by SIGSEGV, as the plain one is
  * ended at the end of a thread's stack. Somebody who looks (LP_STATS) is told what it was.

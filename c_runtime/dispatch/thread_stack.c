@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * Where the calling thread's own stack is: /proc/self/maps says so, read without libc. The main
  * thread looks at start, before a program can forbid itself that; another one when it first has to

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /* Classes of characters, by the tables of the thread's locale. */
 #include <ctype.h>
 

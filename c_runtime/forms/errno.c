@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /* errno's place, as the thread has told it (forms/thread.h). */
 #include "forms.h"
 

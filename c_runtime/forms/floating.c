@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /* What has a floating-point result: this file is compiled with SSE. */
 #include <time.h>
 

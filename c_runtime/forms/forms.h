@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * Forms of library calls that Elite makes in the kernel (docs/kernel.md): lp_form_NAME does what
  * the library's NAME does, with the same memory effects and the same result. What it can't do

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * The heap. Where the program has our allocator (LP_FORMS_HEAP), both sides run it on the thread's
  * own cache: this is the core once more, so that each of its functions has a kernel form. What the

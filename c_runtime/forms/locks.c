@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * Locks that nobody holds, with what glibc writes to them (nptl/pthread_mutex_{lock,unlock}.c from
  * 2.34 on, sysdeps/x86_64/nptl/pthread_spin_*.S). All else is left to the library, which finds

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * Memory. Short operands by words, which may overlap in the middle; long ones by the processor's
  * string instructions, in pieces, so that the loop around them spends its budget.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /* Addresses of networks and their text. */
 #include <arpa/inet.h>
 #include <netinet/in.h>

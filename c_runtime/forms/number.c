@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * Integers from text, as the C library reads them in every locale: what a locale might see
  * otherwise (a first byte that is no ASCII) and all errors are left to the library.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * Text from a format: integers, pointers, characters and strings. A format with anything else
  * (floating point, %n, wide characters, numbered arguments, what the locale groups) is the

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /* Strings, a word at a time where that can't reach into another page. */
 #include <stdlib.h>
 #include <string.h>

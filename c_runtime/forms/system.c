@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * System calls, as the C library makes them on x86-64. What the driver does not do (an ioctl that
  * it does not know, a call that only user space can make) it turns down, and user space makes the

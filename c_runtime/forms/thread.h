@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * What forms of library calls (forms/) have to know of the thread that they run in, and of its C
  * library. User space finds it out (kernel_side/forms.c) before a thread first runs in the kernel;

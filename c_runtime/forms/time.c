@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * Clocks, by system calls, and the calendar of Greenwich. Whatever fails is left to the library,
  * whose calls go by way of the vDSO and fail otherwise (a bad pointer is a SIGSEGV there).

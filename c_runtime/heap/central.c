@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * Small blocks: thread caches, depots of magazines, spans. Core: see heap/heap.h.
  */

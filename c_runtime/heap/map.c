@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * The heap's user side: what needs system calls. They are made directly, so that errno stays and
  * that the heap works before libc is set up.

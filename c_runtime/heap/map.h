@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /* The heap's user side: memory from the system and back. None of these changes errno. */
 #ifndef LP_ALLOC_MAP_H
 #define LP_ALLOC_MAP_H

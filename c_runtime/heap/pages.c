@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * Page runs: best fit within segments of 16 MiB, with coalescing. Core: see heap/heap.h.
  *

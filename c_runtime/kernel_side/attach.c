@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * U's side of Elite in the kernel (docs/kernel.md; thesis 3.7): whether it can be, and a thread's
  * other body, E, which it makes when it first enters.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * What forms of library calls must know of the program, its C library and its threads
  * (forms/thread.h). Whether the library's locks are those that forms know is found out by trying:

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * The runtime's part of the kernel text: the jumps to the driver, and the stack switch
  * (save_and_switch_elite.S) as E does it. Not loaded with the program; see docs/kernel.md.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * resume_execution (thesis, Figure 3.5): go on, on this thread, with what is parked on a slot.
  *

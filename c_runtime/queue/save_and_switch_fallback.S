@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * save_and_switch, the Fallback's side (thesis, Figure 3.6): the crossing puts this address in the
  * place of a queued request's outermost return address. When the request is done, we are here, with

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * The Fallback threads: they take queued requests from the ring and finish them (thesis, Figure
  * 3.2).

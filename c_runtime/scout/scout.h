@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * The scouting runtime's side of scout/prelude.h, which says what each declaration means.
  */

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /* Names of functions, from the executable's own symbol table (ELF gABI, chapter 4). */
 #include "scout/symbols.h"
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /* Names of functions for traces: what an indirect call was seen to call. */
 #ifndef LP_SCOUT_SYMBOLS_H
 #define LP_SCOUT_SYMBOLS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * The file of a survey or a trace: where it is, how it grows, and when it is done.
  */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * The file that a surveyed or scouted program writes, for its process and all that are forked from
  * it. It is made and mapped before the program begins, so nothing that the program does later can

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /* What the running program is, for traces and for people. */
 #ifndef LP_TRACE_PROGRAM_H
 #define LP_TRACE_PROGRAM_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * Where this process has its counters, for those who look at it from outside while it runs
  * (`lp top`): they find section lp_live in the program's file, and read the process's memory. So

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * The library calls by which servers talk to clients and wait for them, wrapped: each calls the
  * real one and tells of it. They are weak: a program's own function of such a name goes before.

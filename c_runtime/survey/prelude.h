@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /*
  * What a surveyed translation unit and the surveying runtime say to each other.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * The surveying runtime: how often each function runs, what it calls, in which loops, and what is
  * received and sent below it. `lp init` finds the request function by that.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0 */
 /* The surveying runtime: its side of survey/prelude.h, and what its parts know of each other. */
 #ifndef LP_SURVEY_H
 #define LP_SURVEY_H

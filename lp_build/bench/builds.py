@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The programs that are compared, each built once below the cache folder's `bench/`."""
 
 from __future__ import annotations

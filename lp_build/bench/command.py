@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp bench`: the reference's figures, each against a baseline in the same run."""
 
 from __future__ import annotations

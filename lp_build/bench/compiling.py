@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How long memcached's configure and build take with LakePlacid's compiler, and without."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Dispatch and deopt in nanoseconds, as Table 4.1 of the thesis has them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Instructions in user space for each request, counted by callgrind.
 
 Two runs with different numbers of requests give the slope: start-up and shut-down cancel out.

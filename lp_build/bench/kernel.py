@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The figures of Elite in the kernel, in a guest that counts instructions (`-icount`): where there
 is no KVM, and on a shared machine, instructions say more than nanoseconds."""
 

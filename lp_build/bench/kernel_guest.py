@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run in the guest: `python -m lp_build.bench.kernel_guest PLAN`. Prints a JSON object with what
 the programs of c_runtime/bench/kernel/ printed: instructions where the guest counts them, else
 nanoseconds."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What `lp bench` hands on: figures under the names of its contract, details, and tables."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What scouting costs memcached under load: processor time of the server for each request."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Servers under measurement: started, loaded in lock step, stopped."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Numbers of repeated measurements, put together without a word about what they measure."""
 
 from __future__ import annotations

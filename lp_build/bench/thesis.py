@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The thesis's own Fallback, for comparison only: conditionals marked by calls of an external
 function, globals reached through a table, and a call before every `ret` that would translate a
 return address (3.1, 3.4.2, 3.5). c_runtime/bench/thesis_fallback.S is what it calls."""

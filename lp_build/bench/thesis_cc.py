@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A drop-in compiler that builds a program by the thesis's scheme (see thesis.py).
 
 `python -m lp_build.bench.thesis_cc CC ROOT RUNTIME ARGS…`: the real compiler (it may be several

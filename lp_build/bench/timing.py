@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Seconds of commands, by the clock and of processor time, and who else kept the machine busy."""
 
 from __future__ import annotations

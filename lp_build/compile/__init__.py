@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What happens to a unit and to a link in each phase."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a linker says of our objects, in the words of the program's own build."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What `lp-wrap` and the shims tell `lp-cc` by environment variables."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which lines of the original source each function and each arm covers.
 
 The sites that a build leaves say where an arm begins; where it ends, only the captured text does.

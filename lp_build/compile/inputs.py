@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The files that a link command reads: named, within -Wl, or as libraries found in -L folders."""
 
 from __future__ import annotations

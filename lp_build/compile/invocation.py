@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A compiler's command line as a model: read once, asked by everything else."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Links: an executable gets the phase's runtime; code of ours that has no place in what is linked
 gives way to the plain objects."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What gcc's and clang's options mean to us (gcc manual, "Option Summary")."""
 
 from __future__ import annotations

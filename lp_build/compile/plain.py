@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Objects and archives as the real compiler alone would have made them, in place of ours."""
 
 from __future__ import annotations

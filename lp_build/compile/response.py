@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Response files: `@file` in a command line, as libiberty's expandargv and clang read them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The runtime archives below `.lp/runtime/`, made once for each content."""
 
 from __future__ import annotations

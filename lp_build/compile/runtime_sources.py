@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The in-process runtime of one program: its templates rendered, and how to compile all of it."""
 
 from __future__ import annotations

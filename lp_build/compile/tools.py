@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp tool KIND REAL ARGS…`: archivers, linkers and object tools as the build calls them, with
 what they did to our objects journalled."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One captured unit through a phase's passes, to an object that may replace the plain one."""
 
 from __future__ import annotations

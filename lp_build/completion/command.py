@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp completion`: the completion of `lp` and `lp-wrap` for a shell, to be read by its start-up
 file."""
 

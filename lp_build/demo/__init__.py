@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp demo`: a small server, built, scouted, specialised and put under load."""

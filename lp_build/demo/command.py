@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp demo`: build a small server, scout it, specialise it, run it, and show what that gave.
 
 All is done by the commands that a user would type, and each is shown. The demo's folder keeps what

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The demo's last step: the same server with its Elite code in the kernel, in a guest (`lp vm`).
 
 `python -m lp_build.demo.kernel FOLDER PLAN` (JSON) is what the guest runs.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A client for `sample_projects/udp_kv`: mixed load from a seed, every reply verified.
 
 The server answers in the order of arrival, so a model of the store on this side knows each reply

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Start a server of `sample_projects/udp_kv`, wait until it listens, and stop it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp doctor`: what this machine lacks for each feature, and the command that installs it."""
 
 from __future__ import annotations

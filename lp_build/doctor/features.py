@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What each feature needs, and whether it is there."""
 
 from __future__ import annotations

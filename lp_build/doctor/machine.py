@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The machine as `lp doctor` looks at it: its PATH, its files, its kernel."""
 
 from __future__ import annotations

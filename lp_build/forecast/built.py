@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What became of the functions of a program's units, as the projection left word of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Whether something in a program may cancel threads, as the runtime finds out
 (c_runtime/kernel_side/forms.c)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What stops Elite in each place, by what the manifest decides and the build has made."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The forecast of a build: what was traced, what the manifest decides and what was built."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Paths of requests against what stops Elite."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a forecast says, as plain values, and what it is made of."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A forecast in words."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which function runs once a request, and which loop calls it: the candidates, in order.
 
 A request function is called about as often as messages come in, does most of the program's own

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp init`: propose an lp.toml, from a survey of the program at work."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The proposal: what `lp.toml` is to say, and why."""
 
 from __future__ import annotations

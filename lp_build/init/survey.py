@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Survey files of surveyed programs (written by c_runtime/survey/survey.c, which has the
 format), summed up."""
 

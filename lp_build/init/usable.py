@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Whether a function of the captured sources can be the request function at all."""
 
 from __future__ import annotations

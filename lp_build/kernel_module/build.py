@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Build an application's module, and the driver it stands on, for a kernel."""
 
 from __future__ import annotations

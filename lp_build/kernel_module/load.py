@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp load`, `lp unload` and `lp status`: the modules of a build in the running kernel."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The kernel payload of a specialised executable: sections that are not loaded with it.
 
 The records are those of lp_abi.h. Labels in the sections are offsets, since the linker puts

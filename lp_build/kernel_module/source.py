@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The sources of an application's module: its payload as data, and the glue to the driver."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Stock Debian kernels (cloud flavour): image, modules and headers, fetched once and kept."""
 
 from __future__ import annotations

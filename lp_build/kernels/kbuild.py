@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """External modules, built against the headers in the cache."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Debian packages, fetched and unpacked without installing anything.
 
 apt reads this machine's own configuration, so that the mirror, the proxy and the keys are those

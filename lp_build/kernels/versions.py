@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The kernels that LakePlacid is tried with, a record each (docs/how-to/add-a-kernel.md)."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """From traces to the manifest: classes of equal paths, greedily merged."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Whether `lp.toml` and a manifest that was made from it still say the same of the same program."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Classes of equal paths, from all traces, and their greedy merge (thesis 3.1.1)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp manifest`: traces to lp-manifest.toml."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp-manifest.toml`: made from a profile, read, checked, edited by people."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Trace files of scouted programs (written by c_runtime/scout/scout.c, which has the format)."""
 
 from __future__ import annotations

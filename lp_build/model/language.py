@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which C a unit is written in: the build's own options, as libclang is to be told of them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The markers that the specialising source pass leaves and the projection reads.
 
 A marker is `__asm__ __inline__ __volatile__("#LP_COLD 17")`: an assembly comment, so it costs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the source passes say of a translation unit: functions, sites and arms, by stable names.
 
 A *site* is a place in the source where control can go more than one way. Its name is

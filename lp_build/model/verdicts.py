@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the manifest decides, as the source pass and the projection read it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """GNU assembly of one translation unit, read into functions of items.
 
 Only x86-64 AT&T syntax as gcc and clang write it with -S. The file stays a list of lines; an item

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Call frame information: the rule for a frame at each item, from the `.cfi_*` directives.
 
 Source: GNU as manual, "CFI directives"; DWARF 5 section 6.4; System V psABI AMD64, figure 3.36

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The Elite projection of one function: the blocks reachable without passing a marker.
 
 Control-flow facts come from the assembly itself. Whatever can't be proven right becomes a deopt

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which flags live at each item of a function: backward data flow over all of its text.
 
 Conservative: where a jump's targets are not known, all flags live.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What each x86-64 instruction that the projection knows changes and reads, its memory apart.
 
 Source: Intel SDM volume 2. The table has only instructions that do nothing but compute, load, store

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The kernel form of one function: Elite's text as `lp build --kernel` puts it in a module.
 
 It is made from the same instructions as the Fallback and the in-process Elite copy, and lies in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What Elite has to know of library calls: those that it makes itself in the kernel, from
 c_runtime/forms/libcalls.toml, and those that a request which may be queued doesn't make in Elite,
 from c_runtime/queue/threadcalls.toml."""

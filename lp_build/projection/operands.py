@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What one x86-64 instruction of the compiler's touches: memory, flags, registers.
 
 AT&T syntax as gcc and clang write it. Source: Intel SDM volume 2 (which flags and registers an

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One compile, two projections (DESIGN section 3): the compiler's -S output becomes one assembly
 file with the Fallback's text, Elite's copies and the tables between them."""
 

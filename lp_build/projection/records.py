@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The structures of kernel/uapi/lp_abi.h as assembler directives."""
 
 from __future__ import annotations

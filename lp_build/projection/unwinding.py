@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Cleanups that run when a frame is unwound (an exception of C++, the end of a thread): which of a
 function's instructions have one, from the tables that the compiler wrote (`.gcc_except_table`), and
 such a table for Elite, whose landing pads are the Fallback's.

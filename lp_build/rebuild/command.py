@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp build`: the specialised program again, by SCons, only what changed, in parallel."""
 
 from __future__ import annotations

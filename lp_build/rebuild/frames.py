@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How much stack a request may need: the frames of the program that was linked, along its calls.
 
 Read from the machine code, so that all units count alike: specialised ones, plain ones, archives.

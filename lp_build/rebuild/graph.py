@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The captured build as SCons targets. Read by SCons (see `SConstruct`)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Make the object of one captured unit again; SCons runs this, several at a time."""
 
 from __future__ import annotations

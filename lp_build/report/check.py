@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp check`: in CI, fail when less of a run is Elite than it should be, or when a run leaves Elite
 at a line where it did not before."""
 

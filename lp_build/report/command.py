@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp report`: one HTML file of what is Elite, what is not and why, and where runs left it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """From what a build, traces, the manifest and runs left, to a Report."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A Report as one HTML file that needs nothing else."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a report shows, as plain values: gathered once, then only laid out."""
 
 from __future__ import annotations

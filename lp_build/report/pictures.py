@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Geometry of the report's pictures: what the template draws as SVG. Units are SVG user units."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Bytes of machine code of functions, Elite and Fallback, from the symbols of an object file."""
 
 from __future__ import annotations

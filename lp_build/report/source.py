@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Source files line by line: what Elite has of each line, what was counted, where it was left."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """libclang's cursors by plain ctypes: a callback a cursor, and no Python object besides it.
 
 `clang.cindex` makes several objects and calls for each cursor; a unit of memcached has 40,000, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Text insertions at byte offsets: every byte that is not edited stays."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What of a function's text counts: its tokens for the digest, its bytes for the weights."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """libclang over a preprocessed unit: its functions, and where each byte stood originally."""
 
 from __future__ import annotations

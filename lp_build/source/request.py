@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Whether a function can run on a stack slot: what it takes and gives must be in registers."""
 
 from __future__ import annotations

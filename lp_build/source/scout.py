@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The scouting pass (thesis 3.1.1): each condition's outcome, each switch arm and each indirect
 call's target is logged, and that a call was made; evaluation order and side effects stay.
 

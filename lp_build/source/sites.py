@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Sites of a function: conditionals, switches, indirect calls, and where their edits go."""
 
 from __future__ import annotations

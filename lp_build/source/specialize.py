@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The specialising pass: a marker at the head of each arm that the manifest calls cold."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The survey pass: every function's calls and loops are counted, before anyone has named a request
 function. What the program does stays the same.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Read static libraries: their members with their contents (ar(5), and GNU's thin archives)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a wrapped build leaves in `.lp/` of each translation unit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Programs that `lp build` put where the application's build had put its own."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`.lp/steps.jsonl`: the archive, link and object-changing steps of a wrapped build."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """From what a build left to what has to be made again: objects, archives and programs, told by
 the contents that each step read."""
 

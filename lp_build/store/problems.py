@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`.lp/report.jsonl`: what was left alone, and why. Lines are only added; what a later compile or
 link of the same thing found takes the place of what earlier ones had."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Where a build's programs are now: told by their contents, since builds rename and copy them
 after the link."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which unit or step made a file, told by its content: objects are copied, renamed, archived and
 deleted by builds, but seldom changed."""
 

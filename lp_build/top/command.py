@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp top`: requests a second, the share in Elite, deopts by source line, slots and ring in use, of
 a specialised server while it runs."""
 

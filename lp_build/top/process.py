@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The counters of a running process, read out of its memory (c_runtime/statistics/live.c says where
 they are): the process does not notice."""
 

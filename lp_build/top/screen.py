@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What `lp top` shows of a View: a screen of rich's, or a line."""
 
 from __future__ import annotations

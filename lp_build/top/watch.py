@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Several processes of one program, watched together: totals, and what happened in between."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """docs/compatibility.md, made from what the recipes of sample_projects found.
 
 Each recipe runs one suite with several builds of one server and writes what came out as

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Upstream sources of real servers, from the archive that the machine's own apt trusts.
 
 The machine's apt configuration is read (which mirror, which release) but never changed: source

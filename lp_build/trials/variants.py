@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The builds of one server that a guest compares: plain, with Elite in the kernel, and with deopts
 forced there; and what such a guest finds."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp vm`: a stock Debian kernel in QEMU, on this machine's own files.
 
 packages: Debian packages through a private apt. kernels: images and headers, fetched once.

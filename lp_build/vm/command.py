@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp vm`: run a command on a stock kernel in QEMU."""
 
 from __future__ import annotations

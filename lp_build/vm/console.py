@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a kernel's console log says went wrong."""
 
 from __future__ import annotations

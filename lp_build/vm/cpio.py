@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Archives that the kernel unpacks as its first file system (newc cpio; see initramfs in the
 kernel's Documentation/driver-api/early-userspace/buffer-format.rst)."""
 

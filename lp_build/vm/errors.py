@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What can go wrong with a guest, each its own exception, all with the console log."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One run of a guest: boot, run a command, take its output and status, judge the console."""
 
 from __future__ import annotations

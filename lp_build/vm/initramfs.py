@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the guest starts from: a base that is made once a kernel, and a small part for each run."""
 
 from __future__ import annotations

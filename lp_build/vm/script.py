@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A Python script in a guest: it is given a plan and tells what it found, both as JSON."""
 
 from __future__ import annotations

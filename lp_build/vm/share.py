@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """This machine's files for the guest, over virtiofs: all to read, the working tree to change.
 
 virtiofsd serves one folder and can't mark parts of it read-only, so it runs in a mount namespace of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The compilers, archivers and linkers that a build's log tells of, for builds whose commands don't
 meet our shims: what `make V=1` printed, or what `make -n` prints.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp cc`: one compiler command in a phase.
 
 The user's own command always runs, as it is: its diagnostics, status, outputs and dependency files

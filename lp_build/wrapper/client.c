@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * `lp-client ARGS…`: as `lp ARGS…`, but in a process that lp-wrap's server (server.py) forks with
  * everything imported: a compile then costs no start of Python.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The functions that lp.toml names, looked for in what a build has compiled."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp-wrap --log` and `--trace`: run the compilers, archivers and linkers that a log tells of once
 more, through ours, where a build that is done has left its files."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A server within lp-wrap that runs `lp cc` and `lp tool`: it has imported everything, and forks
 for each command, so that a compile costs no start of Python (a tenth of a second).
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A folder of shims for PATH, so that makefiles which name `gcc` or `ar` meet ours."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What `lp-wrap` says, and checks, when the build has ended."""
 
 from __future__ import annotations

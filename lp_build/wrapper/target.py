@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What kind of machine a compiler compiles for: ours is x86-64 Linux, and nothing else."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Compilers that a build called where no shim of ours stands: by an absolute path, mostly."""
 
 from __future__ import annotations

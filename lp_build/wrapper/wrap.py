@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp-wrap CMD…`: run a build so that its compilers, archivers and linkers are ours."""
 
 from __future__ import annotations

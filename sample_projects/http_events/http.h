@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What the parts of the server know of each other. */
 #ifndef HTTP_H
 #define HTTP_H

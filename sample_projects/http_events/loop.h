@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* An event loop over epoll: each descriptor has an object that says what to do with it. */
 #ifndef LOOP_H
 #define LOOP_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A small HTTP server: one thread, epoll, everything through function pointers. */
 #include <errno.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A TCP client for memcached: mixed load from a seed, every answer verified against a model.
 
 Each connection has its own keys and asks in lock step (one request under way), so a model of its

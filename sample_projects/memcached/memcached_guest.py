@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run in a guest by recipe.py: `memcached_guest.py PLAN.json`. memcached's own tests with each
 variant; prints a line of JSON for each file of tests and variant."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """memcached 1.6.18 with libevent 2.1.12 in one source tree: fetch, build, scout, specialise, run.
 
 `python recipe.py --help` lists the steps. Everything lies below one folder (`.cache/memcached`

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run memcached's own test suite with a given server, test file by test file, and compare runs."""
 
 from __future__ import annotations

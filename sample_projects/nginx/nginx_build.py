@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """nginx 1.22.1 with zlib in one source tree: fetch it, build it plainly or wrapped, specialise it.
 
 nginx's own build takes zlib's sources (`--with-zlib`), so gzip can be Elite code too; PCRE2 is the

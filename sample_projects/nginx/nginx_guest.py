@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run in a guest by recipe.py: `nginx_guest.py PLAN.json`. GETs of static files with Elite in the
 kernel, then the suite with each variant; prints a JSON object for each of them."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """An HTTP client for nginx: GETs of static files over connections that are kept, every answer
 verified. Usable by itself: `python nginx_load.py --port 8080`, with a site of nginx_server.py.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """nginx at work: a site on disk, the master process, and its signals."""
 
 from __future__ import annotations

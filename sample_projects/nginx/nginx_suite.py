@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A suite over the protocol for nginx: each test gives a transcript, the bytes that came back, and
 runs of two builds are compared test by test.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """zlib's minigzip and Lua: programs that are no servers, each under its cases in all variants.
 
 `python programs.py` fetches, builds, scouts and specialises them, and runs every case with the

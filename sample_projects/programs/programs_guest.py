@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run in a guest by programs.py: `programs_guest.py PLAN.json`. Prints a line of JSON for each
 variant of the plan, then one with the commands that fail with the plain build."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """redis 7.0.15: fetch, build, scout, specialise, run, compare.
 
 `python recipe.py --help` lists the steps. Everything lies below one folder (`.cache/redis` unless

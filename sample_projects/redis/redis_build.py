@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """redis 7.0.15: fetch it, build it plainly or wrapped by its own makefile, specialise it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run in a guest by recipe.py: `redis_guest.py PLAN.json`. GETs and SETs with Elite in the kernel,
 a fixed course of commands and redis's own tests with each variant; prints a line of JSON for what
 the load was, for each course, and for each unit of tests."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Loads for redis: GETs and SETs, every answer verified; and a fixed course of other commands,
 whose answers are compared between builds."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """redis at work: a server on a free port, and a client that speaks its protocol."""
 
 from __future__ import annotations

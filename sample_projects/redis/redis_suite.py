@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """redis's own tests (`./runtest`, in Tcl), unit by unit, and how two runs of them compare."""
 
 from __future__ import annotations

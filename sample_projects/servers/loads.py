@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What clients do to a server, each answer looked at. A load runs in this process."""
 
 from __future__ import annotations

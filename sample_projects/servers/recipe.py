@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Servers that LakePlacid was not made for, taken through its commands as a newcomer would: built,
 surveyed, scouted, specialised, run. `python recipe.py --help` lists the options.
 

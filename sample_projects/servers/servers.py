@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Servers out of Debian's sources that LakePlacid was not made for: how each is built, started and
 loaded, and which function of it a person would call a request."""
 

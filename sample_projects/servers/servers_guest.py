@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run in a guest by recipe.py: `servers_guest.py PLAN.json`. One server under its load with Elite
 in the kernel; prints what finished there."""
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 #include "hash.h"
 
 uint32_t hash_bytes(const char *bytes, size_t length)

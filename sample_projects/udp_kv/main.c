@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A key-value server over UDP. */
 #include <arpa/inet.h>
 #include <errno.h>

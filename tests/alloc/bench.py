@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`make alloc-bench`: the heap against libc's malloc, in alternating runs of one program.
 
 Prints a table: nanoseconds per malloc and free, and the ratio; --json prints one object. Each

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """How the heap and the test programs are compiled and run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds of the heap and of the test programs, once a session."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The heap's core can run where there is no libc, no system call and no waiting."""
 
 from __future__ import annotations

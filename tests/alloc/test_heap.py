@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The malloc family keeps its promises, alone, under threads, and across fork."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Real programs give the same output with the heap preloaded."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp bench` itself; what it measures is not judged here."""
 
 from __future__ import annotations

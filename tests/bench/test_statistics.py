@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Numbers put together: summaries, ratios, and what is told of figures."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The thesis's scheme for comparison: what its passes write, and that it runs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Seconds of commands, and what they are compared by."""
 
 from __future__ import annotations

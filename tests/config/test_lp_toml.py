@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp.toml`: what is accepted, and that each mistake is named with file, line and remedy."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`make corpus MINUTES=60`: ours over the C of 200 source packages.
 
 Each unit is compiled by gcc and clang at -O0, -O2 and -O3 with all functions Elite and all

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a campaign over a corpus notices of one unit."""
 
 from __future__ import annotations

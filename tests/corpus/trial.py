@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """One unit with one compiler at one level: all its functions Elite, both forms, assembled."""
 
 from __future__ import annotations

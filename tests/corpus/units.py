@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Units of C out of a source package, as they preprocess once its configure script has run."""
 
 from __future__ import annotations

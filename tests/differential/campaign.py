@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`make csmith N=2000`: a long series of random programs, over both compilers and all levels.
 
 Prints what it ran; exits 1 when anything differed.

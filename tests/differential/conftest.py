@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The runtime's archives, made once for all programs."""
 
 from __future__ import annotations

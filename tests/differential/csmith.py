@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Random programs: each is run plain, scouted, specialised and with forced deopts; all must print
 the same."""
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The driver's part, played by the in-process runtime: each import of kernel text finds its site (a
  * struct lp_elite_site) on the stack, and all registers and flags live.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What kernel_form.S reads: the budget's slice and the stack limit, from the environment. */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The kernel form of Elite code, run in one process: what it does can be told apart from where it
 runs. Its sections become ordinary ones, and kernel_form.S stands for the driver."""
 

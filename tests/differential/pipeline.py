@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The whole way for one C program in one process: scout, manifest, specialise, run.
 
 The same passes as `lp-cc` calls, without a build system around them, so that thousands of small

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Differential test: programs whose requests call what is not Elite, and is called back, jumped
 past, unwound through or forked by it, print the same specialised, and wherever they leave Elite."""
 

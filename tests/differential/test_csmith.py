@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Differential test: random programs print the same plain, scouted, specialised and with deopts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Programs that compilers turn into something rare, in programs/: each prints the same plain,
 specialised, with deopts, and in its kernel form, with each compiler at each level."""
 

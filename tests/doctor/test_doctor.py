@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp doctor` on machines of which each lacks something; their programs are stubs on a PATH."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Documents whose commands are run, by someone who types them into one shell."""
 
 from __future__ import annotations

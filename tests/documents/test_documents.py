@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """docs/tutorial.md and README.md: their commands are run, on copies of the sample server, and what
 the tutorial says that they print is what they print."""
 

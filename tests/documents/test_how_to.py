@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """docs/how-to/: the worked examples are followed, on copies of what they change."""
 
 from __future__ import annotations

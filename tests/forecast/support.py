@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What `lp build` says of a build, for tests that run it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Paths against what stops Elite, without a compiler."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Forecasts of small programs, by the commands that users type, request by request."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Servers that leave Elite nowhere in one process, whatever they call: forecast against run."""
 
 from __future__ import annotations

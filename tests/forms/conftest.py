@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds of the forms of library calls, and of the programs that hold them against the library."""
 
 from __future__ import annotations

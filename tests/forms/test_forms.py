@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Forms of library calls against the library's own functions: the same results, the same memory,
 over many random operands and those at the edges of pages."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Servers that are built to survey themselves, and put under a load."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The choice of the request function, on the shapes that servers have: small surveys by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp init` on real servers: built without an lp.toml, put under a load, and proposed for."""
 
 from __future__ import annotations

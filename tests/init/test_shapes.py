@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp init` on servers of many shapes, each under a load: the function that a person would name."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a survey counts, on a program that makes it hard; and files that are no surveys."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run in the guest: `python -m tests.kernel.applications_in_guest JOBS.json`. Each job is a program
 with its module: both are loaded, the program is put under load with Elite in the kernel, and a JSON
 object says what it answered, its statistics, and the driver's counters."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run in the guest: `in_guest.py DRIVER MODULES… -- TEST[=AMOUNT]…`. Loads the modules, runs each
 test of program DRIVER, prints a JSON object a line with its outcome, then one with what was left
 behind. An AMOUNT, in the test's own unit, is for tests that last.

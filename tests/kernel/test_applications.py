@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Whole servers with their Elite code in the kernel: the same answers as the plain build, over real
 sockets, with and without forced deopts; the usual requests finish in Elite."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The driver in guests: what driver/*.c tries from user space, on each kernel.
 
 One guest a configuration runs all of them; each is a test here, with what it said.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A program with a kernel payload, without the rest of the runtime."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp load`, `lp unload`, `lp status` and `lp build --kernel` where they can't do what is asked."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What an executable carries for the kernel."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The sources of an application's module."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Files of tests that a guest runs with each build of a server, and how the host reads them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What `pip install .` puts into a fresh virtual environment."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The policy of tests/conftest.py: what is skipped in CI fails, what is slow waits to be asked."""
 
 from __future__ import annotations

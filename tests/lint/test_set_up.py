@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """scripts/set-up.sh on machines that lack things; apt, sudo and Python are scripts here."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The tree's files: no traces of a developer's machine, no undocumented modules, tidy text."""
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ def test_every_module_says_what_it_is(folder: str) -> None:
     assert missing == []
 
 
-def test_every_c_file_says_its_licence_and_what_it_is() -> None:
-    """An SPDX line, then a comment."""
+def test_every_c_file_says_what_it_is() -> None:
+    """A comment behind the line that says its licence."""
     missing = [
         str(path.relative_to(ROOT))
         for path in tree_files()

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The files that belong to the tree."""
 
 from __future__ import annotations

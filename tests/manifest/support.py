@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Profiles without a compiler: functions, classes and traces made by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Classes of equal paths: merged over traces, then greedily until the threshold is reached."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp manifest` as it is called."""
 
 from __future__ import annotations

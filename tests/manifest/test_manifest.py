@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The manifest: what it decides, and that people can read, edit and mistype it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Trace files as they may lie about: named twice, cut off, of something else."""
 
 from __future__ import annotations

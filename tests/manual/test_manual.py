@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Manual pages, completion, the reference and the README say what the commands and lp.toml take:
 they are made of the same definitions, by `make manual`."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp --version`, and that what Python reads is of the version that C writes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Run in the guest: `in_guest.py PLAN` (JSON). memcached with its Elite code in the kernel, under
 loads whose every answer is verified, and its own tests; prints what came of it as JSON."""
 

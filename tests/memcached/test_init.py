@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp init` finds memcached's request function, behind an event library that calls it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """memcached, really: fetched, built, scouted, specialised, and run. The whole of it, with all its
 own tests and forced deopts, is `make memcached`."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the recipe makes of prove's output, and how it compares two runs of memcached's suite."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """nginx, really: fetched, built, scouted, specialised, and run. The whole of it, with all tests of
 the suite in all variants, is `make nginx`."""
 

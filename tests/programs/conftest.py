@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The recipe, which lies with the sample and not in the package."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """zlib and Lua, really: fetched, built, specialised, and each case of theirs run in all variants.
 With a deopt forced at each single site too, that is `make programs`."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a real decoder says of instructions, against what operands.py says.
 
 Instructions are assembled in one go, each under a label of its own, and decoded from the object.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The projector, case by case: an assembly input and what must come out, in one file of cases/.
 
 A case's head says what is asked (`elite:`, `external:`, `defined:`, `observed: file:line symbol`,

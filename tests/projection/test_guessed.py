@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Targets of indirect calls that scouting saw in one program, in a unit that another shares."""
 
 from __future__ import annotations

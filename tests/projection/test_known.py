@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Static functions as observed targets of another unit's indirect calls."""
 
 from __future__ import annotations

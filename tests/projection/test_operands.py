@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """operands.py against a decoder, over what compilers make of the C at hand, at each level."""
 
 from __future__ import annotations

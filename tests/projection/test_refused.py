@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What our own code or the assembler can't do costs one function, and is told."""
 
 from __future__ import annotations

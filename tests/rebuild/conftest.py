@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A fresh server for each test, and a scouted one. All stand at one place, one after another: what
 is captured names absolute paths, so a state that was made there once can be put there again."""
 

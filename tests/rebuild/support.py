@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A tiny server: it takes requests from its arguments, and leaves its hot path for odd ones."""
 
 from __future__ import annotations

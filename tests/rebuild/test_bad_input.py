@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """lp build with something missing, damaged or wrong: file, line and remedy, and nothing lost."""
 
 from __future__ import annotations

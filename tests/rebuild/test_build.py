@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """lp build: the specialised program, of what a scouted build left, and only what changed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which requests come near the end of their stacks: read from the code of both compilers."""
 
 from __future__ import annotations

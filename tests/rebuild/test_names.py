@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Characters that mean something to SCons, make, the shell, C, linkers and TOML are only names."""
 
 from __future__ import annotations

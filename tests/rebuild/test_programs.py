@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Which programs lp build makes, and where: builds rename and copy them after the link, and have
 others that nobody scouts."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Functions that one name stands for, compiled in several versions: each is known by its text."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """redis, really: fetched, built, scouted, specialised, and run. The whole of it, with its own
 tests in all variants, is `make redis`.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the recipe makes of runtest's output, and how it compares two runs of redis's tests."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The sample server in Elite, with the statistics of two runs; and a tiny one for each test."""
 
 from __future__ import annotations

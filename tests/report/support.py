@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Statistics of made-up runs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The report in a real browser: headless Chromium opens the file and clicks through it."""
 
 from __future__ import annotations

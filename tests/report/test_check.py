@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """lp check: what makes it fail, and what does not."""
 
 from __future__ import annotations

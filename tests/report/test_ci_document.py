@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """docs/ci.md: each of its commands is run here, on a copy of the sample that it is written for."""
 
 from __future__ import annotations

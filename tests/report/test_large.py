@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A report of a large program: small enough to open at once, with what matters."""
 
 from __future__ import annotations

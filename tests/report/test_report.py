@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """lp report: what it tells at each stage, and of what."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds of tests/runtime/apps with the runtime, each made once a session."""
 
 from __future__ import annotations

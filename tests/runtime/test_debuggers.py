@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Debuggers of a program that leaves Elite."""
 
 from __future__ import annotations

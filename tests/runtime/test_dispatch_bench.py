@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """c_runtime/bench/dispatch_bench.c: it builds, runs, and tells what it promises to tell."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """LP_FORCE_DEOPT in a stress build: where Elite leaves, what it refuses, and that state survives.
 
 In these programs every frame begins with a check, and the innermost frame (at a depth that the test

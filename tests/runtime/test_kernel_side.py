@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """LP_ELITE=kernel and auto as far as user space goes: a program without a driver, and with one that
 turns it away. What there is of a driver is preloaded (apps/fake_device.c)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The templates: every combination of parameters compiles without a warning, by both compilers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Requests in Elite, in wait mode and in queue mode: state survives, nothing is lost."""
 
 from __future__ import annotations

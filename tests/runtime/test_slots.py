@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Slots are as large as the threads' stacks, and cost what is used of them."""
 
 from __future__ import annotations

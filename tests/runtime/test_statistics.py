@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """LP_STATS and LP_ELITE: what is written, where, when, and what is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Unwinders (profilers, debuggers, exceptions) may come between any two instructions: requests are
 made in single steps, and at each of the program's the stack is walked (apps/unwinding/steps.c)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """udp_kv built by the plain compiler, and servers of it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A client for sample_projects/http_events: a fixed series of requests from a seed, in pieces of
 odd sizes, over several connections; gives what came back, byte by byte."""
 

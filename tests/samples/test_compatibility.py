@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """docs/compatibility.md: what it says of the results that recipes left."""
 
 from __future__ import annotations

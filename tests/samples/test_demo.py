@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp demo`, whole: what a newcomer sees."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """http_events: connections, epoll, and function pointers set at start, specialised."""
 
 from __future__ import annotations

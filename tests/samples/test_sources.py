@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Fetching upstream sources, with an apt-get that is a script."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """udp_kv, specialised: whatever leaves Elite, and wherever, no reply and no counter changes."""
 
 from __future__ import annotations

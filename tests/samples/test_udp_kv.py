@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """udp_kv itself, built by the plain compiler: what the specialised one is compared with."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Small C programs, scouted by the real pass and run with the real runtime."""
 
 from __future__ import annotations

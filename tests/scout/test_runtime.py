@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The scouting runtime: what a trace holds, whatever its process does."""
 
 from __future__ import annotations

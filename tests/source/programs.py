@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """C programs through the source passes and real compilers, for the tests of this folder."""
 
 from __future__ import annotations

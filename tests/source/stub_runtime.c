@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A scouting runtime for the tests: one endless request that begins before main. At exit it writes
  * to the file that STUB_LOG names: "arm N" for each arm that was reached, "icall N" for each

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The source passes, hazard by hazard: each file of cases/ is a program and says in its head which
 sites it has. Instrumented and marked, it must compile and print what it printed before."""
 

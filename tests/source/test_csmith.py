@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Random programs print the same when each of their conditionals is logged or marked."""
 
 from __future__ import annotations

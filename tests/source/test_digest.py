@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A function's digest and weights: what counts in its text, and what does not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """libclang is told which C a unit is written in."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the parser makes of preprocessed text, and of text that it cannot make sense of."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What scouting adds besides logging: the table, the prelude, requests and iterations."""
 
 from __future__ import annotations

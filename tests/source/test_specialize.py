@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Verdicts become markers: which arms get one, what kind, and where it ends up in the assembly."""
 
 from __future__ import annotations

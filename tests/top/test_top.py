@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """`lp top` on a real server, while it serves; and the sums that it makes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What the tests of `lp vm` share."""
 
 from __future__ import annotations

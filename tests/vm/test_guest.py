@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Guests are booted: status and output come back, and each kind of failure is told apart."""
 
 from __future__ import annotations

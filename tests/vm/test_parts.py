@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The parts of `lp vm` that need no guest."""
 
 from __future__ import annotations

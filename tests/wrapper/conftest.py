@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A fresh project for each test."""
 
 from __future__ import annotations

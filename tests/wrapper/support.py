@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """A small project in a folder, and our tools run in it as a build would."""
 
 from __future__ import annotations

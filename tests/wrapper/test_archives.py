@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Static libraries as ar, llvm-ar and GNU's thin form write them."""
 
 from __future__ import annotations

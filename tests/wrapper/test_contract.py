@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """lp-cc against the real compiler: same status, diagnostics, files, and bytes where they can be."""
 
 from __future__ import annotations

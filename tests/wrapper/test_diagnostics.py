@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a linker says of what we gave it is told in the program's own names."""
 
 from __future__ import annotations

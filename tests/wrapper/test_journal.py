@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a build did, as commands that can be run again with other files."""
 
 from __future__ import annotations

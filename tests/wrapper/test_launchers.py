@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """LP_LAUNCHER: compiles by way of ccache, distcc and their like, told by their own accounts."""
 
 from __future__ import annotations

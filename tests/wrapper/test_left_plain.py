@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """No source stays plain without a word: it is treated, or the report or lp-wrap says why not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Links: who gets our runtime, who gets the plain objects, and what is journalled."""
 
 from __future__ import annotations

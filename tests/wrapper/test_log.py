@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Builds whose compiler our shims don't meet: by what they printed, by make -n, or --trace."""
 
 from __future__ import annotations

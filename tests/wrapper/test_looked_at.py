@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What specialising looks at: few units, the manifest once, and what others define."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What a configure asks is answered by the compiler itself, and fast: no Python is started."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Passes in a process of their own: what ends them ends nothing else."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """The same sources give the same bytes; where a build lies, and what else it makes, is all one."""
 
 from __future__ import annotations

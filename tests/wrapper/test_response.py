@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Response files, written and read again."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """lp-wrap's server for compiles and its client: a command is as if the client were the command."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Build systems: a server of several files with a convenience library, from each to Elite."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """Compilers for other machines: refused where they are the build's compiler, else left alone."""
 
 from __future__ import annotations

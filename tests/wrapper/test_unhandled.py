@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What our passes can't handle fails no build: it is compiled plainly, and the report says why.
 
 Whatever happens to our part: the build's own command has run, its outputs stand, its status and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """What becomes of single units, and what is kept of them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """lp-wrap: what a build meets in it, and what its user is told."""
 
 from __future__ import annotations

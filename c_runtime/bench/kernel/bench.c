@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * What going to the kernel and back costs (lp_build/bench/kernel.py): `bench NAME ROUNDS…` prints,
  * for each pair, the nanoseconds that a round takes. Under `-icount shift=0` one is one

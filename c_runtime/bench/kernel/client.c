@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
  * A client that is as little as can be: `client udp|tcp PORT ROUNDS REQUEST ANSWER` sends the
  * request, waits for the answer's bytes, and so on; prints the nanoseconds that a round takes.

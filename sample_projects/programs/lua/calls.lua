@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-only
 -- Closures, varargs, recursion, tail calls, metamethods, coroutines.
 local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
 print("fib", fib(16))

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-only
 -- The collector at work in both modes, finalizers, weak tables.
 local function churn(n)
     local keep = {}

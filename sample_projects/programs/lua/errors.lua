@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-only
 -- Errors leave any number of frames, of Lua and of C, by longjmp.
 local function raise(level) if level == 0 then error({code = 7}) end raise(level - 1) return 1 end
 for level = 0, 40, 10 do

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-only
 -- The compiler: much of the grammar, and what is no Lua.
 local chunks = {
     "return 1 + 2 * 3 ^ 2 ^ 0.5 // 1 % 4 .. 'x' == 'y' and not nil or false",

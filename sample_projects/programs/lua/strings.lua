@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-only
 -- The string library, which calls back into Lua from C.
 local text = ("The quick brown fox jumps over the lazy dog. "):rep(20)
 print(#text, text:find("lazy"), text:find("(l)(a)zy"), text:match("%a+", 5))

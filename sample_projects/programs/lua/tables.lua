@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-only
 -- Tables, sorting, integers and floats as keys, next and pairs while fields go.
 local state = 7
 local function random() state = (state * 1103515245 + 12345) % 2147483648 return state end

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What the allocator's test programs share: a check that names its line, and random numbers. */
 #ifndef CHECK_H
 #define CHECK_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The heap at the ends of a program's and of a thread's life: in constructors ahead of all others,
  * in destructors, in destructors of thread-specific data, whichever runs after the heap's own.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What each function of the malloc family promises: `family CASE` exits 0 if it holds, and prints
  * what failed otherwise. Built with the heap linked in, dynamically and statically.

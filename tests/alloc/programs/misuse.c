@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Wrong uses of the heap: `misuse CASE` must abort with a message; exit status 0 is a miss. */
 #include <malloc.h>
 

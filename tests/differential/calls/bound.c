@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What belongs to a thread: a request that takes it gives it back in the same thread. */
 #include <locale.h>
 #include <pthread.h>

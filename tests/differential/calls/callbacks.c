@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Callbacks from the library into the program, which make requests of their own. */
 #include <search.h>
 

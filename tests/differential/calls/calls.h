@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What the programs of this folder have in common: requests that leave an answer each. */
 #ifndef CALLS_H
 #define CALLS_H

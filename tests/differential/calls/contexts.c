@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Coroutines: contexts that are taken in Elite and gone on with later, on stacks of their own. */
 #include <ucontext.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Exceptions of C++ that pass through frames of C, with cleanups in some of them. */
 #include "calls.h"
 

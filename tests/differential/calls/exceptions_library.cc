@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 // The C++ side of exceptions.c.
 extern "C" int thrower(int n)
 {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Requests that end their process, as servers do that fork for each connection. */
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Jumps past callers: to a place in Elite whose frame may have left since, past Elite frames from a
  * function without a copy, and past the request itself, many times. */
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Who looks at its callers' frames sees what the Fallback's would be. */
 #include <execinfo.h>
 

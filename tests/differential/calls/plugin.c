@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A function of a plugin, by a pointer that nobody has seen, which calls back. */
 #include <dlfcn.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The plugin of plugin.c. */
 int plugin(int (*back)(int), int n)
 {

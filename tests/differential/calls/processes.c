@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Processes that are made inside of a request: fork, vfork and those who call them. */
 #include <errno.h>
 #include <spawn.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Signals that arrive inside of calls that Elite made; handlers that make requests and that jump.
  */
 #include <setjmp.h>

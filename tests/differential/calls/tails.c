@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Tail calls: to the library, to functions without a copy, and from those back into requests. */
 #include "calls.h"
 

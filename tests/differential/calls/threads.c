@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Threads that end within a request: below Elite frames, by pthread_exit and by cancellation. */
 #include <pthread.h>
 #include <unistd.h>

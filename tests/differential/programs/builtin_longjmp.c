@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* __builtin_longjmp in a frameless Elite function: %rsp and %rbp change before the indirect jump,
  * where Elite deopts with the frame rule of the function that it no longer is in. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* clang, no -g: the alias's `.set` is lost, and the call goes to the C library's function of that
  * name. */
 #include <stdio.h>

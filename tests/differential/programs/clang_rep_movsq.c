@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* clang passes a large struct by value with rep;movsq */
 struct big {
 	long a[60];

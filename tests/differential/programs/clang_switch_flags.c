@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* clang -O2: the flags of a test live on across the jump of a switch (`and; jmpq *table; arm:
  * jne`), and the kernel form's comparisons in the place of the table overwrite them. */
 #include <stdio.h>

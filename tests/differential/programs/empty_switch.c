@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 #include <stdio.h>
 __attribute__((noinline)) int request(int x)
 {

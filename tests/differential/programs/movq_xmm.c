@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* gcc -O2 swaps two neighbours by one 8-byte load into %xmm0. */
 #include <stdio.h>
 int ops[6] = {6, 5, 4, 3, 2, 1};

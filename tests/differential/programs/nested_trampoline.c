@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* A nested function whose address is taken: gcc puts a trampoline on the stack, which is
  * executable in the plain program, and so has to be the request's stack slot. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Asm statements that tell where they stand, inlined: not in Elite. */
 #include <stdio.h>
 

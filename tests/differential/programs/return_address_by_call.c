@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* A helper of the same unit that is called looks at its return address, and at its caller's frame.
  */
 #include <stdio.h>

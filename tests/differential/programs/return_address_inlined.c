@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* An inlined helper reads the return address: the helper is not Elite, its caller is, with the
  * helper's code in it, and sees the address of Elite's copy. Prints 1 when the address lies in
  * request's caller `use`. */

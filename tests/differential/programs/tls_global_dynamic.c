@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* gcc -O0: a thread-local variable of the general dynamic model (by attribute); Elite copies the
  * first half of the sequence that the linker has to find whole. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A request is a word of the command line: its first letter says which function it is for. A line's
  * comment says how many requests stop there in the kernel, where Elite has no getenv and no qsort.

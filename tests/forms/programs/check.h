@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the tests of forms share: a check that names its line, random numbers, and arenas, which are
  * the same memory twice, once for the library's function and once for the form.

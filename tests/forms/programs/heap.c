@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The heap's forms on our allocator: blocks from them and from malloc itself, given back to either.
  */
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Locks: the same bytes in them as the library's functions leave, and the same exclusion. */
 #include <errno.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Addresses and times as text or in parts: the same as the library's. */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Numbers from text: the same value, end and errno as the library's. */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Text from formats: the same bytes and lengths as the library's, of formats that forms know and of
  * those that they leave to it. */
 #include <errno.h>

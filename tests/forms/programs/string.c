@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* String functions: the same results as the library's, which may read no further. */
 #include <ctype.h>
 #include <locale.h>

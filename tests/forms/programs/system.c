@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* System calls and clocks: the same results and errors as the library's, each side on descriptors
  * of its own. */
 #include <errno.h>

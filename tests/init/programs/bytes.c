@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Forks for each connection, reads it byte by byte, and ends the child in the handler. */
 #include "serving.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Forks in a function of its own, in which the child goes on; a header by stdio, as HTTP has. */
 #include "serving.h"
 

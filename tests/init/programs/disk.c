@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Answers datagrams; remembers each on disk, which takes longer than all the work. */
 #include "serving.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Two threads with a loop of libevent each; its buffered events read and write. */
 #include "serving.h"
 

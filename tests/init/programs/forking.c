@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* A server that gives up root and forks for each connection; its children end within a function.
  * Prints its port; serves as many connections as its argument says. */
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What a survey has to live with: jumps out of functions, recursion, functions that are inlined
  * whatever is asked, loops without blocks, children. Prints what it has worked out. */
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A blocking server with a thread for each connection: lines in, lines out. It says its port. */
 #include <netinet/in.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Three processes that accept from one socket; a connection has one request. */
 #define _GNU_SOURCE
 #include "serving.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* All in one function: there is nothing to propose that covers a request. */
 #include "serving.h"
 

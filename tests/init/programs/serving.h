@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What the servers here have in common. */
 #ifndef SERVING_H
 #define SERVING_H

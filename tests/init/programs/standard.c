@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* As inetd begins it: the client is at the standard streams; a line in, a line out. */
 #include "serving.h"
 

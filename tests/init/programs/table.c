@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A loop around select() over many connections, with a table of handlers by command. */
 #include "serving.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Instructions that compilers write only when asked: by intrinsics, and for extensions. */
 #include <immintrin.h>
 #include <stdint.h>

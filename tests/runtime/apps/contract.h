@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The projection's contract (kernel/uapi/lp_abi.h) as assembler macros, for hand-written programs.
  */

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * To be preloaded: /dev/lakeplacid as far as a program attaches to it. FAKE_OPEN and FAKE_ATTACH
  * are the errors to give, as numbers; FAKE_LOG gets a line for each attach: name and build id.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A program by the contract: request(depth) goes `depth` frames deep, by turns with frames by %rsp
  * and by %rbp that hold different callee-saved registers, and at the end leaves Elite with every

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Drives frames.S: `main SCENARIO …` does one thing and prints what a test looks at. It ends with a
  * line `errors=… fallbacks=… elite=…`, and with status 1 if there were errors.

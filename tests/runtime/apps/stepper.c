@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A debugger that steps through a program until it has saved its flags, then leaves it alone:
  * `stepper PROGRAM ARGUMENT...`. Its status is the program's.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* As much of the kernel's <linux/types.h> as the heap's core may use. */
 #ifndef STUB_LINUX_TYPES_H
 #define STUB_LINUX_TYPES_H

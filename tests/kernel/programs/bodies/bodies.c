@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Handles requests wherever it is told to on standard input: in threads, in children that it forks,
  * as somebody else, in a program that it becomes, with its memory taken away meanwhile. Says what

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Makes library calls with operands that a number stands for, and prints a digest of what came of
  * them: results, errno, and all memory that they may have changed. Each line of standard input

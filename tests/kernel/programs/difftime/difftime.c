@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Echoes datagrams. Its request calls what the library computes: difftime and strdup. */
 #include <arpa/inet.h>
 #include <signal.h>

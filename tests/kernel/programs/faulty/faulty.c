@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Does what it is told on standard input, a word for what and a word for where, and says what came
  * of it. What goes wrong is a signal, which it survives, or not (`die`).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Reads numbers, four characters each, and answers each by a line, in any order: a request that
  * leaves Elite finishes in another thread. What a request needs it has by value, or on its own

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Answers datagrams with their sender's address; its loop waits by select. */
 #include <arpa/inet.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Requests that leave Elite in each way, or stay: argument "scout" makes those that scouting sees.
  * With steps.c preloaded, each is made in single steps.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * To be preloaded: single steps, by the trap flag, and at each instruction of the program the
  * unwinder, which must come to where the thread began by frames that fit together:
