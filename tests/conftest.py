@@ -7,6 +7,8 @@ unseen.
   `may_skip(reason)`: a machine that lacks something must not look as if all were well.
 * `needs_network` tests use the machine's package archives only (apt's, pip's). They are not
   skipped when these cannot be reached, they fail; leave them out with -m "not needs_network".
+* `--half=quick` runs what takes seconds, `--half=rest` all else: what builds servers and boots
+  kernels. Without it, both run in one. `make test` runs one after the other.
 * With `-n`, several run at once: what shares a fixture that takes long (a built server, a booted
   guest) runs in one process, one after the other; whole areas for most, files for the others.
 * `needs_qemu` tests are skipped where there is no QEMU (in CI: they fail), `needs_browser` tests
@@ -38,6 +40,17 @@ NEEDS = {
 ON_REQUEST = ("slow", "campaign")
 # Areas whose files share no fixtures of the session: each file may run beside the others.
 BY_FILE = ("doctor", "kernel", "lint", "manifest", "projection", "scout", "source", "wrapper")
+# The quick half: areas, and files of others, that neither build a program with lp-wrap nor boot a
+# kernel.
+QUICK = {
+    *("config", "doctor", "manifest", "manual", "projection", "source"),
+    *("documents/test_how_to.py", "forecast/test_count.py", "init/test_candidates.py"),
+    *("lint/test_licences.py", "lint/test_policy.py", "lint/test_set_up.py", "lint/test_tree.py"),
+    *("memcached/test_suite_results.py", "redis/test_suite_results.py"),
+    *("report/test_check.py", "runtime/test_rendering.py", "samples/test_compatibility.py"),
+    *("samples/test_sources.py", "vm/test_parts.py", "wrapper/test_archives.py"),
+    *("wrapper/test_invocation.py", "wrapper/test_response.py", "wrapper/test_target.py"),
+}
 # What takes longest begins first, so that no process ends alone.
 LONG = ("nginx", "memcached", "redis", "kernel", "wrapper", "samples", "forms", "runtime")
 
@@ -55,9 +68,22 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, heard)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Half of the tests."""
+    parser.addoption(
+        "--half", choices=("quick", "rest"), help="only the quick tests, or the others"
+    )
+
+
 def _area(nodeid: str) -> str:
-    """The folder below tests/ that a test stands in."""
-    return nodeid.partition("::")[0].split("/")[1]
+    """The folder below tests/ that a test stands in; the file where it stands in none."""
+    return nodeid.partition("::")[0].split("/")[-2:][0]
+
+
+def is_quick(nodeid: str) -> bool:
+    """Whether a test belongs to the quick half."""
+    file = nodeid.partition("::")[0].partition("/")[2]
+    return file.partition("/")[0] in QUICK or file in QUICK
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -83,12 +109,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if lacking and item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=f"there is no {lacking[0]}"))
-    if config.option.markexpr:
-        return
-    left_out = [item for item in items if any(item.get_closest_marker(m) for m in ON_REQUEST)]
+    marks = () if config.option.markexpr else ON_REQUEST
+    half = config.option.half
+    wanted: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        other = half and is_quick(item.nodeid) != (half == "quick")
+        asked = not any(item.get_closest_marker(mark) for mark in marks)
+        (wanted if asked and not other else left_out).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        items[:] = wanted
 
 
 def in_ci() -> bool:
@@ -118,3 +149,17 @@ def pytest_runtest_makereport(
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """A skipped module."""
     return _without_skip((yield))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Where the time went: seconds by area."""
+    seconds: dict[str, float] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                area = _area(report.nodeid)
+                seconds[area] = seconds.get(area, 0.0) + report.duration
+    longest = sorted(seconds, key=lambda area: -seconds[area])
+    terminalreporter.write_line(
+        "seconds by area: " + ", ".join(f"{area} {seconds[area]:.0f}" for area in longest)
+    )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import QUICK
+
 pytest_plugins = ["pytester"]
 
 CONFTEST = Path(__file__).parent.parent / "conftest.py"
@@ -71,3 +73,32 @@ def test_slow_tests_run_on_request(suite: pytest.Pytester) -> None:
     """By -m."""
     suite.runpytest_subprocess("-m", "slow").assert_outcomes(passed=1, deselected=4)
     suite.runpytest_subprocess("-m", "campaign").assert_outcomes(passed=1, deselected=4)
+
+
+@pytest.fixture
+def halves(pytester: pytest.Pytester) -> pytest.Pytester:
+    """Two areas under our policy, of which one is quick."""
+    tests = pytester.mkdir("tests")
+    (tests / "conftest.py").write_text(CONFTEST.read_text(encoding="utf-8"), encoding="utf-8")
+    for area in ("config", "kernel"):
+        (tests / area).mkdir()
+        (tests / area / f"test_{area}.py").write_text("def test_it(): pass\n", encoding="utf-8")
+    return pytester
+
+
+@pytest.mark.parametrize(("half", "area"), [("quick", "config"), ("rest", "kernel")])
+def test_a_half_is_run_alone(halves: pytest.Pytester, half: str, area: str) -> None:
+    result = halves.runpytest_subprocess("-v", "tests", f"--half={half}")
+    result.assert_outcomes(passed=1, deselected=1)
+    result.stdout.fnmatch_lines([f"tests/{area}/test_{area}.py::test_it PASSED*"])
+
+
+def test_without_a_half_all_run_and_their_time_is_told_by_area(halves: pytest.Pytester) -> None:
+    result = halves.runpytest_subprocess("tests")
+    result.assert_outcomes(passed=2)
+    result.stdout.re_match_lines([r"seconds by area: (config|kernel) \d+, (config|kernel) \d+"])
+
+
+def test_what_is_called_quick_is_there() -> None:
+    """Folders and files of tests."""
+    assert [name for name in QUICK if not (CONFTEST.parent / name).exists()] == []
