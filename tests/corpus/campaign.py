@@ -19,7 +19,6 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ LEVELS = ("-O0", "-O2", "-O3")
 _SHOWN = 40
 
 
-def _try(unit: CorpusUnit, compiler: str, level: str) -> dict[str, Any]:
+def row_of(unit: CorpusUnit, compiler: str, level: str) -> dict[str, Any]:
     """The row of one trial; whatever ends it is a failure of ours."""
 
     def act() -> Outcome:
@@ -52,7 +51,7 @@ def _try(unit: CorpusUnit, compiler: str, level: str) -> dict[str, Any]:
         # libclang ended: such a unit stays plain, as in a build.
         outcome = Outcome(plain=error.message)
     row = {"package": unit.package, "unit": unit.name, "compiler": compiler, "level": level}
-    return {**row, **asdict(outcome)}
+    return {**row, **vars(outcome)}
 
 
 class _Results:
@@ -142,7 +141,7 @@ def main() -> int:
                 for level in LEVELS
                 if not results.has(unit, compiler, level)
             ]
-            rows = list(pool.map(_try, *zip(*wanted, strict=True))) if wanted else []
+            rows = list(pool.map(row_of, *zip(*wanted, strict=True))) if wanted else []
             for row in rows:
                 results.add(row)
             results.write()

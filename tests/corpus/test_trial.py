@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from lp_build.projection.project import project
 from tests.corpus import trial
+from tests.corpus.campaign import row_of
 from tests.corpus.trial import attempt
 from tests.corpus.units import CorpusUnit
 from tests.differential.csmith import compilers
@@ -50,3 +52,11 @@ def test_what_does_not_assemble_is_a_failure(
 def test_what_the_compiler_refuses_is_no_trial(unit: CorpusUnit, tmp_path: Path) -> None:
     unit.path.write_text("int f( {", encoding="utf-8")
     assert "does not compile" in attempt(unit, "gcc", "-O2", tmp_path).skipped
+
+
+def test_a_row_counts_what_is_not_elite_by_reason(unit: CorpusUnit) -> None:
+    """As results are kept, in JSON."""
+    unit.path.write_text("__attribute__((weak)) int f(int x) { return x; }\n", encoding="utf-8")
+    row = json.loads(json.dumps(row_of(unit, "gcc", "-O2")))
+    assert row["skipped"] == ""
+    assert list(row["refused"].values()) == [1]
