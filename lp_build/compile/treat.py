@@ -24,7 +24,8 @@ from lp_build.processes import run_quietly
 from lp_build.store.capture import Unit, defined_names
 
 if TYPE_CHECKING:
-    from lp_build.projection.project import Projection, ProjectionRequest
+    from lp_build.projection.project import Projection
+    from lp_build.projection.request import ProjectionRequest
     from lp_build.source.scout import ScoutedUnit
 
 # Behind the build's own flags, so that these win. An object for Elite is never
@@ -157,7 +158,7 @@ def specialize(
     text = unit.preprocessed(build).read_bytes()
     if not mentions(text, manifest, config):
         return Treated(None)
-    from lp_build.projection.project import request_for
+    from lp_build.projection.request import request_for
     from lp_build.source.specialize import specialize_source
 
     marked = specialize_source(

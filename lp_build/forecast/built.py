@@ -14,8 +14,8 @@ from lp_build.compile.treat import description
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.model.sites import Function
-from lp_build.projection.kernel import CONDITIONAL
-from lp_build.projection.project import base_name
+from lp_build.projection.stops import StopKind
+from lp_build.projection.symbols import base_name
 from lp_build.store.capture import Unit, load_sites
 
 # Who comes here has no request to finish: traps, and what checks call that have failed.
@@ -150,7 +150,7 @@ class StopFinder:
             exact = bool(here)
             if not here and call.callee not in self._names:
                 # Equal ends of a function are one for the compiler.
-                here = [stop for stop in same if stop.reason != CONDITIONAL]
+                here = [stop for stop in same if stop.reason != StopKind.CONDITIONAL_TAIL_CALL]
             if not here and call.home:
                 here = [stop for stop in rows if _is_within(stop, call.home)]
             if here:

@@ -16,7 +16,7 @@ from lp_build.manifest.manifest import target_names
 from lp_build.model.sites import Function, function_of, unversioned
 from lp_build.model.verdicts import FunctionVerdicts, Manifest
 from lp_build.projection.libcalls import cancellation_points, heap_calls, kernel_forms
-from lp_build.projection.project import base_name
+from lp_build.projection.symbols import base_name
 
 _IN_PROCESS_ONLY = "run it in one process, where this is no stop, or keep it off the request's way"
 _REMEDIES = {

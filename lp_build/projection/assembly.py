@@ -8,93 +8,27 @@ knows its line, so that the Fallback projection can edit lines and leave all oth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lp_build.model.markers import KINDS
-
-
-@dataclass(frozen=True)
-class Label:
-    """A label definition."""
-
-    line: int
-    name: str
-
-
-@dataclass(frozen=True)
-class Insn:
-    """One instruction; mnemonic without prefixes (`notrack`, `rep`, …), text as in the file."""
-
-    line: int
-    mnemonic: str
-    operands: str
-    text: str
-
-
-@dataclass(frozen=True)
-class InlineAsm:
-    """One `asm` statement of the source: statements are its text, one each."""
-
-    line: int
-    statements: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class TlsCall(InlineAsm):
-    """What finds a thread-local variable by calling `__tls_get_addr`: the linker must find all of
-    it as it stands. symbol: the variable. local: it asks for the block that holds all of the
-    program's, of which offsets are added (the local-dynamic model)."""
-
-    symbol: str
-    local: bool
-
-
-@dataclass(frozen=True)
-class MarkerItem:
-    """An instance of a marker (see source.markers)."""
-
-    line: int
-    kind: str
-    index: int
-
-
-@dataclass(frozen=True)
-class Cfi:
-    """A `.cfi_*` directive: name without the dot, and its arguments."""
-
-    line: int
-    name: str
-    arguments: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Loc:
-    """A `.loc` directive."""
-
-    line: int
-    file: int
-    source_line: int
-    column: int
-
-
-@dataclass(frozen=True)
-class Align:
-    """A `.p2align` directive between instructions."""
-
-    line: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Data:
-    """A directive that places data among a function's instructions."""
-
-    line: int
-    text: str
-
-
-Item = Label | Insn | InlineAsm | MarkerItem | Cfi | Loc | Align | Data
+from lp_build.projection.items import (
+    Align,
+    Cfi,
+    Data,
+    InlineAsm,
+    Item,
+    Label,
+    Loc,
+    MarkerItem,
+    TlsCall,
+    parse_instruction,
+)
+from lp_build.projection.statements import (
+    asm_statements,
+    one_statement_a_line,
+    split_statements,
+    strip_comment,
+)
 
 
 @dataclass
@@ -129,17 +63,13 @@ class AsmFile:
         return symbol in self.placed and symbol not in self.weak
 
 
-PREFIXES = frozenset(
-    "notrack bnd rep repz repnz repe repne lock data16 addr32 cs ds es ss fs gs rex64".split()
-)
 _MARKER = re.compile(rf"^\s*#\s?({'|'.join(KINDS)}) (\d+)\s*$")
-_LABEL = re.compile(r'^\s*("[^"]+"|[\w.$@]+)\s*:(.*)$', re.S)
+LABEL = re.compile(r'^\s*("[^"]+"|[\w.$@]+)\s*:(.*)$', re.S)
 _TYPE = re.compile(r"^\s*\.type\s+([^,\s]+)\s*,\s*[@%](function|gnu_indirect_function)")
 _PART = re.compile(r"^(.+?)\.cold(\.\d+)?$")
-_SECTION = re.compile(r"^\s*\.(?:section|pushsection)\s+([^,\s]+)(.*)$")
+SECTION = re.compile(r"^\s*\.(?:section|pushsection)\s+([^,\s]+)(.*)$")
 _FILE = re.compile(r'^\s*\.file\s+(\d+)\s+"((?:[^"\\]|\\.)*)"(?:\s+"((?:[^"\\]|\\.)*)")?')
-_ASSIGNMENT = re.compile(r'^("[^"]+"|[\w.$@]+)\s*={1,2}\s*(.*)$')
-_NAME = re.compile(r"[\w.$@]+")
+ASSIGNMENT = re.compile(r'^("[^"]+"|[\w.$@]+)\s*={1,2}\s*(.*)$')
 _TLS_ADDRESS = re.compile(r"\blea[q]?\s+([\w.$]+)@(tlsgd|tlsld)\(%rip\)", re.I)
 _CALL_BEHIND_TLS = re.compile(r"^(?:(?:data16|rex64)\s+)*callq?\b")
 _APP_START = re.compile(r'^# \d+ ".*" 1$')
@@ -150,93 +80,6 @@ _SILENT = frozenset(
     ".addrsig_sym .loc_mark_labels .cv_loc .set .equ .comm .lcomm .attribute .text .data .bss "
     ".section .previous .popsection .pushsection .subsection".split()
 )
-
-
-_STRING_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|#.*', re.S)
-_STRING_OR_BLOCK = re.compile(r'"(?:[^"\\]|\\.)*"|/\*.*?\*/', re.S)
-
-
-def strip_comment(line: str) -> str:
-    """`line` less its `#` comment (AT&T syntax; a `#` within a string stays)."""
-    if "#" not in line:
-        return line
-    return _STRING_OR_COMMENT.sub(lambda m: "" if m[0][0] == "#" else m[0], line)
-
-
-def split_statements(line: str) -> list[str]:
-    """The statements of a line: `;` separates them, comments are gone. A prefix that stands alone
-    (`rep;movsq`) belongs to the next one."""
-    code = strip_comment(line)
-    if ";" not in code:
-        return [code.strip()] if code.strip() else []
-    parts = re.findall(r'(?:[^;"]|"(?:[^"\\]|\\.)*")+', code) if '"' in code else code.split(";")
-    return join_prefixes(part.strip() for part in parts if part.strip())
-
-
-def is_prefix(statement: str) -> bool:
-    """Whether a statement is nothing but prefixes of the next one."""
-    return all(word in PREFIXES for word in statement.split())
-
-
-def join_prefixes(statements: Iterable[str]) -> list[str]:
-    """`statements`, with prefixes that stand alone put in front of what they belong to."""
-    joined: list[str] = []
-    waiting = ""
-    for statement in statements:
-        if is_prefix(statement):
-            waiting += f"{statement} "
-        else:
-            joined.append(waiting + statement)
-            waiting = ""
-    return [*joined, waiting.strip()] if waiting else joined
-
-
-def asm_statements(text: str) -> tuple[str, ...]:
-    """The statements of an `asm` statement's text, which may have C's comments."""
-    text = _STRING_OR_BLOCK.sub(lambda m: " " if m[0][0] == "/" else m[0], text)
-    found = [part for line in text.split("\n") for part in split_statements(line)]
-    return tuple(join_prefixes(found))
-
-
-def one_statement_a_line(lines: Sequence[str]) -> list[str]:
-    """`lines` with a line of its own for each statement that the compiler wrote, so that each has
-    a place before it and one behind it; prefixes stand with their instruction. What `asm`
-    statements hold stays as it is."""
-    out: list[str] = []
-    waiting = ""
-    inside = False
-    for line in lines:
-        stripped = line.strip()
-        if stripped in ("#APP", "#NO_APP"):
-            inside = stripped == "#APP"
-        if inside or not (waiting or ";" in stripped or is_prefix(stripped)) or not stripped:
-            out.append(line)
-            continue
-        statements = split_statements(line)
-        if not statements or (
-            len(statements) == 1 and not waiting and not is_prefix(statements[0])
-        ):
-            out.append(line)  # with its comment
-            continue
-        for statement in statements:
-            if is_prefix(statement):
-                waiting += f"{statement} "
-            else:
-                out.append(f"\t{waiting}{statement}")
-                waiting = ""
-    return [*out, f"\t{waiting.strip()}"] if waiting else out
-
-
-def parse_instruction(line: int, text: str) -> Insn:
-    """One instruction with its prefixes taken off."""
-    rest = text.strip()
-    while True:
-        mnemonic, *more = rest.split(None, 1)
-        operands = more[0] if more else ""
-        if operands and (mnemonic in PREFIXES or mnemonic.startswith("{")):
-            rest = operands
-            continue
-        return Insn(line, mnemonic, operands, text.strip())
 
 
 class _Reader:
@@ -288,7 +131,7 @@ class _Reader:
                 self.tls_call(number, stripped)
                 number += 1
                 continue
-            assigned = _ASSIGNMENT.match(stripped) if "=" in stripped else None
+            assigned = ASSIGNMENT.match(stripped) if "=" in stripped else None
             if assigned:
                 self.file.aliases[assigned.group(1)] = assigned.group(2).strip()
                 number += 1
@@ -382,7 +225,7 @@ class _Reader:
         elif name in (".section", ".pushsection"):
             if name == ".pushsection":
                 self.stack.append((self.section, self.executable))
-            match = _SECTION.match(stripped)
+            match = SECTION.match(stripped)
             section = match.group(1) if match else rest
             flags = match.group(2) if match else ""
             quoted = re.search(r'"([^"]*)"', flags)
@@ -445,7 +288,7 @@ class _Reader:
 
     def code(self, number: int, line: str) -> None:
         for statement in split_statements(line):
-            match = _LABEL.match(statement)
+            match = LABEL.match(statement)
             if match:
                 self.label(number, match.group(1).strip('"'))
                 statement = match.group(2).strip()
@@ -475,53 +318,3 @@ class _Reader:
 def parse_assembly(text: str) -> AsmFile:
     """Read the compiler's -S output. Data outside functions is kept as lines only."""
     return _Reader(one_statement_a_line(text.split("\n"))).run()
-
-
-# What lays down bytes, or speaks of the place where it stands: it goes with its section. All other
-# directives say something of symbols or of the file, wherever they stand: clang ends the file with
-# its aliases and weak symbols, behind the debug sections.
-_OF_THE_PLACE = frozenset(
-    ".byte .2byte .4byte .8byte .octa .value .short .hword .word .int .long .quad .uleb128 "
-    ".sleb128 .ascii .asciz .string .string8 .string16 .string32 .string64 .zero .skip .space "
-    ".fill .float .single .double .tfloat .dc .dcb .ds .org .reloc .p2align .p2alignw .p2alignl "
-    ".align .balign .balignw .balignl .incbin .nop .nops .loc .section .pushsection .popsection "
-    ".previous .text .data .bss .subsection".split()
-)
-
-
-def debug_section_lines(lines: Sequence[str]) -> set[int]:
-    """Numbers of the lines that make up the compiler's `.debug_*` sections: what lies in them, and
-    the directives that lead there. What the program's own `asm` puts there is not theirs."""
-    found: set[int] = set()
-    labels: set[str] = set()
-    section, previous, pushed = "", "", list[tuple[str, str]]()
-    own = False
-    for number, line in enumerate(lines):
-        stripped = line.strip()
-        if stripped in ("#APP", "#NO_APP"):
-            own = stripped == "#APP"
-        word = stripped.split(None, 1)[0] if stripped else ""
-        before = section
-        if word in (".section", ".pushsection"):
-            if word == ".pushsection":
-                pushed.append((section, previous))
-            match = _SECTION.match(line)
-            section, previous = (match.group(1).strip('"') if match else ""), section
-        elif word == ".popsection" and pushed:
-            section, previous = pushed.pop()
-        elif word == ".previous":
-            section, previous = previous, section
-        elif word in (".text", ".data", ".bss"):
-            section, previous = word, section
-        inside = (before if word in (".popsection", ".previous") else section).startswith(".debug")
-        if not inside or own:
-            continue
-        label = _LABEL.match(line)
-        if label and not _ASSIGNMENT.match(stripped):
-            labels.add(label.group(1))
-            found.add(number)
-        elif word in _OF_THE_PLACE or word.startswith("#"):
-            found.add(number)
-        elif labels.intersection(_NAME.findall(stripped)):
-            found.add(number)  # a distance between two places of theirs
-    return found

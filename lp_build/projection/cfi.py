@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lp_build.projection.assembly import Cfi, Item
+from lp_build.projection.items import Cfi, Item
 
 RBX, RBP, RSP = 3, 6, 7
 RETURN_ADDRESS = -8  # from the CFA

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lp_build.projection.assembly import Data, InlineAsm, Insn, Item, MarkerItem
+from lp_build.projection.effects import flags_of
 from lp_build.projection.instructions import ALL_FLAGS
-from lp_build.projection.operands import flags_of
+from lp_build.projection.items import Data, InlineAsm, Insn, Item, MarkerItem
 
 _BITS = {flag: 1 << number for number, flag in enumerate(sorted(ALL_FLAGS))}
 _ALL = (1 << len(_BITS)) - 1

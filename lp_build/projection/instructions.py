@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What each x86-64 instruction that the projection knows changes and reads, its memory apart.
+"""The table of x86-64 instructions: what each reads, writes, does to flags and to memory, where it
+goes on, how it may trap, and whether the kernel form may have it.
 
-Source: Intel SDM volume 2. The table has only instructions that do nothing but compute, load, store
-and jump: the kernel form leaves all others to the Fallback. tests/projection/test_operands.py asks
-a decoder the same.
+A row says all that both forms of Elite, and their analysis, know of an instruction; one that has no
+row is taken to read all flags and to write everything, and the kernel form leaves it to the
+Fallback. So the table's rows for the kernel only compute, load, store and jump. Source: Intel SDM
+volume 2. tests/projection/ asks a decoder the same of all that compilers write.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
+
+from lp_build.projection.sse import SSE_COMPARISONS, SSE_LOADS, SSE_MERGES
+from lp_build.projection.stops import Text
 
 # Carry, parity, adjust, zero, sign, overflow.
-ALL_FLAGS = frozenset("CPAZSO")
+FLAGS = "CPAZSO"
+ALL_FLAGS = frozenset(FLAGS)
 _CONDITIONS = {
     "O": "o no",
     "C": "b c nae ae nb nc",
@@ -26,155 +31,201 @@ _CONDITIONS = {
 }
 
 
-class Writes(Enum):
-    """Which of its operands an instruction may change, where they are registers."""
+class Flow(Text):
+    """Where an instruction goes on."""
 
-    NONE = 0
-    LAST = 1
-    LAST_TWO = 2
-    ALL = 3
+    NEXT = "to the next one"
+    JUMP = "elsewhere"
+    BRANCH = "to the next one, or elsewhere"
+    CALL = "elsewhere, and then to the next one"
+    RETURN = "to the caller"
+    TRAP = "nowhere"
+    SYSTEM = "to the system"
+
+
+class Trap(Text):
+    """How it traps, apart from what its memory operand may do."""
+
+    NEVER = "never"
+    DIVIDE = "a divide error, by its operands"
+    ALWAYS = "always"
 
 
 @dataclass(frozen=True)
-class Effect:
-    """What an instruction does, its memory operand apart. changes: registers besides its operands;
-    reads: flags that it may read; ends: flags that it surely overwrites or leaves undefined."""
+class Instruction:
+    """A row.
 
-    writes: Writes = Writes.LAST
-    changes: tuple[str, ...] = ()
+    operands: what becomes of those that are written out, the last letter for the last one in AT&T
+    order, and `r` for those that have none: `r` read, `w` overwritten, `x` read and written, `m`
+    merged (a register is read and written, memory only written), `a` an address that is computed
+    and not accessed. changes: registers that it may write besides these; None: any. uses: those
+    that it may read besides. reads: flags that it may read; ends: flags that it surely overwrites
+    or leaves undefined. string: registers that its implied operands are at. moves: it does no more
+    than move, or extend, its first operand to its last. kernel: the kernel form may run it.
+    """
+
+    operands: str = "x"
+    changes: tuple[str, ...] | None = ()
+    uses: tuple[str, ...] = ()
     reads: str = ""
     ends: str = ""
+    flow: Flow = Flow.NEXT
+    trap: Trap = Trap.NEVER
+    string: tuple[str, ...] = ()
+    moves: bool = False
+    kernel: bool = True
+
+    @property
+    def access(self) -> tuple[str, ...]:
+        """The letters of `operands`."""
+        return tuple(self.operands)
 
 
 SHIFTS = "shl shr sal sar"
+_STRING_REGISTERS = ("rsi", "rdi", "rcx", "rax")
+
+
+def _string(*pointers: str) -> Instruction:
+    """A row for all sizes and prefixes: what some of them read or change."""
+    return Instruction("", _STRING_REGISTERS, _STRING_REGISTERS, string=pointers)
+
+
+_MOVE = Instruction("w", moves=True)
+_TEST = Instruction("r", ends=FLAGS)
+_HINT = Instruction("a")
+_SYSTEM = Instruction("r", None, reads=FLAGS, flow=Flow.SYSTEM, kernel=False)
 # Mnemonics with any of the suffixes b, w, l, q or none; then those that have no suffix.
 _SUFFIXED = (
+    (_MOVE, "mov"),
+    (Instruction("w"), "movbe movnti pdep pext sarx shlx shrx rorx"),
+    (Instruction("aw"), "lea"),
+    (Instruction("x"), "not bswap crc32 shld shrd rol ror"),
+    (Instruction("x", ends=FLAGS), "add sub neg and or xor imul bsf bsr"),
     (
-        Effect(),
-        "mov not bswap movbe movnti lea crc32 pdep pext sarx shlx shrx rorx shld shrd rol ror",
+        Instruction("w", ends=FLAGS),
+        "popcnt lzcnt tzcnt andn blsr blsi blsmsk bextr bzhi rdrand rdseed",
     ),
+    (_TEST, "cmp test"),
+    (Instruction("r", ("rax", "rdx"), ("rax",), ends=FLAGS), "mul"),
     (
-        Effect(ends="CPAZSO"),
-        (
-            "add sub neg and or xor imul popcnt lzcnt tzcnt bsf bsr andn blsr blsi "
-            "blsmsk bextr bzhi rdrand rdseed"
-        ),
+        Instruction("r", ("rax", "rdx"), ("rax", "rdx"), ends=FLAGS, trap=Trap.DIVIDE),
+        "div idiv",
     ),
-    (Effect(Writes.NONE, ends="CPAZSO"), "cmp test"),
-    (Effect(Writes.NONE, ("rax", "rdx"), ends="CPAZSO"), "mul div idiv"),
-    (Effect(reads="C", ends="CPAZSO"), "adc sbb"),
-    (Effect(reads="C"), "rcl rcr"),
-    (Effect(reads="C", ends="C"), "adcx"),
-    (Effect(reads="O", ends="O"), "adox"),
-    (Effect(ends="PAZSO"), "inc dec"),
-    (Effect(ends="C"), "bts btr btc"),
-    (Effect(Writes.NONE, ends="C"), "bt"),
-    (Effect(Writes.LAST_TWO), "mulx"),
-    (Effect(Writes.ALL), "xchg"),
-    (Effect(Writes.ALL, ends="CPAZSO"), "xadd"),
-    (Effect(Writes.LAST, ("rax",), ends="CPAZSO"), "cmpxchg"),
-    (Effect(Writes.NONE, ("rsp",)), "push"),
-    (Effect(Writes.LAST, ("rsp",)), "pop"),
-    (Effect(Writes.NONE), "nop"),
-    (Effect(), SHIFTS),
-    (Effect(Writes.NONE, ("rsi", "rdi", "rcx", "rax")), "movs stos lods cmps scas"),
+    (Instruction("x", reads="C", ends=FLAGS), "adc sbb"),
+    (Instruction("x", reads="C"), "rcl rcr"),
+    (Instruction("x", reads="C", ends="C"), "adcx"),
+    (Instruction("x", reads="O", ends="O"), "adox"),
+    (Instruction("x", ends="PAZSO"), "inc dec"),
+    (Instruction("x", ends="C"), "bts btr btc"),
+    (Instruction("r", ends="C"), "bt"),
+    (Instruction("ww", (), ("rdx",)), "mulx"),
+    (Instruction("xx"), "xchg"),
+    (Instruction("xx", ends=FLAGS), "xadd"),
+    (Instruction("x", ("rax",), ("rax",), ends=FLAGS), "cmpxchg"),
+    (Instruction("r", ("rsp",), ("rsp",)), "push"),
+    (Instruction("w", ("rsp",), ("rsp",)), "pop"),
+    (_HINT, "nop"),
+    (Instruction("x"), SHIFTS),
+    (_string("rsi", "rdi"), "movs cmps"),
+    (_string("rdi"), "stos scas"),
+    (_string("rsi"), "lods"),
 )
 _UNSUFFIXED = (
     (
-        Effect(),
-        (
-            "movabsq movabs movzbw movzbl movzbq movzwl movzwq movsbw movsbl movsbq movswl movswq "
-            "movslq movsx movzx movsxd"
-        ),
+        _MOVE,
+        ("movzbw movzbl movzbq movzwl movzwq movsbw movsbl movsbq movswl movswq movslq movabs"),
     ),
-    (Effect(Writes.NONE, ("rax",)), "cltq cwtl cbtw cdqe cwde cbw"),
-    (Effect(Writes.NONE, ("rdx",)), "cqto cltd cwtd cqo cdq cwd"),
-    (Effect(Writes.NONE, ("rax", "rdx"), ends="Z"), "cmpxchg8b cmpxchg16b"),
-    (Effect(Writes.NONE, ("rbp", "rsp")), "leave leaveq"),
-    (Effect(Writes.NONE, ("rax", "rdx")), "rdtsc xgetbv"),
-    (Effect(Writes.NONE, ("rax", "rdx", "rcx")), "rdtscp"),
-    (Effect(Writes.NONE, ("rax", "rbx", "rcx", "rdx")), "cpuid"),
+    (Instruction("w"), "movabsq movsx movzx movsxd"),
+    (Instruction("", ("rax",), ("rax",)), "cltq cwtl cbtw cdqe cwde cbw"),
+    (Instruction("", ("rdx",), ("rax",)), "cqto cltd cwtd cqo cdq cwd"),
     (
-        Effect(Writes.NONE),
-        (
-            "pause lfence mfence sfence endbr64 prefetchnta prefetcht0 prefetcht1 "
-            "prefetcht2 prefetchw cld jmp jmpq"
-        ),
+        Instruction("x", ("rax", "rdx"), ("rax", "rbx", "rcx", "rdx"), ends="Z"),
+        "cmpxchg8b cmpxchg16b",
     ),
-    (Effect(Writes.NONE, ends="C"), "clc stc"),
-    (Effect(Writes.NONE, reads="C", ends="C"), "cmc"),
-    (Effect(Writes.NONE, ("rax",), reads="CPAZS"), "lahf"),
-    (Effect(Writes.NONE, ends="CPAZS"), "sahf"),
-    (Effect(Writes.NONE, ("rsp",), reads="CPAZSO"), "pushfq pushf"),
-    (Effect(Writes.NONE, ("rsp",), ends="CPAZSO"), "call callq"),
-    (Effect(Writes.NONE, ("rsp",), ends="CPAZSO"), "ret retq"),
-    (Effect(Writes.NONE, ends="CPAZSO"), "ud2"),
-    (Effect(Writes.NONE), "jcxz jecxz jrcxz"),
-    (Effect(Writes.NONE, ("rcx",)), "loop"),
-    (Effect(Writes.NONE, ("rcx",), reads="Z"), "loope loopz loopne loopnz"),
-)
-_SSE = (
-    "movaps movups movapd movupd movdqa movdqu movd movq movss movsd movhps movlps movhpd "
-    "movlpd movhlps movlhps movmskps movmskpd movntdq movntps movntpd movntdqa movddup movshdup "
-    "movsldup lddqu andps andpd andnps andnpd orps orpd xorps xorpd shufps shufpd unpckhps "
-    "unpcklps unpckhpd unpcklpd rcpps rcpss rsqrtps rsqrtss addsubps addsubpd haddps haddpd "
-    "hsubps hsubpd dpps dppd roundps roundpd roundss roundsd blendps blendpd blendvps blendvpd "
-    "insertps extractps pblendvb pblendw pshufb pshufd pshufhw pshuflw palignr pand pandn por "
-    "pxor pavgb pavgw pmaddwd pmaddubsw pmuludq pmuldq pmulhw pmulhuw pmulhrsw pmullw pmulld "
-    "psadbw pmovmskb packssdw packsswb packuswb packusdw mpsadbw phminposuw phaddw phaddd "
-    "phaddsw phsubw phsubd phsubsw psignb psignw psignd"
-)
-_KINDS = ("ss", "sd", "ps", "pd")
-_CONVERSIONS = "ss2sd sd2ss ps2pd pd2ps dq2ps dq2pd ps2dq pd2dq tps2dq tpd2dq"
-
-
-def _sse() -> Iterator[str]:
-    """Instructions on %xmm registers that change no flags."""
-    yield from _SSE.split()
-    for name in "add sub mul div min max sqrt cmp".split():
-        yield from (name + kind for kind in _KINDS)
-    for how in "eq lt le unord neq nlt nle ord".split():
-        yield from (f"cmp{how}{kind}" for kind in _KINDS)
-    for size in "b w d q sb sw usb usw".split():
-        yield from (f"padd{size}", f"psub{size}")
-    yield from (f"pabs{size}" for size in "bwd")
-    for size in "ub uw ud sb sw sd".split():
-        yield from (f"pmin{size}", f"pmax{size}")
-    for size in "bwdq":
-        yield from (f"pcmpeq{size}", f"pcmpgt{size}", f"pinsr{size}", f"pextr{size}")
-    for size in "w d q dq".split():
-        yield from (f"psll{size}", f"psrl{size}")
-    yield from ("psraw", "psrad")
-    for size in "bw wd dq qdq".split():
-        yield from (f"punpckh{size}", f"punpckl{size}")
-    for size in "bw bd bq wd wq dq".split():
-        yield from (f"pmovsx{size}", f"pmovzx{size}")
-    yield from (f"cvt{kind}" for kind in _CONVERSIONS.split())
-    for kind in "si2ss si2sd ss2si sd2si tss2si tsd2si".split():
-        yield from (f"cvt{kind}{size}" for size in ("", "l", "q"))
-
-
-_SSE_FLAGS = (
-    (Effect(Writes.NONE, ends="CPAZSO"), "comiss comisd ucomiss ucomisd ptest"),
-    (Effect(Writes.NONE, ("rcx",), ends="CPAZSO"), "pcmpistri pcmpestri"),
-    (Effect(Writes.NONE, ends="CPAZSO"), "pcmpistrm pcmpestrm"),
+    (Instruction("", ("rbp", "rsp"), ("rbp",)), "leave leaveq"),
+    (Instruction("", ("rax", "rdx")), "rdtsc"),
+    (Instruction("", ("rax", "rdx"), ("rcx",)), "xgetbv"),
+    (Instruction("", ("rax", "rdx", "rcx")), "rdtscp"),
+    (Instruction("", ("rax", "rbx", "rcx", "rdx"), ("rax", "rcx")), "cpuid"),
+    (_HINT, "prefetchnta prefetcht0 prefetcht1 prefetcht2 prefetchw"),
+    (Instruction(""), "pause lfence mfence sfence endbr64 cld"),
+    (Instruction("", ends="C"), "clc stc"),
+    (Instruction("", reads="C", ends="C"), "cmc"),
+    (Instruction("", ("rax",), reads="CPAZS"), "lahf"),
+    (Instruction("", (), ("rax",), ends="CPAZS"), "sahf"),
+    (Instruction("", ("rsp",), ("rsp",), reads=FLAGS), "pushfq pushf"),
+    (Instruction("r", flow=Flow.JUMP), "jmp jmpq"),
+    # No flag is an argument or a result.
+    (Instruction("r", None, ("rsp",), ends=FLAGS, flow=Flow.CALL), "call callq"),
+    (Instruction("r", ("rsp",), ("rsp",), ends=FLAGS, flow=Flow.RETURN), "ret retq"),
+    (Instruction("", ends=FLAGS, flow=Flow.TRAP, trap=Trap.ALWAYS, kernel=False), "ud2"),
+    (
+        Instruction("", None, reads=FLAGS, flow=Flow.TRAP, trap=Trap.ALWAYS, kernel=False),
+        "hlt int3",
+    ),
+    (Instruction("r", (), ("rcx",), flow=Flow.BRANCH), "jcxz jecxz jrcxz"),
+    (Instruction("r", ("rcx",), ("rcx",), flow=Flow.BRANCH), "loop"),
+    (
+        Instruction("r", ("rcx",), ("rcx",), reads="Z", flow=Flow.BRANCH),
+        "loope loopz loopne loopnz",
+    ),
+    (Instruction("r", None, reads=FLAGS, flow=Flow.BRANCH, kernel=False), "xbegin"),
+    (_SYSTEM, "syscall sysenter int iret iretq lret lretq sysret sysretq wrfsbase"),
+    (Instruction("m"), SSE_MERGES),
+    (Instruction("w"), SSE_LOADS),
+    (_TEST, SSE_COMPARISONS),
+    (Instruction("x", (), ("xmm0",)), "blendvps blendvpd pblendvb"),
+    (Instruction("r", ("rcx",), ends=FLAGS), "pcmpistri"),
+    (Instruction("r", ("rcx",), ("rax", "rdx"), ends=FLAGS), "pcmpestri"),
+    (Instruction("r", ("xmm0",), ends=FLAGS), "pcmpistrm"),
+    (Instruction("r", ("xmm0",), ("rax", "rdx"), ends=FLAGS), "pcmpestrm"),
 )
 
 
-def _effects() -> dict[str, Effect]:
-    known: dict[str, Effect] = {}
-    for effect, names in _SUFFIXED:
-        known.update((name + size, effect) for name in names.split() for size in ("", *"bwlq"))
-    for table in (_UNSUFFIXED, _SSE_FLAGS):
-        for effect, names in table:
-            known.update((name, effect) for name in names.split())
-    known.update((name, Effect()) for name in _sse())
+def _rows() -> Iterator[tuple[str, Instruction]]:
+    for row, names in _SUFFIXED:
+        yield from ((name + size, row) for name in names.split() for size in ("", *"bwlq"))
+    for row, names in _UNSUFFIXED:
+        yield from ((name, row) for name in names.split())
     for flags, names in _CONDITIONS.items():
         for name in names.split():
-            known[f"j{name}"] = Effect(Writes.NONE, reads=flags)
-            known[f"set{name}"] = Effect(reads=flags)
-            known.update((f"cmov{name}{size}", Effect(reads=flags)) for size in ("", *"wlq"))
-    return known
+            yield f"j{name}", Instruction("r", reads=flags, flow=Flow.BRANCH)
+            yield f"set{name}", Instruction("w", reads=flags)
+            yield from (
+                (f"cmov{name}{size}", Instruction("x", reads=flags)) for size in ("", *"wlq")
+            )
 
 
-EFFECTS: Mapping[str, Effect] = _effects()
+def _table() -> dict[str, Instruction]:
+    table: dict[str, Instruction] = {}
+    for name, row in _rows():
+        if table.setdefault(name, row) != row:
+            raise ValueError(f"two rows for {name}")
+    return table
+
+
+INSTRUCTIONS: Mapping[str, Instruction] = _table()
+# Conditional branches, and those that jump when they don't.
+INVERSE = {
+    "ja": "jbe", "jbe": "ja", "jae": "jb", "jb": "jae", "jc": "jnc", "jnc": "jc",
+    "je": "jne", "jne": "je", "jg": "jle", "jle": "jg", "jge": "jl", "jl": "jge",
+    "jo": "jno", "jno": "jo", "jp": "jnp", "jnp": "jp", "js": "jns", "jns": "js",
+    "jz": "jnz", "jnz": "jz", "jna": "ja", "jnae": "jae", "jnb": "jb", "jnbe": "jbe",
+    "jng": "jg", "jnge": "jge", "jnl": "jl", "jnle": "jle", "jpe": "jpo", "jpo": "jpe",
+}  # fmt: skip
+
+
+def row_of(mnemonic: str) -> Instruction | None:
+    """The row of a mnemonic without prefixes; None for one that has none."""
+    return INSTRUCTIONS.get(mnemonic)
+
+
+def flow_of(mnemonic: str) -> Flow:
+    """Where it goes on; to the next one, where it has no row."""
+    row = INSTRUCTIONS.get(mnemonic)
+    return Flow.NEXT if row is None else row.flow
+
+
+def is_branch(mnemonic: str) -> bool:
+    """Whether it may jump."""
+    return flow_of(mnemonic) in (Flow.JUMP, Flow.BRANCH)

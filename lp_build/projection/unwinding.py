@@ -12,8 +12,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lp_build.projection.assembly import strip_comment
 from lp_build.projection.cfi import CfiError
+from lp_build.projection.statements import strip_comment
 
 _VALUE = re.compile(r"^\.(byte|uleb128|long|4byte|quad)\s+(.*)$")
 _DIFFERENCE = re.compile(r"^([\w.$]+)\s*-\s*[\w.$]+$")

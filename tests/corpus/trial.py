@@ -14,7 +14,8 @@ from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.model.sites import name_versions
 from lp_build.model.verdicts import FunctionVerdicts, Manifest
-from lp_build.projection.project import project, request_for
+from lp_build.projection.project import project
+from lp_build.projection.request import request_for
 from lp_build.source.parse import parse_unit
 from lp_build.source.scout import name_files
 from lp_build.source.sites import find_sites

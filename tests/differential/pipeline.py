@@ -20,7 +20,8 @@ from lp_build.layout import BuildDir
 from lp_build.manifest.manifest import make_manifest
 from lp_build.manifest.traces import read_traces
 from lp_build.model.verdicts import FunctionVerdicts, Manifest, Verdict
-from lp_build.projection.project import Projection, project, request_for
+from lp_build.projection.project import Projection, project
+from lp_build.projection.request import request_for
 from lp_build.source.scout import scout_source
 from lp_build.source.specialize import specialize_source
 from tests.differential.kernel_form import run_here, sources

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from lp_build.compile.runtime import form_flags
-from lp_build.projection.assembly import Insn, parse_assembly
-from lp_build.projection.kernel import problem_of
+from lp_build.projection.assembly import parse_assembly
+from lp_build.projection.items import Insn
+from lp_build.projection.kernel_rules import problem_of
 from lp_build.projection.libcalls import direct_calls, kernel_forms
 from tests.forms.conftest import COMPILERS, FORMS, Programs, run
 

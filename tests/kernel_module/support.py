@@ -6,7 +6,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from lp_build.projection.project import ProjectionRequest, project
+from lp_build.projection.project import project
+from lp_build.projection.request import ProjectionRequest
 
 SOURCE = """
 int counter; char table[64];

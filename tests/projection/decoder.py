@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a real decoder says of instructions, against what operands.py says.
+"""What a real decoder says of instructions, against what the table of instructions says.
 
 Instructions are assembled in one go, each under a label of its own, and decoded from the object.
 """
@@ -23,11 +23,8 @@ from iced_x86 import (
     RflagsBits,
 )
 
-from lp_build.projection.assembly import InlineAsm, Insn, TlsCall, parse_assembly, parse_instruction
-from lp_build.projection.instructions import ALL_FLAGS
-from lp_build.projection.kernel import problem_of
-from lp_build.projection.operands import (
-    GENERAL,
+from lp_build.projection.assembly import parse_assembly
+from lp_build.projection.effects import (
     flags_of,
     is_string,
     loads_only_into,
@@ -35,6 +32,10 @@ from lp_build.projection.operands import (
     string_pointers,
     written,
 )
+from lp_build.projection.instructions import ALL_FLAGS
+from lp_build.projection.items import InlineAsm, Insn, TlsCall, parse_instruction
+from lp_build.projection.kernel_rules import problem_of
+from lp_build.projection.operands import GENERAL
 
 _BITS = {flag: getattr(RflagsBits, f"{flag}F") for flag in ALL_FLAGS}
 _NAMES = {getattr(Register, name.upper()): name for name in GENERAL}
@@ -84,7 +85,7 @@ def decoded(texts: Iterable[str], assembler: str, folder: Path) -> list[tuple[In
 
 
 def complaints(pairs: Sequence[tuple[Insn, Instruction]]) -> list[str]:
-    """Where operands.py promises more than the decoder confirms."""
+    """Where the table promises more than the decoder confirms."""
     factory = InstructionInfoFactory()
     found: list[str] = []
     for insn, real in pairs:

@@ -21,8 +21,11 @@ import pytest
 
 from lp_build.model.markers import Marker
 from lp_build.projection.cfi import CALLEE_SAVED, NAMES, FrameRule
-from lp_build.projection.elite import EliteFunction
-from lp_build.projection.project import ProjectionRequest, _Unit, project
+from lp_build.projection.combined import combined_text
+from lp_build.projection.emitter import EliteFunction
+from lp_build.projection.project import project
+from lp_build.projection.request import ProjectionRequest
+from lp_build.projection.unit import project_unit
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.s"))
 _KEY = re.compile(r"^# ([A-Za-z-]+): (.*)$")
@@ -148,9 +151,8 @@ def test_case(path: Path, tmp_path: Path) -> None:
 )
 def test_sites_of_case(path: Path) -> None:
     case = read_case(path)
-    unit = _Unit(case.text, case.request())
-    unit.project_all()
-    unit.text()
+    unit = project_unit(case.text, case.request())
+    combined_text(unit)
     sites = {site.name: site.rule for site in unit.tables.sites}
     for row in case.heads.get("SITE", []):
         name, *rest = row.split()

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.projection.project import ProjectionRequest, known_name, project
+from lp_build.projection.project import project
+from lp_build.projection.request import ProjectionRequest
+from lp_build.projection.symbols import known_name
 
 KNOWN = known_name("b.c:target")
 CALLER = """

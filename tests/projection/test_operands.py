@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""operands.py against a decoder, over what compilers make of the C at hand, at each level."""
+"""The table of instructions against a decoder, over what compilers make of the C at hand."""
 
 from __future__ import annotations
 

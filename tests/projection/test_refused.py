@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from lp_build.projection.elite import Projector
-from lp_build.projection.kernel import KernelProjector
-from lp_build.projection.project import Projection, ProjectionRequest, project, without
+from lp_build.projection.in_kernel import InKernel
+from lp_build.projection.in_process import InProcess
+from lp_build.projection.project import Projection, project, without
+from lp_build.projection.request import ProjectionRequest
 
 ASM = """
 	.text
@@ -80,19 +81,19 @@ def test_an_error_in_the_fallback_is_no_functions() -> None:
     assert without(REQUEST, whole.text, error) is None
 
 
-@pytest.mark.parametrize("kind", [Projector, KernelProjector])
+@pytest.mark.parametrize("kind", [InProcess, InKernel])
 def test_a_defect_of_ours_costs_one_function(
-    kind: type[Projector], monkeypatch: pytest.MonkeyPatch
+    kind: type[InProcess] | type[InKernel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = kind._framed
+    real = kind.finish
 
-    def fails(self: Projector, body: list[str]) -> list[str]:
-        if self.function.name == "f":
+    def fails(self: InProcess, body: list[str]) -> list[str]:
+        if self.analysis.function.name == "f":
             raise KeyError("surprise")
         return real(self, body)
 
-    monkeypatch.setattr(kind, "_framed", fails)
+    monkeypatch.setattr(kind, "finish", fails)
     result = project(ASM, REQUEST)
-    told = result.no_kernel if kind is KernelProjector else result.rejected
+    told = result.no_kernel if kind is InKernel else result.rejected
     assert [(r.function, r.reason) for r in told] == [("f", "internal error: KeyError('surprise')")]
     assert "g" in names(result)
