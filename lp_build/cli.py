@@ -6,11 +6,10 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
-import os
 import sys
 from dataclasses import dataclass
 
-from lp_build.errors import LakePlacidError
+from lp_build.errors import reported
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ SUBCOMMANDS = {
     "doctor": Subcommand("lp_build.doctor.command", "say what this machine lacks, and the remedy"),
     "init": Subcommand("lp_build.init.command", "propose lp.toml from a survey of a run"),
     "wrap": Subcommand("lp_build.wrapper.wrap", "run a build with our compilers and archivers"),
-    "manifest": Subcommand("lp_build.manifest.command", "decide from traces what is Elite"),
+    "manifest": Subcommand("lp_build.rebuild.decide", "decide from traces what is Elite"),
     "build": Subcommand("lp_build.rebuild.command", "make the specialised program again"),
     "report": Subcommand("lp_build.report.command", "write what is Elite, what is not, and why"),
     "check": Subcommand("lp_build.report.check", "fail when less is Elite than before (for CI)"),
@@ -102,17 +101,7 @@ def main(argv: list[str] | None = None) -> int:
     if command is None:
         print(f"lp: no such command: {name}{_hint(name)}\n\n{usage()}", file=sys.stderr)
         return 2
-    try:
-        return command.run(arguments[1:])
-    except LakePlacidError as error:
-        print(f"lp: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; nothing is left to flush into the pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    return reported(lambda: command.run(arguments[1:]))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
+
 
 class LakePlacidError(Exception):
     """A failure that the user can act on.
@@ -26,3 +30,18 @@ class LakePlacidError(Exception):
             where = f"{self.file}:{self.line}: " if self.line is not None else f"{self.file}: "
         remedy = f"\n  remedy: {self.remedy}" if self.remedy else ""
         return f"{where}{self.message}{remedy}"
+
+
+def reported(act: Callable[[], int]) -> int:
+    """What `act` returns, as a command's exit status; 1 for an error, which the user is told."""
+    try:
+        return act()
+    except LakePlacidError as error:
+        print(f"lp: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; nothing is left to flush into the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The programs that are compared, each built once below the cache folder's `bench/`."""
+"""The programs that are compared, each built once below the work folder's `bench/`."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import shlex
 import shutil
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lp_build.bench.servers import Memcached, Server, UdpKv
+from lp_build.cache import cache_folder
 from lp_build.demo import command as demo
 from lp_build.demo.load import Mix
 from lp_build.resources import resource_dir
@@ -102,9 +104,9 @@ class _Place:
         return str(script)
 
 
-def udp_kv(cache: Path, compiler: str, say: Say) -> Programs:
+def udp_kv(work: Path, compiler: str, say: Say) -> Programs:
     """Build sample_projects/udp_kv in all ways, which takes seconds: always afresh."""
-    place = _Place(cache / "bench" / "udp_kv", compiler, say)
+    place = _Place(work / "bench" / "udp_kv", compiler, say)
     shutil.rmtree(place.folder, ignore_errors=True)
     sources = resource_dir("sample_projects") / demo.PROGRAM
     environment = demo.clean_environment()
@@ -142,10 +144,10 @@ def recipe() -> Any:
     return importlib.import_module("recipe")
 
 
-def memcached(cache: Path, compiler: str, say: Say) -> Programs:
+def memcached(work: Path, compiler: str, say: Say) -> Programs:
     """Build memcached in all ways; what is up to date is kept."""
     steps = recipe()
-    place = _Place(cache / "bench" / "memcached", compiler, say)
+    place = _Place(work / "bench" / "memcached", compiler, say)
     plain_key = compiler_key(compiler)
     target = ["memcached"]
 
@@ -154,7 +156,7 @@ def memcached(cache: Path, compiler: str, say: Say) -> Programs:
         with built_once(folder, f"{cc}\n{plain_key}") as fresh:
             if fresh:
                 say(f"memcached: building it: {name}")
-                steps.Builder(cc).build(steps.prepare(folder, cache), target)
+                steps.Builder(cc).build(steps.prepare(folder, cache_folder(os.environ)), target)
         return Path(steps.Tree(folder).memcached / "memcached")
 
     first = plain("plain", compiler)
@@ -165,7 +167,7 @@ def memcached(cache: Path, compiler: str, say: Say) -> Programs:
         tree = steps.Tree(wrapped)
         if fresh:
             say("memcached: building it: scouting and specialised")
-            steps.prepare(wrapped, cache)
+            steps.prepare(wrapped, cache_folder(os.environ))
             with_system_allocator(wrapped / "lp.toml")
             steps.wrapped_builder("scout").build(tree, target)
             steps.scout(tree, tree.memcached / "memcached")
@@ -174,7 +176,7 @@ def memcached(cache: Path, compiler: str, say: Say) -> Programs:
         thesis = steps.Tree(place.folder / "thesis")
         if fresh:
             say("memcached: building it: thesis")
-            steps.prepare(thesis.root, cache)
+            steps.prepare(thesis.root, cache_folder(os.environ))
             builder = steps.Builder(place.thesis_compiler())
             builder.configure(thesis)
             shutil.copy(wrapped / "lp-manifest.toml", thesis.root)

@@ -15,26 +15,26 @@ from rich.console import Console
 
 from lp_build.bench import builds, compiling, dispatch, instructions, kernel, scouting
 from lp_build.bench.report import Part, overview, to_json
+from lp_build.cache import work_folder
 from lp_build.errors import LakePlacidError
 from lp_build.resources import resource_dir
-from lp_build.trials.upstream import cache_folder
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How to measure. cache: where builds are kept; compiler: the real one; quick: without
+    """How to measure. work: where builds are kept; compiler: the real one; quick: without
     memcached; say: shows progress."""
 
-    cache: Path
+    work: Path
     compiler: str
     quick: bool
     say: Callable[[str], None]
 
 
 def _programs(setting: Setting) -> list[builds.Programs]:
-    programs = [builds.udp_kv(setting.cache, setting.compiler, setting.say)]
+    programs = [builds.udp_kv(setting.work, setting.compiler, setting.say)]
     if not setting.quick:
-        programs.append(builds.memcached(setting.cache, setting.compiler, setting.say))
+        programs.append(builds.memcached(setting.work, setting.compiler, setting.say))
     return programs
 
 
@@ -43,16 +43,16 @@ def _instructions(setting: Setting) -> Part:
 
 
 def _kernel(setting: Setting) -> Part:
-    return kernel.measure(_programs(setting), setting.cache, setting.compiler, setting.say)
+    return kernel.measure(_programs(setting), setting.work, setting.compiler, setting.say)
 
 
 PARTS: dict[str, Callable[[Setting], Part]] = {
-    "dispatch": lambda setting: dispatch.measure(setting.cache, setting.compiler),
+    "dispatch": lambda setting: dispatch.measure(setting.work, setting.compiler),
     "instructions": _instructions,
-    "scouting": lambda setting: scouting.measure(setting.cache, setting.compiler, setting.say),
-    "builds": lambda setting: compiling.measure_make(setting.cache, setting.compiler, setting.say),
+    "scouting": lambda setting: scouting.measure(setting.work, setting.compiler, setting.say),
+    "builds": lambda setting: compiling.measure_make(setting.work, setting.compiler, setting.say),
     "configure": lambda setting: compiling.measure_configure(
-        setting.cache, setting.compiler, setting.say
+        setting.work, setting.compiler, setting.say
     ),
 }
 ON_REQUEST = {"kernel": _kernel}
@@ -93,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
         )
     progress = Console(stderr=True, highlight=False, quiet=options.quiet)
     setting = Setting(
-        cache=cache_folder(os.environ, Path.cwd()),
+        work=work_folder(os.environ, Path.cwd()),
         compiler=os.environ.get("LP_CC", "cc"),
         quick=options.quick,
         say=lambda text: progress.print(text, markup=False),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from rich.table import Table
 from lp_build.bench import builds
 from lp_build.bench.report import Part, new_table
 from lp_build.bench.timing import Comparison, Machine, Seconds, Series, timed
+from lp_build.cache import cache_folder
 from lp_build.demo.command import clean_environment
 from lp_build.steps import tool
 
@@ -52,9 +54,9 @@ class _Trees:
     wrapped: Any
 
 
-def _trees(cache: Path, compiler: str, say: Callable[[str], None]) -> _Trees:
+def _trees(work: Path, compiler: str, say: Callable[[str], None]) -> _Trees:
     steps = builds.recipe()
-    folder = cache / "bench" / "memcached"
+    folder = work / "bench" / "memcached"
     key = builds.compiler_key(compiler)
     trees = []
     for name, cc in (("timing-plain", compiler), ("timing-wrapped", tool("lp-cc"))):
@@ -62,18 +64,18 @@ def _trees(cache: Path, compiler: str, say: Callable[[str], None]) -> _Trees:
             tree = steps.Tree(folder / name)
             if fresh:
                 say(f"memcached: configuring it: {name}")
-                steps.prepare(folder / name, cache)
+                steps.prepare(folder / name, cache_folder(os.environ))
                 steps.Builder(cc).configure(tree)
         trees.append(tree)
     return _Trees(*trees)
 
 
-def measure_make(cache: Path, compiler: str, say: Callable[[str], None]) -> Part:
+def measure_make(work: Path, compiler: str, say: Callable[[str], None]) -> Part:
     """`make` of libevent and memcached, the plain one and each phase's, from nothing."""
     # For its manifest: the one that was made from traces of a load.
-    program = builds.memcached(cache, compiler, say).scouted
+    program = builds.memcached(work, compiler, say).scouted
     manifest = next(f for f in program.parents if (f / MANIFEST).exists()) / MANIFEST
-    trees = _trees(cache, compiler, say)
+    trees = _trees(work, compiler, say)
     environment = clean_environment()
 
     def make(tree: Any, *words: str) -> Seconds:
@@ -115,11 +117,11 @@ def _wrap(phase: str) -> list[str]:
     return [tool("lp-wrap"), "--phase", phase, "--"]
 
 
-def measure_configure(cache: Path, compiler: str, say: Callable[[str], None]) -> Part:
+def measure_configure(work: Path, compiler: str, say: Callable[[str], None]) -> Part:
     """memcached's `./configure`, in a copy of its sources."""
-    trees = _trees(cache, compiler, say)
-    folder = cache / "bench" / "memcached" / "configure"
-    pristine = builds.recipe().fetch(builds.recipe().MEMCACHED, cache)
+    trees = _trees(work, compiler, say)
+    folder = work / "bench" / "memcached" / "configure"
+    pristine = builds.recipe().fetch(builds.recipe().MEMCACHED, cache_folder(os.environ))
     # configure links programs with libevent.
     timed(["make", JOBS], trees.plain.libevent, clean_environment())
 

@@ -57,7 +57,7 @@ def parse(text: str) -> Measured:
     except (ValueError, KeyError, TypeError) as error:
         raise LakePlacidError(
             f"dispatch_bench printed something else than its numbers: {error!r}",
-            remedy="run it by hand below the cache folder's bench/dispatch",
+            remedy="run it by hand below the work folder's bench/dispatch",
         ) from error
 
 
@@ -65,9 +65,9 @@ def _numbers(values: Sequence[object]) -> list[float]:
     return [float(str(value)) for value in values]
 
 
-def measure(cache: Path, compiler: str) -> Part:
+def measure(work: Path, compiler: str) -> Part:
     """Build and run it, and report. Raises LakePlacidError when one of that fails."""
-    folder = cache / "bench" / "dispatch"
+    folder = work / "bench" / "dispatch"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     program = build(folder, compiler)

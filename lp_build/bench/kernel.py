@@ -18,10 +18,10 @@ from rich.table import Table
 from lp_build.bench.builds import Programs
 from lp_build.bench.instructions import instructions_per_request
 from lp_build.bench.report import Part, new_table
+from lp_build.cache import cache_folder
 from lp_build.demo import command as demo
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import Headers, build_modules, find_headers
-from lp_build.kernels import find as kernels
 from lp_build.kernels.versions import DEFAULT
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
@@ -35,12 +35,12 @@ _ELITE = {"LP_ELITE": "inprocess"}
 
 
 def measure(
-    programs: Sequence[Programs], cache: Path, compiler: str, say: Callable[[str], None]
+    programs: Sequence[Programs], work: Path, compiler: str, say: Callable[[str], None]
 ) -> Part:
     """Build the modules, and measure in a guest. Raises LakePlacidError when something can't be
     built, or fails in the guest."""
-    headers = find_headers(SERIES, kernels.cache_folder(os.environ))
-    folder = cache / "bench" / "kernel"
+    headers = find_headers(SERIES, cache_folder(os.environ))
+    folder = work / "bench" / "kernel"
     say("kernel: building the modules")
     bench = _bench_program(folder, compiler)
     client = folder / "client"
@@ -131,7 +131,7 @@ def _run(plan: Mapping[str, Any], folder: Path, cpus: int) -> dict[str, Any]:
         icount=cpus == 1,
     )
     environment = {**os.environ, "PYTHONPATH": str(package)}
-    result = run_guest(command, kernels.cache_folder(os.environ), environment)
+    result = run_guest(command, cache_folder(os.environ), environment)
     if result.status:
         said = result.stderr.decode(errors="replace").strip().splitlines()[-5:]
         raise LakePlacidError("\n  ".join(["the measurement failed in the guest", *said]))

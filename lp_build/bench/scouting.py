@@ -44,9 +44,9 @@ def processor_time(process: int) -> int:
     return total
 
 
-def measure(cache: Path, compiler: str, say: Callable[[str], None]) -> Part:
+def measure(work: Path, compiler: str, say: Callable[[str], None]) -> Part:
     """Load the plain and the scouting server in turns, with the load that scouting is for."""
-    programs = builds.memcached(cache, compiler, say)
+    programs = builds.memcached(work, compiler, say)
     servers = {PLAIN: programs.plain, SCOUTED: programs.scouted}
     found: dict[str, list[Loaded]] = {name: [] for name in servers}
     say("memcached: what scouting costs it under load")

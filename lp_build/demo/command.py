@@ -25,13 +25,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from lp_build.cache import work_folder
 from lp_build.demo.load import KEYS, LoadResult, Mix, run_load
 from lp_build.demo.server import start
 from lp_build.errors import LakePlacidError
 from lp_build.kernels.versions import DEFAULT, LISTED
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
-from lp_build.trials.upstream import cache_folder
 
 PROGRAM = "udp_kv"
 ELITE = "elite"  # folder of the specialised program
@@ -316,7 +316,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the demo; return 0, or 1 when a step failed or the server's counters are not as they
     should be."""
     options = parse_arguments(argv)
-    folder = options.dir or cache_folder(os.environ, Path.cwd()) / "demo"
+    folder = options.dir or work_folder(os.environ, Path.cwd()) / "demo"
     show = Show(options.quiet)
     try:
         outcomes = [run_demo(folder.absolute(), show, options.requests, options.seed)]

@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lp_build.cache import cache_folder
 from lp_build.demo.load import LoadResult, Mix, run_load
 from lp_build.demo.server import start
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import DRIVER, modules_folder
 from lp_build.kernel_module.load import read_status
 from lp_build.kernel_module.source import module_name
-from lp_build.kernels.find import cache_folder
 from lp_build.layout import BuildDir
 from lp_build.vm.guest import GuestCommand, run_guest
 

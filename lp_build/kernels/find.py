@@ -8,14 +8,14 @@ import lzma
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lp_build.kernels.errors import VmError
 from lp_build.kernels.packages import Packages
 from lp_build.kernels.versions import SERIES, VERSIONS, version_of
-from lp_build.vm.errors import VmError
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,6 @@ def read_module(path: Path) -> bytes:
     """The module's ELF file, whether the package has it compressed or not."""
     data = path.read_bytes()
     return lzma.decompress(data) if path.suffix == ".xz" else data
-
-
-def cache_folder(environ: Mapping[str, str]) -> Path:
-    """`$LP_CACHE`, else `~/.cache/lakeplacid`."""
-    override = environ.get("LP_CACHE")
-    return Path(override).absolute() if override else Path.home() / ".cache" / "lakeplacid"
 
 
 def find_kernel(series: str, cache: Path) -> Kernel:

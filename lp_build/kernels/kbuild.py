@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from lp_build.kernels.errors import VmError
 from lp_build.kernels.find import locked
 from lp_build.kernels.versions import DEFAULT, version_of
-from lp_build.vm.errors import VmError
 
 # What kbuild leaves in a module's folder, never copied from the sources' own.
 _LEFT = ("*.o", "*.ko", "*.mod", "*.mod.c", "*.cmd", "Module.symvers", "modules.order")

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import cmp_to_key
 from pathlib import Path
 
-from lp_build.vm.errors import VmError
+from lp_build.kernels.errors import VmError
 
 _REMEDY = "check the network and the machine's apt sources (`apt-get update`)"
 

@@ -204,8 +204,8 @@ def _plain(
 
 def _modules(build: BuildDir, plan: Plan, kernel: str, arguments: argparse.Namespace) -> list[Path]:
     """Make the modules of all programs that have Elite code."""
+    from lp_build.cache import cache_folder
     from lp_build.kernel_module.build import build_modules, find_headers, modules_folder
-    from lp_build.kernels.find import cache_folder
 
     headers = find_headers(kernel, cache_folder(os.environ))
     made: list[Path] = []

@@ -19,11 +19,12 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lp_build.cache import cache_folder
 from lp_build.errors import LakePlacidError
 
 KEYRINGS = Path("/usr/share/keyrings")
@@ -62,12 +63,6 @@ class Mirror:
         """The line of sources.list for this mirror's source packages."""
         options = f" [signed-by={self.keyring}]" if self.keyring else ""
         return f"deb-src{options} {self.uri} {self.release} main\n"
-
-
-def cache_folder(environ: Mapping[str, str], start: Path) -> Path:
-    """`$LP_CACHE`, else `.cache` in folder `start`."""
-    override = environ.get("LP_CACHE")
-    return Path(override).absolute() if override else start.absolute() / ".cache"
 
 
 def fetch(source: Source, cache: Path) -> Path:
@@ -308,7 +303,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("usage: python -m lp_build.trials.upstream PACKAGE VERSION", file=sys.stderr)
         return 2
     try:
-        print(fetch(Source(*arguments), cache_folder(os.environ, Path.cwd())))
+        print(fetch(Source(*arguments), cache_folder(os.environ)))
     except LakePlacidError as error:
         print(error, file=sys.stderr)
         return 1

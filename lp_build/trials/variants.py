@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lp_build.cache import cache_folder
 from lp_build.demo.command import Statistics
 from lp_build.kernel_module.build import Headers, Modules, build_modules
 from lp_build.kernel_module.load import loaded, read_status
-from lp_build.kernels.find import cache_folder
 from lp_build.vm.script import run_script
 
 _PLACES = 15  # where Elite was left most often

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lp_build.kernels.find import cache_folder
+from lp_build.cache import cache_folder
 from lp_build.kernels.versions import DEFAULT, SERIES
 from lp_build.vm.errors import GuestFailure
 from lp_build.vm.guest import GuestCommand, run_guest

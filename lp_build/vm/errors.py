@@ -5,13 +5,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lp_build.errors import LakePlacidError
+from lp_build.kernels.errors import VmError
 
 TAIL = 60
-
-
-class VmError(LakePlacidError):
-    """No guest could be started, or its set-up failed."""
 
 
 class GuestFailure(VmError):

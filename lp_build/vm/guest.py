@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lp_build.kernels.errors import VmError
 from lp_build.kernels.find import Kernel, find_kernel
 from lp_build.kernels.versions import DEFAULT
 from lp_build.vm.console import find_failure
-from lp_build.vm.errors import GuestFailure, GuestHung, GuestLost, VmError
+from lp_build.vm.errors import GuestFailure, GuestHung, GuestLost
 from lp_build.vm.initramfs import base_archive, run_archive
 from lp_build.vm.qemu import Machine, Wiring, choose_accelerator, command_line, find_qemu
 from lp_build.vm.share import complaints, shared_files

@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from lp_build.kernels.errors import VmError
 from lp_build.kernels.find import Kernel, locked, read_module
 from lp_build.vm.cpio import Cpio
-from lp_build.vm.errors import VmError
 
 # For the result and the output; the host's files; the guest's changes to them.
 MODULES = ("virtio_pci", "virtio_console", "virtiofs", "overlay")

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from lp_build.vm.errors import VmError
+from lp_build.kernels.errors import VmError
 
 PROGRAM = "qemu-system-x86_64"
 ACCELERATORS = ("auto", "kvm", "tcg")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lp_build.vm.errors import VmError
+from lp_build.kernels.errors import VmError
 from lp_build.vm.guest import GuestCommand, run_guest
 
 

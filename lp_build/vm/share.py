@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lp_build.vm.errors import VmError
+from lp_build.kernels.errors import VmError
 
 # Debian 12 has it with QEMU, later ones in a package of its own (outside of PATH, both).
 CANDIDATES = ("/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd")

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.compile.environment import Session, without_shims
-from lp_build.errors import LakePlacidError
+from lp_build.errors import LakePlacidError, reported
 from lp_build.files import digest_of, locked
 from lp_build.layout import BuildDir
 from lp_build.processes import run_quietly
@@ -39,7 +39,7 @@ _DECLINED = -(1 << 31)
 _DESCRIPTORS = 4
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 _MODULES = {
-    "": ("lp_build.cli", "lp_build.wrapper.cc", "lp_build.compile.link", "lp_build.compile.tools"),
+    "": ("lp_build.wrapper.cc", "lp_build.compile.link", "lp_build.compile.tools"),
     "survey": ("lp_build.compile.treat", "lp_build.source.survey"),
     "scout": ("lp_build.compile.treat", "lp_build.source.scout"),
     "specialize": (
@@ -307,6 +307,15 @@ def _take_limits(command: _Command) -> None:
         os.setpriority(os.PRIO_PROCESS, 0, command.nice)
 
 
+def _main(arguments: list[str]) -> int:
+    """`lp cc` or `lp tool`: nothing else is asked of a server."""
+    from lp_build.compile import tools
+    from lp_build.wrapper import cc
+
+    name, *words = arguments
+    return {"cc": cc.main, "tool": tools.main}[name](words)
+
+
 def _run(command: _Command) -> None:
     """In the command's own process: become it, and end with its status."""
     status = 1
@@ -325,9 +334,7 @@ def _run(command: _Command) -> None:
         _take_limits(command)
         os.environb.clear()
         os.environb.update(command.variables)
-        from lp_build.cli import main
-
-        status = main(command.arguments)
+        status = reported(lambda: _main(command.arguments))
     except BaseException:
         traceback.print_exc()
     finally:

@@ -32,13 +32,13 @@ from rich.console import Console
 from rich.table import Table
 from suite import FileResult, bench_folder, differences, run_suite, suite_files
 
+from lp_build.cache import cache_folder, work_folder
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import find_headers
-from lp_build.kernels import find as kernels
 from lp_build.kernels.versions import DEFAULT, SERIES
 from lp_build.steps import run_step, tool
 from lp_build.trials.compatibility import Findings, Variant, write_findings
-from lp_build.trials.upstream import Source, cache_folder, copy_tree, fetch
+from lp_build.trials.upstream import Source, copy_tree, fetch
 from lp_build.trials.variants import GuestPlan, GuestTests, KeptTests, make_plan, run_plan
 
 MEMCACHED = Source(
@@ -488,7 +488,7 @@ def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool
         specialize(wrapped) / SUITE_PROGRAM,
         specialize(wrapped, stress=True) / SUITE_PROGRAM,
         FORCED,
-        find_headers(options.kernel, kernels.cache_folder(os.environ)),
+        find_headers(options.kernel, cache_folder(os.environ)),
         options.dir / "modules",
     )
     files = [f"t/{name}.t" for name in GUEST_FILES]
@@ -513,7 +513,7 @@ def step_kernel_suite(options: argparse.Namespace, cache: Path, show: Console) -
             file=str(missing[0]),
             remedy="run the step `suite` first, with the same --dir",
         )
-    headers = find_headers(options.kernel, kernels.cache_folder(os.environ))
+    headers = find_headers(options.kernel, cache_folder(os.environ))
     plan = make_plan(*programs, FORCED_WIDE, headers, options.dir / "wide-modules")
     seconds = plain_seconds(options.dir)
     files = sorted(suite_files(plain.memcached), key=lambda file: seconds.get(file, 0))
@@ -704,8 +704,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if unknown := [step for step in options.steps if step not in STEPS]:
         parser.error(f"no such step: {unknown[0]}")
-    cache = cache_folder(os.environ, Path.cwd())
-    options.dir = (options.dir or cache / "memcached").absolute()
+    cache = cache_folder(os.environ)
+    options.dir = (options.dir or work_folder(os.environ, Path.cwd()) / "memcached").absolute()
     options.dir.mkdir(parents=True, exist_ok=True)
     show = Console(stderr=True)
     try:

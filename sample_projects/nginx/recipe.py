@@ -28,13 +28,12 @@ from rich.console import Console
 from rich.table import Table
 
 from lp_build.bench.instructions import parse_callgrind
+from lp_build.cache import cache_folder, work_folder
 from lp_build.demo.command import Statistics, clean_environment, read_statistics
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import find_headers
-from lp_build.kernels import find as kernels
 from lp_build.kernels.versions import DEFAULT, SERIES
 from lp_build.trials.compatibility import Findings, Variant, write_findings
-from lp_build.trials.upstream import cache_folder
 from lp_build.trials.variants import GuestLoad, make_plan, run_plan
 
 ELITE = {"LP_ELITE": "inprocess"}
@@ -261,7 +260,7 @@ def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool
     in the same guest."""
     plain, tree = prepared(options, cache, show)
     elite, stress = build.specialize(tree), build.specialize(tree, stress=True)
-    headers = find_headers(options.kernel, kernels.cache_folder(os.environ))
+    headers = find_headers(options.kernel, cache_folder(os.environ))
     plan = make_plan(plain, elite, stress, FORCED, headers, options.dir / "modules")
     more = {"gets": GUEST_GETS, "tests": options.tests or []}
     show.print(f"running it in a guest with Debian's {options.kernel}")
@@ -337,8 +336,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if unknown := [step for step in options.steps if step not in STEPS]:
         parser.error(f"no such step: {unknown[0]}")
-    cache = cache_folder(os.environ, Path.cwd())
-    options.dir = (options.dir or cache / "nginx").absolute()
+    cache = cache_folder(os.environ)
+    options.dir = (options.dir or work_folder(os.environ, Path.cwd()) / "nginx").absolute()
     options.dir.mkdir(parents=True, exist_ok=True)
     show = Console(stderr=True)
     try:

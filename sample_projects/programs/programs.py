@@ -28,15 +28,15 @@ from typing import Any
 from elftools.elf.elffile import ELFFile
 from rich.console import Console
 
+from lp_build.cache import cache_folder, work_folder
 from lp_build.demo.command import clean_environment
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import Headers, build_modules, find_headers
 from lp_build.kernel_module.load import loaded, read_status
-from lp_build.kernels import find as kernels
 from lp_build.kernels.versions import SERIES
 from lp_build.steps import run_step, tool
 from lp_build.trials.compatibility import Findings, Variant, write_findings
-from lp_build.trials.upstream import Source, cache_folder, copy_tree, fetch
+from lp_build.trials.upstream import Source, copy_tree, fetch
 from lp_build.vm.script import run_script
 
 TIMEOUT = 300.0  # seconds for one run of a program
@@ -409,7 +409,7 @@ def run_in_kernel(
 
     Raises LakePlacidError as run_script does, and where the guest's plain build fails.
     """
-    headers = find_headers(kernel, kernels.cache_folder(os.environ))
+    headers = find_headers(kernel, cache_folder(os.environ))
     plain = build_plainly(program, folder, cache, show)
     rows = [GuestRun("plain", str(plain.programs()), (), {})]
     scouting = Runs(program, folder / "scouting", show)
@@ -433,7 +433,7 @@ def run_in_kernel(
             "driver": driver,
             "rows": [asdict(row) for row in rows],
         },
-        kernels.cache_folder(os.environ),
+        cache_folder(os.environ),
         os.environ,
         kernel=kernel,
         folder=folder,
@@ -512,8 +512,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if unknown := [name for name in options.programs if name not in names]:
         parser.error(f"no such program: {unknown[0]}")
-    cache = cache_folder(os.environ, Path.cwd())
-    folder: Path = (options.dir or cache / "programs").absolute()
+    cache = cache_folder(os.environ)
+    folder: Path = (options.dir or work_folder(os.environ, Path.cwd()) / "programs").absolute()
     show = Console(stderr=True, soft_wrap=True)
     good = True
     try:

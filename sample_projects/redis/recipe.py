@@ -36,14 +36,13 @@ from redis_suite import (
 from rich.console import Console
 from rich.table import Table
 
+from lp_build.cache import cache_folder, work_folder
 from lp_build.demo.command import Statistics, clean_environment, read_statistics
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import find_headers
-from lp_build.kernels import find as kernels
 from lp_build.kernels.versions import DEFAULT, SERIES
 from lp_build.steps import run_step
 from lp_build.trials.compatibility import Findings, Variant, write_findings
-from lp_build.trials.upstream import cache_folder
 from lp_build.trials.variants import (
     GuestLoad,
     GuestPlan,
@@ -219,7 +218,7 @@ def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool
     """The same with Elite in a guest's kernel, against the plain build in the same guest."""
     plain, tree = prepared(options, cache, show)
     elite, stress = build.specialize(tree), build.specialize(tree, stress=True)
-    headers = find_headers(options.kernel, kernels.cache_folder(os.environ))
+    headers = find_headers(options.kernel, cache_folder(os.environ))
     plan = make_plan(plain, elite, stress, FORCED, headers, options.dir / "modules")
     return in_guest(options, plan, GUEST_UNITS, show, wide=False)
 
@@ -237,7 +236,7 @@ def step_kernel_suite(options: argparse.Namespace, cache: Path, show: Console) -
             file=str(missing[0]),
             remedy="run the step `process` first, with the same --dir",
         )
-    headers = find_headers(options.kernel, kernels.cache_folder(os.environ))
+    headers = find_headers(options.kernel, cache_folder(os.environ))
     plan = make_plan(plain, elite, stress, FORCED_WIDE, headers, options.dir / "wide-modules")
     return in_guest(options, plan, UNITS, show, wide=True)
 
@@ -409,9 +408,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if unknown := [step for step in options.steps if step not in STEPS]:
         parser.error(f"no such step: {unknown[0]}")
-    cache = cache_folder(os.environ, Path.cwd())
+    cache = cache_folder(os.environ)
     name = "redis" if options.malloc == "libc" else f"redis-{options.malloc}"
-    options.dir = (options.dir or cache / name).absolute()
+    options.dir = (options.dir or work_folder(os.environ, Path.cwd()) / name).absolute()
     options.dir.mkdir(parents=True, exist_ok=True)
     show = Console(stderr=True)
     try:

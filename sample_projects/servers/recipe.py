@@ -24,14 +24,14 @@ from rich.console import Console
 from rich.table import Table
 from servers import TRIALS, Trial, serve
 
+from lp_build.cache import cache_folder, work_folder
 from lp_build.demo.command import clean_environment
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import build_modules, find_headers
-from lp_build.kernels import find as kernels
 from lp_build.kernels.versions import SERIES
 from lp_build.statistics import read_run
 from lp_build.steps import run_step, tool
-from lp_build.trials.upstream import cache_folder, copy_tree, fetch
+from lp_build.trials.upstream import copy_tree, fetch
 from lp_build.vm.script import run_script
 
 GUEST_TIMEOUT = 3600.0  # seconds
@@ -146,7 +146,7 @@ def in_kernel(
     trial: Trial, build: Path, options: argparse.Namespace, show: Console
 ) -> Share | None:
     """The same load with Elite in a guest's kernel."""
-    headers = find_headers(options.kernel, kernels.cache_folder(os.environ))
+    headers = find_headers(options.kernel, cache_folder(os.environ))
     program = build / trial.program
     modules = build_modules(program, headers, build.parent / "modules")
     (told,) = run_script(
@@ -158,7 +158,7 @@ def in_kernel(
             "application": str(modules.application),
             "count": options.guest_requests,
         },
-        kernels.cache_folder(os.environ),
+        cache_folder(os.environ),
         os.environ,
         kernel=options.kernel,
         folder=build.parent,
@@ -236,8 +236,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if unknown := [name for name in options.names if name not in names]:
         parser.error(f"no such server: {unknown[0]}")
-    cache = cache_folder(os.environ, Path.cwd())
-    options.dir = (options.dir or cache / "servers").absolute()
+    cache = cache_folder(os.environ)
+    options.dir = (options.dir or work_folder(os.environ, Path.cwd()) / "servers").absolute()
     show = Console(stderr=True)
     found: list[Found] = []
     failed = False

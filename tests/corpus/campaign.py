@@ -22,9 +22,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from lp_build.cache import cache_folder, work_folder
 from lp_build.errors import LakePlacidError
 from lp_build.processes import run_beside
-from lp_build.trials.upstream import cache_folder
 from tests.corpus.trial import Outcome, attempt
 from tests.corpus.units import CorpusUnit, units_of
 
@@ -121,8 +121,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     end = time.monotonic() + 60 * arguments.minutes
-    cache = cache_folder(os.environ, Path.cwd())
-    home = cache / "corpus"
+    cache = cache_folder(os.environ)
+    home = work_folder(os.environ, Path.cwd()) / "corpus"
     home.mkdir(parents=True, exist_ok=True)
     results = _Results(home / "results.jsonl")
     with ProcessPoolExecutor(arguments.jobs) as pool:

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
+from lp_build.cache import cache_folder
 from lp_build.demo import command as demo
 from lp_build.demo.load import run_load
 from lp_build.demo.server import start
 from lp_build.kernel_module.build import Modules, build_modules, find_headers
-from lp_build.kernels.find import cache_folder
 from lp_build.kernels.versions import SERIES, version_of
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.kernels.find import cache_folder, find_kernel
+from lp_build.cache import cache_folder
+from lp_build.kernels.find import find_kernel
 from lp_build.kernels.kbuild import BuiltModule, build_module
 from lp_build.kernels.versions import SERIES, version_of
 from lp_build.resources import resource_dir

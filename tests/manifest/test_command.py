@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lp_build.errors import LakePlacidError
-from lp_build.manifest import command
+from lp_build.rebuild import decide as command
 from tests.scout.support import scout
 
 SOURCE = """

@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 import recipe
 
+from lp_build.cache import cache_folder
 from lp_build.init.command import main
-from lp_build.trials.upstream import cache_folder
-
-ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = [pytest.mark.needs_network, pytest.mark.slow]
 
@@ -20,7 +19,7 @@ pytestmark = [pytest.mark.needs_network, pytest.mark.slow]
 def test_the_configuration_that_people_chose_is_proposed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tree = recipe.prepare(tmp_path / "tree", cache_folder({}, ROOT))
+    tree = recipe.prepare(tmp_path / "tree", cache_folder(os.environ))
     (tree.root / "lp.toml").unlink()
     (tree.root / ".lp").mkdir()
     recipe.wrapped_builder("survey").build(tree, ["memcached"])

@@ -16,10 +16,9 @@ import pytest
 import recipe
 import suite
 
+from lp_build.cache import cache_folder
 from lp_build.kernel_module.build import build_modules, find_headers
-from lp_build.kernels import find as kernels
 from lp_build.kernels.versions import DEFAULT
-from lp_build.trials.upstream import cache_folder
 from lp_build.vm.guest import GuestCommand, run_guest
 from tests.forecast.support import TOLERANCE, Foretold, foretold
 
@@ -52,7 +51,7 @@ def bench(folder: Path, tree: recipe.Tree, name: str, programs: Path) -> Path:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """One tree, built as the recipe does it."""
     folder = tmp_path_factory.mktemp("memcached")
-    tree = recipe.prepare(folder / "tree", cache_folder({}, ROOT))
+    tree = recipe.prepare(folder / "tree", cache_folder(os.environ))
     recipe.wrapped_builder("scout").build(tree, recipe.SUITE_TARGETS, recipe.SUITE_OPTIONS)
     recipe.scout(tree, tree.memcached / PROGRAM)
     specialised = recipe.specialize(tree)
@@ -113,7 +112,7 @@ def test_memcacheds_own_tests_pass(built: Built, variant: str, tmp_path: Path) -
 @pytest.fixture(scope="module")
 def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """memcached with its Elite code in the kernel, under loads and some of its tests."""
-    headers = find_headers(DEFAULT, kernels.cache_folder(os.environ))
+    headers = find_headers(DEFAULT, cache_folder(os.environ))
     folder = tmp_path_factory.mktemp("modules")
     ordinary = build_modules(built.specialised / PROGRAM, headers, folder / "ordinary")
     stress = build_modules(built.stress / PROGRAM, headers, folder / "stress")
@@ -132,7 +131,7 @@ def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> dic
         writable=(built.specialised.parent,),
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    result = run_guest(command, kernels.cache_folder(os.environ), environment)
+    result = run_guest(command, cache_folder(os.environ), environment)
     assert result.status == 0, result.stderr.decode(errors="replace")
     told: dict[str, Any] = json.loads(result.stdout)
     return told

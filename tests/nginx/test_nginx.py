@@ -16,19 +16,17 @@ import nginx_suite
 import pytest
 from nginx_load import run_load
 
+from lp_build.cache import cache_folder
 from lp_build.demo.command import clean_environment, read_statistics
 from lp_build.kernel_module.build import find_headers
-from lp_build.kernels import find as kernels
 from lp_build.kernels.versions import DEFAULT
 from lp_build.layout import BuildDir
 from lp_build.manifest.classes import merge_traces
 from lp_build.manifest.traces import read_traces
 from lp_build.store.capture import load_sites, load_units
-from lp_build.trials.upstream import cache_folder
 from lp_build.trials.variants import run_plan, stress_plan
 from tests.forecast.support import TOLERANCE, Foretold, foretold
 
-ROOT = Path(__file__).parent.parent.parent
 GET_SHARE = 0.99
 # Quick ones: of files, of what leaves the hot path, and of processes that come and go.
 TESTS = [
@@ -60,7 +58,7 @@ class Built:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """One tree, built as the recipe does it."""
     folder = tmp_path_factory.mktemp("nginx")
-    tree = nginx_build.prepare(folder / "tree", cache_folder({}, ROOT))
+    tree = nginx_build.prepare(folder / "tree", cache_folder(os.environ))
     nginx_build.build_scouted(tree)
     build = BuildDir(tree.root)
     # What is missing from scouting would be left at each call.
@@ -112,7 +110,7 @@ def test_elite_and_forced_deopts_change_no_byte(built: Built, force: str) -> Non
 def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """GETs, and some tests of the suite, with Elite in the kernel of a guest."""
     folder = tmp_path_factory.mktemp("guest")
-    cache = kernels.cache_folder(os.environ)
+    cache = cache_folder(os.environ)
     plan = stress_plan(built.stress, FORCED, find_headers(DEFAULT, cache), folder / "modules")
     script = Path(nginx_build.__file__).with_name("nginx_guest.py")
     return run_plan(

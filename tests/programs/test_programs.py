@@ -4,6 +4,7 @@ With a deopt forced at each single site too, that is `make programs`."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,17 +12,15 @@ import programs
 import pytest
 from rich.console import Console
 
+from lp_build.cache import cache_folder
 from lp_build.kernels.versions import DEFAULT
-from lp_build.trials.upstream import cache_folder
-
-ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = pytest.mark.needs_network
 
 
 def run_all(program: programs.Program, folder: Path) -> programs.Runs:
     """All variants, but for a single site at a time."""
-    cache = cache_folder({}, ROOT)
+    cache = cache_folder(os.environ)
     return programs.run_program(program, folder, cache, Console(quiet=True), each_site=False)
 
 
@@ -55,7 +54,7 @@ def test_zlib_packs_with_elite_in_the_kernel_in_all_variants(tmp_path: Path) -> 
     request = {"deflate": programs.ZLIB.requests["deflate"]}
     zlib = replace(programs.ZLIB, requests=request)
     variants = programs.run_in_kernel(
-        zlib, tmp_path, cache_folder({}, ROOT), Console(quiet=True), DEFAULT
+        zlib, tmp_path, cache_folder(os.environ), Console(quiet=True), DEFAULT
     )
     assert {name: found.different for name, found in variants.items()} == dict.fromkeys(
         variants, ()

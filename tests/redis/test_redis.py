@@ -20,15 +20,13 @@ import redis_suite
 from redis_load import run_load, transcript
 from redis_server import serve
 
+from lp_build.cache import cache_folder
 from lp_build.demo.command import clean_environment, read_statistics
 from lp_build.kernel_module.build import find_headers
-from lp_build.kernels import find as kernels
 from lp_build.kernels.versions import DEFAULT
-from lp_build.trials.upstream import cache_folder
 from lp_build.trials.variants import GuestTests, run_plan, stress_plan
 from tests.forecast.support import TOLERANCE, Foretold, foretold
 
-ROOT = Path(__file__).parent.parent.parent
 SHARE = 0.99
 FORCED = ("all", "random:1:0.01")
 UNITS = ["unit/type/incr", "unit/protocol", "unit/quit"]
@@ -55,7 +53,7 @@ def course(program: Path, **settings: str) -> str:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """One tree, built as the recipe does it."""
     folder = tmp_path_factory.mktemp("redis")
-    tree = redis_build.prepare(folder / "tree", cache_folder({}, ROOT))
+    tree = redis_build.prepare(folder / "tree", cache_folder(os.environ))
     redis_build.build_scouted(tree)
     with serve(tree.server, clean_environment()) as server:
         for connections in (1, 3, 8):
@@ -102,7 +100,7 @@ def test_rediss_own_tests_pass(built: Built, tmp_path: Path) -> None:
 def test_in_the_kernel_answers_are_the_same_and_gets_and_sets_finish(
     built: Built, tmp_path: Path
 ) -> None:
-    cache = kernels.cache_folder(os.environ)
+    cache = cache_folder(os.environ)
     plan = stress_plan(built.stress, FORCED, find_headers(DEFAULT, cache), tmp_path / "modules")
     # redis-cli and redis-benchmark are the scouting ones here.
     traced = [

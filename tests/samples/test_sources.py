@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lp_build.errors import LakePlacidError
-from lp_build.trials.upstream import Source, cache_folder, fetch, newest
+from lp_build.trials.upstream import Source, fetch, newest
 
 APT = """#!/bin/sh
 echo "$@" >> {log}
@@ -152,11 +152,6 @@ def test_broken_tarball_leaves_no_folder_behind(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "cache/sources").iterdir() if path.is_dir()] == [
         "archives"
     ]
-
-
-def test_cache_folder_follows_the_environment(tmp_path: Path) -> None:
-    assert cache_folder({}, tmp_path) == tmp_path / ".cache"
-    assert cache_folder({"LP_CACHE": "/elsewhere"}, tmp_path) == Path("/elsewhere")
 
 
 def test_the_newest_release_is_what_the_index_lists(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.kernels.find import Kernel, cache_folder, find_kernel
+from lp_build.cache import cache_folder
+from lp_build.kernels.find import Kernel, find_kernel
 from lp_build.kernels.versions import DEFAULT
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.kernels.find import cache_folder, find_kernel
+from lp_build.kernels.find import find_kernel
 from lp_build.kernels.versions import DEFAULT
 from lp_build.vm.command import main
 from lp_build.vm.console import find_failure
@@ -123,10 +123,6 @@ def test_a_missing_qemu_is_named_with_its_package(monkeypatch: pytest.MonkeyPatc
 def test_a_kernel_that_we_do_not_know_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VmError, match="choose one of"):
         find_kernel("5.4", tmp_path)
-
-
-def test_the_cache_is_where_the_user_says() -> None:
-    assert cache_folder({"LP_CACHE": "/somewhere"}) == Path("/somewhere")
 
 
 def test_the_working_tree_is_the_project(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`lp manifest`: traces to lp-manifest.toml."""
+"""`lp manifest`: traces to lp-manifest.toml, and the units made by it."""
 
 from __future__ import annotations
 
