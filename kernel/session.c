@@ -179,7 +179,7 @@ static void forget(struct lp_session *session)
 	lp_run_count(&session->application->ended, &session->state.run);
 }
 
-/* Neither a descriptor, nor E, nor its area are left. */
+/* The descriptor, E and its area are all gone. */
 void lp_session_release(struct lp_session *session)
 {
 	spin_lock(&sessions_lock);

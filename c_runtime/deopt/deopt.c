@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only WITH GCC-exception-2.0
 /*
- * Leaving Elite: a stack's frames become the Fallback's (design, section 3; thesis 3.2, 3.4.2).
+ * Leaving Elite: a stack's frames become the Fallback's (docs/projection.md; thesis 3.2, 3.4.2).
  *
  * Both sides are projections of one compiler output, so frames and registers are the same; only the
  * return addresses differ. The walk goes from the site outwards by the frame rules in the tables,
