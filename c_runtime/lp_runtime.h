@@ -262,8 +262,8 @@ extern uint8_t lp_force_armed LP_HIDDEN; /* what the checks in Elite test */
 LP_HIDDEN void lp_force_init(const char *option);
 /* A check in Elite found lp_force_armed set: leave, or go on in Elite (as lp_leave answers). GP. */
 LP_HIDDEN struct lp_way lp_force_or_go_on(struct lp_registers *registers);
-/* This thread has left Elite: what is visited next comes after an enter. GP. */
-LP_HIDDEN void lp_force_left(void);
+/* Checks that the thread has come by since it last entered Elite: deopt.c begins anew. */
+extern __thread uint64_t lp_force_visits __attribute__((tls_model("local-exec"))) LP_HIDDEN;
 
 /* -- statistics (statistics/stats.c)
  * ------------------------------------------------------------------- */

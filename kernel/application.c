@@ -5,7 +5,6 @@
 
 #include "application.h"
 #include "run.h"
-#include "session.h"
 
 static LIST_HEAD(applications);
 static DEFINE_MUTEX(lock);
@@ -73,31 +72,16 @@ struct lp_application *lp_application_get(const char *name, u8 *build_id)
 	return application;
 }
 
-/* A line of JSON for each; how many bytes of `to` that took. */
-ssize_t lp_applications_show(char *to, size_t size)
+/* Call `visit` for each, none of which goes meanwhile. */
+void lp_applications_visit(void (*visit)(struct lp_application *application, void *data),
+			   void *data)
 {
 	struct lp_application *application;
-	struct lp_run_counters sum;
-	unsigned int sessions;
-	size_t used = 0;
 
 	mutex_lock(&lock);
-	list_for_each_entry(application, &applications, link) {
-		lp_session_sum(application, &sum, &sessions);
-		used += scnprintf(to + used, size - used,
-				  "{\"name\": \"%s\", \"build_id\": \"%*phN\", \"sessions\": %u, "
-				  "\"runs\": %llu, \"exits\": %llu, \"deopts\": %llu, "
-				  "\"faults\": %llu, \"signals\": %llu, \"budgets\": %llu, "
-				  "\"unknown_calls\": %llu, \"requests\": %llu, "
-				  "\"system_calls\": %llu}\n",
-				  application->name, LP_BUILD_ID_SIZE, application->build_id,
-				  sessions, sum.runs, sum.stops[LP_RUN_EXIT],
-				  sum.stops[LP_RUN_DEOPT], sum.stops[LP_RUN_FAULT],
-				  sum.stops[LP_RUN_SIGNAL], sum.stops[LP_RUN_BUDGET],
-				  sum.stops[LP_RUN_SYSCALL], sum.requests, sum.system_calls);
-	}
+	list_for_each_entry(application, &applications, link)
+		visit(application, data);
 	mutex_unlock(&lock);
-	return used;
 }
 
 void lp_application_put(struct lp_application *application)

@@ -5,7 +5,8 @@
 #include "lakeplacid.h"
 
 struct lp_application *lp_application_get(const char *name, u8 *build_id);
-ssize_t lp_applications_show(char *to, size_t size);
+void lp_applications_visit(void (*visit)(struct lp_application *application, void *data),
+			   void *data);
 void lp_application_put(struct lp_application *application);
 
 #endif

@@ -15,9 +15,9 @@
 #include <linux/uidgid.h>
 #include <asm/special_insns.h>
 
-#include "application.h"
 #include "device.h"
 #include "session.h"
+#include "status.h"
 
 /* Linear address space separation: user addresses are out of bounds then, whatever a page says. */
 #define CR4_LASS BIT(27)
@@ -206,7 +206,7 @@ static ssize_t device_read(struct file *file, char __user *to, size_t size, loff
 
 	if (!text)
 		return -ENOMEM;
-	length = lp_applications_show(text, STATUS_SIZE);
+	length = lp_status_show(text, STATUS_SIZE);
 	length = simple_read_from_buffer(to, size, at, text, length);
 	kfree(text);
 	return length;

@@ -11,6 +11,10 @@
 #include "lp_parameters.h"
 #include "lp_runtime.h"
 
+#if LP_STRESS
+__thread uint64_t lp_force_visits __attribute__((tls_model("local-exec")));
+#endif
+
 /* One walk: `rsp` is the stack pointer in the frame at hand, `where` the callee-saved registers. */
 struct walk {
 	const struct lp_site *site;
@@ -124,7 +128,7 @@ struct lp_way lp_leave(struct lp_registers *registers)
 
 	lp_count_deopt(site, slot);
 	if (LP_STRESS)
-		lp_force_left();
+		lp_force_visits = 0;
 	boundary.return_address = translate(&walk);
 	for (int i = 0; i < LP_SAVED_COUNT; i++)
 		boundary.saved[i] = *walk.where[i];

@@ -9,9 +9,8 @@
 struct lp_force lp_force_request;
 uint8_t lp_force_armed;
 
-/* Of one thread: what it has visited since it last entered Elite. */
+/* Of one thread: where it made the visits that lp_force_visits counts. */
 struct visits {
-	uint64_t count;
 	const struct lp_slot *slot; /* where that was, */
 	uint64_t request;	    /* in which request, */
 	uint64_t entries;	    /* and what lp_entry_count said */
@@ -21,11 +20,6 @@ struct visits {
 
 static __thread struct visits visits __attribute__((tls_model("local-exec")));
 
-void lp_force_left(void)
-{
-	visits.count = 0;
-}
-
 /* Number this visit, from 1 at the first after an enter. */
 static uint64_t number_of_visit(const struct lp_registers *registers)
 {
@@ -34,11 +28,11 @@ static uint64_t number_of_visit(const struct lp_registers *registers)
 	uint64_t entries = __atomic_load_n(&lp_entry_count, __ATOMIC_RELAXED);
 
 	if (visits.slot != slot || visits.request != request || visits.entries != entries)
-		visits.count = 0;
+		lp_force_visits = 0;
 	visits.slot = slot;
 	visits.request = request;
 	visits.entries = entries;
-	return ++visits.count;
+	return ++lp_force_visits;
 }
 
 /* splitmix64 (S. Vigna, public domain); each thread has its own sequence of the seed. */

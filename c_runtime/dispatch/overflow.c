@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lp_parameters.h"
 #include "lp_runtime.h"
 
 enum { ALTERNATE = 65536 };
@@ -23,7 +24,8 @@ static bool is_in_guard(uint64_t address)
 {
 	uint64_t low = address - (uint64_t)lp_slots.area;
 
-	return lp_slot_at(address) && low % lp_slots.stride < lp_slots.guard;
+	return lp_slots.area && low < lp_slots.stride * LP_STACK_COUNT &&
+	       low % lp_slots.stride < lp_slots.guard;
 }
 
 static void faulted(int signal, siginfo_t *info, void *context)

@@ -21,6 +21,7 @@
 #define lp_class lp_form_class
 #define __builtin_memset lp_form_memset
 #define __builtin_memcpy lp_form_memmove
+#include "heap/lock.c"
 #include "heap/central.c"
 #include "heap/pages.c"
 

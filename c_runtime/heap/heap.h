@@ -7,7 +7,7 @@
  *   page runs       in segments of 16 MiB: best fit, coalescing. Blocks over 32 KiB come from here.
  *   direct          over about 8 MiB: a mapping each (user side only, heap/map.c).
  *
- * The core (heap/central.c, heap/pages.c) makes no system call, needs no libc and no
+ * The core (heap/lock.c below pages.c below central.c) makes no system call, needs no libc and no
  * floating point, and never waits unless it is told that it may. What only the user side can do
  * (map a segment, wait for a lock) it reports by a status, *with nothing changed*: user space does
  * it and asks again, Elite in the kernel deopts before the call instead.
@@ -328,7 +328,7 @@ LP_CORE void lp_heap_lock_all(void);
 LP_CORE void lp_heap_unlock_all(bool child);
 
 /*
- * What a side must provide.
+ * What a side must provide, besides lp_heap (user space: heap/side.c).
  */
 
 /* Sleep until woken, if `*lock` is still 2. Not needed in the kernel. */

@@ -27,8 +27,6 @@
 #define LP_TLS_MODEL "local-exec"
 #endif
 
-struct lp_heap lp_heap;
-
 static __thread struct lp_cache lp_cache __attribute__((tls_model(LP_TLS_MODEL)));
 static __thread bool lp_registering __attribute__((tls_model(LP_TLS_MODEL)));
 

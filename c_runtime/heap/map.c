@@ -4,7 +4,6 @@
  * that the heap works before libc is set up.
  */
 #include <asm/unistd.h>
-#include <linux/futex.h>
 #include <linux/mman.h>
 
 #include "heap/map.h"
@@ -81,16 +80,6 @@ static void unmap(void *base, size_t size)
 {
 	if (size)
 		call(__NR_munmap, (long)base, (long)size, 0, 0, 0, 0);
-}
-
-void lp_side_wait(uint32_t *lock)
-{
-	call(__NR_futex, (long)lock, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, 0, 0, 0);
-}
-
-void lp_side_wake(uint32_t *lock)
-{
-	call(__NR_futex, (long)lock, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
 }
 
 /* `size` bytes of zeros from a base such that base + offset is a multiple of `align`, a power of

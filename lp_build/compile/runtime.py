@@ -37,7 +37,10 @@ _SSE = ("-mno-avx", "-fno-vectorize", "-fno-slp-vectorize")
 _SSE_GCC = ("-mno-avx", "-fno-tree-vectorize")
 # Without calls that the compiler makes of loops; and each form has a text of its own.
 _FORM_FLAGS_GCC = ("-fno-tree-loop-distribute-patterns", "-fno-ipa-icf")
-HEAP_FILES = ("heap/central.c", "heap/pages.c", "heap/map.c", "heap/malloc.c")
+HEAP_FILES = (
+    *("heap/lock.c", "heap/central.c", "heap/pages.c"),
+    *("heap/side.c", "heap/map.c", "heap/malloc.c"),
+)
 _HEAP_FORM = "heap.c"  # the only form that differs where the program has our allocator
 _Source = tuple[Path, tuple[str, ...]]
 

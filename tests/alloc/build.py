@@ -9,8 +9,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RUNTIME = HERE.parent.parent / "c_runtime"
-PARTS = ("central", "pages", "map", "malloc")
-CORE = ("central", "pages")
+CORE = ("lock", "central", "pages")
+PARTS = (*CORE, "side", "map", "malloc")
 # as the runtime archive's objects are compiled
 FLAGS = ("-O2", "-fno-builtin-malloc", "-fno-pic", "-mgeneral-regs-only", "-Wall", "-Wextra")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")

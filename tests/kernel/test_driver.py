@@ -24,6 +24,7 @@ from lp_build.kernels.versions import SERIES, version_of
 from lp_build.resources import resource_dir
 from lp_build.vm.errors import GuestFailure
 from lp_build.vm.guest import GuestCommand, run_guest
+from tests.lint.circles import circles
 
 pytestmark = pytest.mark.needs_qemu
 
@@ -140,6 +141,13 @@ def check_nothing_left(trial: Trial) -> None:
 @pytest.mark.parametrize("series", SERIES)
 def test_the_driver_builds_without_a_warning(workshop: Path, series: str) -> None:
     assert not re.search(r"warning:|WARNING:", modules(workshop, series).log)
+
+
+def test_files_of_the_driver_need_each_other_one_way(workshop: Path) -> None:
+    folder = modules(workshop, SERIES[0]).folder
+    sources = [path for path in folder.glob("*.c") if not path.name.endswith(".mod.c")]
+    assert sources
+    assert circles(path.with_suffix(".o") for path in sources) == []
 
 
 @pytest.mark.parametrize("test", TESTS)
