@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -55,3 +56,43 @@ def test_the_readme_lists_the_kernels_that_there_are() -> None:
 def test_a_kernels_packages_are_those_of_its_series_only(version: Version) -> None:
     release = f"linux-image-{version.series}.0-28-cloud-amd64"
     assert [one for one in VERSIONS if re.fullmatch(one.image_pattern, release)] == [version]
+
+
+def test_a_form_is_added_and_does_what_the_library_does(tmp_path: Path) -> None:
+    """All the page's blocks, on a copy of the tree; then its tests, as plain C and in the kernel
+    form."""
+    blocks = fenced_blocks(HOW_TO / "add-a-form.md")
+    (name,) = (block.text for block in blocks if block.language == "toml")
+    check, form = (block.text for block in blocks if block.language == "c")
+    for folder in ("lp_build", "c_runtime", "kernel", "templates", "tests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "setup.cfg", tmp_path)
+    runtime, program = tmp_path / "c_runtime/forms", tmp_path / "tests/forms/programs/memory.c"
+    _replace(runtime / "libcalls.toml", "[memory]\nnames = [\n", f"[memory]\nnames = [\n{name}")
+    _replace(program, "int main(", f"{check}\nint main(")
+    _replace(program, "\t\tcopies();\n", "\t\tcopies();\n\t\tswaps();\n")
+    tests = ["tests/forms", "-k", "gcc and (memory or each_library_call) and not variant"]
+
+    assert "lp_form_swab" in _tested(tmp_path, tests, status=1)
+    with (runtime / "memory.c").open("a", encoding="utf-8") as file:
+        file.write(f"\n{form}")
+    assert "passed" in _tested(tmp_path, tests, status=0)
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def _tested(tree: Path, words: list[str], *, status: int) -> str:
+    """What pytest prints in a tree of its own; it must end with this status."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *words],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout

@@ -52,6 +52,7 @@ def _python(installed: Path, code: str) -> str:
     [
         ("templates", {".j2", ".css", ".js"}),
         ("c_runtime", {".c", ".h", ".S", ".toml"}),
+        ("kernel", {".c", ".h", ".S"}),
         ("sample_projects", {".c", ".h", ".py", ".toml"}),
     ],
 )
