@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 
 export PYTHON
 
-.PHONY: help demo test lint test-long alloc-bench bench csmith corpus memcached memcached-kernel \
+.PHONY: help demo test lint test-long alloc-bench bench csmith corpus oracle memcached memcached-kernel \
 	memcached-kernel-suite nginx nginx-kernel redis redis-jemalloc redis-kernel redis-kernel-suite \
 	programs programs-kernel servers servers-kernel driver manual set-up-demo set-up-test set-up-servers clean
 
@@ -24,6 +24,7 @@ help:
 	@echo "make alloc-bench  the heap against libc's"
 	@echo "make csmith N=$(N)  differential tests with N random programs"
 	@echo "make corpus MINUTES=$(MINUTES)  the C of 200 source packages, all of it Elite in both forms; goes on where it ended"
+	@echo "make oracle       the table of instructions against a decoder, over memcached, redis and nginx"
 	@echo "make memcached    fetch memcached, specialise it, and run its own tests"
 	@echo "make nginx        the same for nginx, with a suite over the protocol"
 	@echo "make redis        the same for redis, with its own tests"
@@ -70,6 +71,9 @@ csmith: set-up-test
 
 corpus: set-up-test
 	@nice $(BIN)/python -m tests.corpus.campaign --minutes $(MINUTES)
+
+oracle: set-up-test
+	@nice $(BIN)/python -m tests.corpus.oracle
 
 memcached: set-up-test
 	@$(BIN)/python sample_projects/memcached/recipe.py

@@ -127,7 +127,7 @@ def read(insn: Insn) -> frozenset[str] | None:
     """Registers whose value it may depend on, those of its addresses among them, under their 64-bit
     names where they are parts; None: perhaps any."""
     row = effect_of(insn)
-    if row is None:
+    if row is None or row.flow is Flow.SYSTEM:
         return None
     found = set(row.uses)
     for operand, letter in _accesses(insn, row):

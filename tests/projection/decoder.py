@@ -6,14 +6,16 @@ Instructions are assembled in one go, each under a label of its own, and decoded
 
 from __future__ import annotations
 
+import re
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 from iced_x86 import (
     Decoder,
+    FlowControl,
     Instruction,
     InstructionInfo,
     InstructionInfoFactory,
@@ -25,17 +27,20 @@ from iced_x86 import (
 
 from lp_build.projection.assembly import parse_assembly
 from lp_build.projection.effects import (
+    effect_of,
     flags_of,
     is_string,
     loads_only_into,
+    memory_access,
     memory_of,
+    read,
     string_pointers,
     written,
 )
-from lp_build.projection.instructions import ALL_FLAGS
+from lp_build.projection.instructions import ALL_FLAGS, Flow, flow_of
 from lp_build.projection.items import InlineAsm, Insn, TlsCall, parse_instruction
 from lp_build.projection.kernel_rules import problem_of
-from lp_build.projection.operands import GENERAL
+from lp_build.projection.operands import GENERAL, operands_of
 
 _BITS = {flag: getattr(RflagsBits, f"{flag}F") for flag in ALL_FLAGS}
 _NAMES = {getattr(Register, name.upper()): name for name in GENERAL}
@@ -48,6 +53,21 @@ _READS = frozenset(
 # Flags are neither arguments nor results, which a decoder can't know.
 _BY_CONVENTION = ("call", "callq", "ret", "retq", "ud2")
 _LABEL = "lp_insn_"
+_VECTORS = {getattr(Register, f"XMM{number}"): f"xmm{number}" for number in range(16)}
+_BYTE_PRODUCT = re.compile(r"^i?(?:mul|div)b$")
+_OLDER = re.compile(r"^rep\w*\s+bs[fr]")
+_FLOWS = {
+    FlowControl.NEXT: Flow.NEXT,
+    FlowControl.UNCONDITIONAL_BRANCH: Flow.JUMP,
+    FlowControl.INDIRECT_BRANCH: Flow.JUMP,
+    FlowControl.CONDITIONAL_BRANCH: Flow.BRANCH,
+    FlowControl.XBEGIN_XABORT_XEND: Flow.BRANCH,
+    FlowControl.CALL: Flow.CALL,
+    FlowControl.INDIRECT_CALL: Flow.CALL,
+    FlowControl.RETURN: Flow.RETURN,
+    FlowControl.INTERRUPT: Flow.TRAP,
+    FlowControl.EXCEPTION: Flow.TRAP,
+}
 
 
 def instructions_of(asm: str) -> Iterator[str]:
@@ -85,14 +105,16 @@ def decoded(texts: Iterable[str], assembler: str, folder: Path) -> list[tuple[In
 
 
 def complaints(pairs: Sequence[tuple[Insn, Instruction]]) -> list[str]:
-    """Where the table promises more than the decoder confirms."""
+    """Where the table and the decoder disagree on what is read, written and accessed."""
     factory = InstructionInfoFactory()
     found: list[str] = []
     for insn, real in pairs:
         info = factory.info(real)
         for complaint in (
             *_flags(insn, real),
-            *_registers(insn, info),
+            *_written(insn, info),
+            *_read(insn, info),
+            *_flow(insn, real),
             *_memory(insn, real, info),
             *_load(insn, info),
             *_kernel(insn, real, info),
@@ -110,20 +132,61 @@ def _flags(insn: Insn, real: Instruction) -> Iterator[str]:
             yield f"leaves {flag}F"
 
 
-def _registers(insn: Insn, info: InstructionInfo) -> Iterator[str]:
-    changed = written(insn)
+def _registers(info: InstructionInfo, accesses: Container[int]) -> set[str]:
+    """The registers that the decoder sees accessed so, by their names here."""
+    names = (
+        _NAMES.get(RegisterExt.full_register(used.register), _VECTORS.get(used.register))
+        for used in info.used_registers()
+        if used.access in accesses
+    )
+    return {name for name in names if name is not None}
+
+
+def _is_one_for_all(insn: Insn) -> bool:
+    """Whether one row stands for instructions that access different registers: those with and
+    without `rep`, products of bytes, which %rdx has no part in, and `rep bsf`, which processors
+    take for `tzcnt` or for `bsf`."""
+    return is_string(insn) or bool(_BYTE_PRODUCT.match(insn.mnemonic) or _OLDER.match(insn.text))
+
+
+def _written(insn: Insn, info: InstructionInfo) -> Iterator[str]:
+    changed, real = written(insn), _registers(info, _CHANGES)
     if changed is None:
         return
-    for used in info.used_registers():
-        name = _NAMES.get(RegisterExt.full_register(used.register))
-        if used.access in _CHANGES and name is not None and name not in changed:
-            yield f"changes %{name}"
+    yield from (f"changes %{name}" for name in real - changed)
+    if not _is_one_for_all(insn):
+        yield from (f"doesn't change %{name}" for name in changed - real)
+
+
+def _read(insn: Insn, info: InstructionInfo) -> Iterator[str]:
+    # What is written on a condition keeps its value otherwise.
+    needed, real = read(insn), _registers(info, _READS | {OpAccess.COND_WRITE})
+    if needed is None:
+        return
+    yield from (f"reads %{name}" for name in real - needed)
+    operands = operands_of(insn)
+    # A difference of a register from itself is a constant; what a hint's address is, is not read.
+    constant = len(operands) == 2 and operands[0] == operands[1]
+    row = effect_of(insn)
+    if not (_is_one_for_all(insn) or constant or row is None or "a" in row.operands):
+        yield from (f"doesn't read %{name}" for name in (needed - real) & GENERAL)
+
+
+def _flow(insn: Insn, real: Instruction) -> Iterator[str]:
+    flow = flow_of(insn.mnemonic)
+    # That the system is asked, or that it traps outside of it, is ours to know.
+    if effect_of(insn) is None or flow is Flow.SYSTEM or real.is_privileged:
+        return
+    if _FLOWS.get(real.flow_control) is not flow:
+        yield f"goes on otherwise than {flow}"
 
 
 def _memory(insn: Insn, real: Instruction, info: InstructionInfo) -> Iterator[str]:
-    memory = memory_of(insn)
-    if written(insn) is None:
+    access = memory_access(insn)
+    if effect_of(insn) is None:
         return  # nothing is promised
+    memory, letter = access if access is not None else (None, "")
+    seen: set[int] = set()
     for used in info.used_memory():
         if used.access == OpAccess.NO_MEM_ACCESS:
             continue
@@ -131,12 +194,20 @@ def _memory(insn: Insn, real: Instruction, info: InstructionInfo) -> Iterator[st
         if is_string(insn):
             if base not in string_pointers(insn):
                 yield f"accesses memory at %{base}"
-        elif memory is not None and memory.base == "rip":
-            continue
-        elif real.is_stack_instruction:
+        elif real.is_stack_instruction and (
+            memory is None or (base, index) == ("rsp", "") != (memory.base, memory.index)
+        ):
             continue  # the stack's own accesses, and those of `leave`, stay within the frame
         elif memory is None or {base, index} - {memory.base, memory.index}:
             yield f"accesses memory at %{base} and %{index}"
+        else:
+            seen.add(used.access)
+    if memory is None or real.is_stack_instruction:
+        return
+    if bool(seen & _CHANGES) != (letter in "wx"):
+        yield f"its memory is not {letter}: whether it is written"
+    if bool(seen & (_READS | {OpAccess.COND_WRITE})) != (letter in "rx"):
+        yield f"its memory is not {letter}: whether it is read"
 
 
 def _load(insn: Insn, info: InstructionInfo) -> Iterator[str]:

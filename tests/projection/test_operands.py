@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -44,10 +45,12 @@ def compiled(compiler: str, level: str, source: Path, *more: str) -> str:
 
 
 @pytest.mark.parametrize("compiler", compilers())
-def test_promises_no_more_than_the_decoder(compiler: str, tmp_path: Path) -> None:
+def test_table_says_what_the_decoder_says(compiler: str, tmp_path: Path) -> None:
     intrinsics = Path(__file__).parent / "programs" / "intrinsics.c"
+    # Each at one level; `make oracle` has whole servers at all of them.
+    some = sources(compiler, tmp_path)
     wanted = [
-        *((compiler, level, source) for level in LEVELS for source in sources(compiler, tmp_path)),
+        *((compiler, level, source) for level, source in zip(cycle(LEVELS), some, strict=False)),
         *((compiler, level, intrinsics, *EXTENSIONS.split()) for level in LEVELS),
     ]
     with ThreadPoolExecutor(2) as pool:
@@ -57,5 +60,5 @@ def test_promises_no_more_than_the_decoder(compiler: str, tmp_path: Path) -> Non
             for text in instructions_of(asm)
         }
     pairs = decoded(texts, compiler, tmp_path)
-    assert len(pairs) > 5_000
+    assert len(pairs) > 2_000
     assert complaints(pairs) == []
