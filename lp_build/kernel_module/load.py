@@ -41,8 +41,7 @@ def load(argv: list[str]) -> int:
     home = _modules_home(arguments.stress)
     modules = _chosen(home, arguments.program)
     if not is_loaded(DRIVER):
-        options = [f"gid={_group_id(arguments.group)}"] if arguments.group else []
-        _insert(home / f"{DRIVER}.ko", options)
+        _insert(home / f"{DRIVER}.ko", _admitting(arguments.group))
     for module in modules:
         if is_loaded(module.stem):
             _run(["rmmod", module.stem], f"{module.stem} is loaded and can't be replaced")
@@ -145,10 +144,10 @@ def read_status() -> dict[str, Any]:
 
 
 @contextmanager
-def loaded(module: Path) -> Iterator[None]:
-    """Have a module in the running kernel for a while. Raises LakePlacidError when it can't be
-    loaded, or not be unloaded."""
-    _insert(module, [])
+def loaded(module: Path, group: str = "") -> Iterator[None]:
+    """Have a module in the running kernel for a while. group: whom the driver is to admit besides
+    root. Raises LakePlacidError when it can't be loaded, or not be unloaded."""
+    _insert(module, _admitting(group))
     yield
     _run(["rmmod", module.stem], f"{module.stem} can't be unloaded")
 
@@ -184,6 +183,11 @@ def _chosen(home: Path, programs: Sequence[str]) -> list[Path]:
         if not module.is_file():
             raise LakePlacidError("there is no such module", file=str(module))
     return modules
+
+
+def _admitting(group: str | None) -> list[str]:
+    """The driver's options for a group that may use it, besides root."""
+    return [f"gid={_group_id(group)}"] if group else []
 
 
 def _group_id(group: str) -> int:

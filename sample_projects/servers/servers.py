@@ -29,7 +29,8 @@ class Trial:
     first runs with CC=lp-cc, the second below lp-wrap. clean: what removes the objects. program:
     where the build leaves it. files: what it reads, by name, with {port} and {folder} to fill in.
     command: how it is started, with the same. load: what clients do. requests: the functions of
-    which a person would choose one; loops likewise.
+    which a person would choose one; loops likewise. group: the one that it has once it has closed
+    all files and given up root, if it does; `lp load --group` lets it into the kernel.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Trial:
     load: Callable[[int, int], Load]
     requests: Sequence[str]
     loops: Sequence[str]
+    group: str = ""
 
 
 TRIALS = (
@@ -137,10 +139,12 @@ TRIALS = (
         command=(
             *("{program}", "-k", "-p", "{port}", "-a", "127.0.0.1", "-z", "-C", "/dev/null"),
             *("-h", "-R", "-n", "-H", "{folder}/hosts", "-x", "{folder}/pid", "-8", "-"),
+            *("-g", "nogroup"),
         ),
         load=dns_load,
         requests=("receive_query", "answer_request"),
         loops=("main",),
+        group="nogroup",
     ),
 )
 

@@ -19,7 +19,7 @@ def main() -> None:
     """The trial that the plan names."""
     plan = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     (trial,) = [one for one in TRIALS if one.name == plan["trial"]]
-    with loaded(Path(plan["driver"])), loaded(Path(plan["application"])):
+    with loaded(Path(plan["driver"]), trial.group), loaded(Path(plan["application"])):
         share = recipe.measure(trial, Path(plan["build"]), plan["count"], LP_ELITE="kernel")
     print(json.dumps(asdict(share)), flush=True)
 

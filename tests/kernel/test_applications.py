@@ -56,6 +56,7 @@ BODIES = {
     "no child of its own": "childless 4 50\n",
     "the one who reaps": "reaper 4 50\n",
     "files that are closed": "closed 1 50\nclosed 1 50\n",
+    "files that are closed, and root given up": "shut 1 50\n",
     "files that a child keeps": "childs 1 50\nchilds 1 50\n",
     "signals": "ticking 1 200\n",
     "memory that comes and goes": "disturbed 1 1000\n",
@@ -440,6 +441,15 @@ def test_threads_processes_and_users_have_their_requests_in_the_kernel(
     assert told.answers == plain
     (application,) = told.status["applications"]
     assert application["runs"] >= 0.9 * requests_of(BODIES[name])
+
+
+@pytest.mark.parametrize("series", SERIES)
+def test_who_closes_all_files_and_gives_up_root_goes_on_in_user_space(
+    workshop: Path, series: str
+) -> None:
+    told = outcome(workshop, series, "files that are closed, and root given up ")
+    (application,) = told.status["applications"]
+    assert 45 <= application["runs"] <= 50
 
 
 @pytest.mark.parametrize("series", SERIES)

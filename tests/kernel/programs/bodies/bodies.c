@@ -280,6 +280,16 @@ static long all_closed(long count)
 	return sum + some(count);
 }
 
+/* As a daemon that gives up root goes on: the driver lets it in no more. */
+static long shut_out(long count)
+{
+	long sum = some(count);
+
+	if (close_range(3, ~0U, 0) || setgid(65534) || setuid(65534))
+		return -1;
+	return sum + some(count);
+}
+
 /* The same with a child that keeps its copies: one that no handler of fork() saw. */
 static long all_but_the_childs_closed(long count)
 {
@@ -350,6 +360,8 @@ static long act(const char *what, long many, long count)
 		return as_reaper(many, count);
 	if (!strcmp(what, "closed"))
 		return all_closed(count);
+	if (!strcmp(what, "shut"))
+		return shut_out(count);
 	if (!strcmp(what, "childs"))
 		return all_but_the_childs_closed(count);
 	return -1;
