@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The counters of a running process, read out of its memory (c_runtime/statistics/live.c says where
+"""The counters of a running process, read out of its memory (c_runtime/statistics/live.h says where
 they are): the process does not notice."""
 
 from __future__ import annotations
