@@ -7,7 +7,6 @@ sections that are not loaded at address zero.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +15,7 @@ from elftools.elf.elffile import ELFFile
 
 from lp_build.elf import build_id_of
 from lp_build.errors import LakePlacidError
-
-SITE_SIZE = 48
-RETURN_SIZE = 40
-ENTRY_SIZE = 40
-_FIXUP = struct.Struct("<QQ")
-_IMPORT = struct.Struct("<Q32s")
-_JUMP = b"\xe9"
-_JUMP_SIZE = 5
-BUILD_ID_SIZE = 20
+from lp_build.model import abi
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ def read_payload(program: Path) -> Payload:
             file=str(program),
             remedy="build it with `lp build` (or lp-wrap, once there is a manifest)",
         )
-    if len(build_id) != BUILD_ID_SIZE:
+    if len(build_id) != abi.BUILD_ID_SIZE:
         raise LakePlacidError(
             "this executable has no build id, by which a module knows it",
             file=str(program),
@@ -84,18 +75,18 @@ def read_payload(program: Path) -> Payload:
         program.name,
         build_id,
         text,
-        _table(program, sections, "lp_kernel_sites", SITE_SIZE),
-        _sorted_returns(_table(program, sections, "lp_kernel_returns", RETURN_SIZE)),
-        _table(program, sections, "lp_kernel_entries", ENTRY_SIZE),
-        tuple(_FIXUP.iter_unpack(_table(program, sections, "lp_kernel_extable", _FIXUP.size))),
-        _imports(program, text, _table(program, sections, "lp_kernel_imports", _IMPORT.size)),
+        _table(program, sections, "lp_kernel_sites", abi.KERNEL_SITE),
+        _sorted_returns(_table(program, sections, "lp_kernel_returns", abi.KERNEL_RETURN)),
+        _table(program, sections, "lp_kernel_entries", abi.KERNEL_ENTRY),
+        tuple(abi.FIXUP.records(_table(program, sections, "lp_kernel_extable", abi.FIXUP))),
+        _imports(program, text, _table(program, sections, "lp_kernel_imports", abi.IMPORT)),
         any(sections.get("lp_kernel_fp", b"")),
     )
 
 
-def _table(program: Path, sections: dict[str, bytes], name: str, size: int) -> bytes:
+def _table(program: Path, sections: dict[str, bytes], name: str, layout: abi.Layout) -> bytes:
     data = sections.get(name, b"")
-    if len(data) % size:
+    if len(data) % layout.size:
         raise LakePlacidError(
             f"section {name} has {len(data)} bytes, which is no number of records",
             file=str(program),
@@ -106,16 +97,17 @@ def _table(program: Path, sections: dict[str, bytes], name: str, size: int) -> b
 
 def _sorted_returns(table: bytes) -> bytes:
     """The records by ascending address, by which the driver looks them up."""
-    rows = [table[at : at + RETURN_SIZE] for at in range(0, len(table), RETURN_SIZE)]
-    rows.sort(key=lambda row: int.from_bytes(row[:8], "little"))
+    size = abi.KERNEL_RETURN.size
+    rows = [table[at : at + size] for at in range(0, len(table), size)]
+    rows.sort(key=lambda row: abi.KERNEL_RETURN.unpack(row)[0])
     return b"".join(rows)
 
 
 def _imports(program: Path, text: bytes, table: bytes) -> tuple[Import, ...]:
     found = []
-    for offset, raw in _IMPORT.iter_unpack(table):
+    for offset, raw in abi.IMPORT.records(table):
         name = raw.rstrip(b"\0").decode("ascii", "replace")
-        if text[offset : offset + 1] != _JUMP or offset + _JUMP_SIZE > len(text):
+        if text[offset : offset + 1] != abi.JUMP_OPCODE or offset + abi.JUMP_SIZE > len(text):
             raise LakePlacidError(
                 f"there is no jump to {name} at offset {offset}",
                 file=str(program),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.errors import LakePlacidError
-from lp_build.kernel_module.payload import ENTRY_SIZE, RETURN_SIZE, SITE_SIZE, Payload
+from lp_build.kernel_module.payload import Payload
+from lp_build.model import abi
 from lp_build.render import render
 
 # The driver's functions for the imports of kernel text (kernel/README.md).
@@ -18,7 +19,6 @@ IMPORTS = {
     for name in ("deopt", "fault", "budget", "force", "syscall", "adopt")
 }
 NAME_MAX = 31
-_JUMP_SIZE = 5
 _TEMPLATES = ("elite.S", "glue.c", "Kbuild")
 
 
@@ -50,9 +50,9 @@ def write_sources(payload: Payload, folder: Path) -> None:
         "build_id": list(payload.build_id),
         "pieces": list(pieces(payload)),
         "fixups": payload.fixups,
-        "sites": len(payload.sites) // SITE_SIZE,
-        "returns": len(payload.returns) // RETURN_SIZE,
-        "entries": len(payload.entries) // ENTRY_SIZE,
+        "sites": len(payload.sites) // abi.KERNEL_SITE.size,
+        "returns": len(payload.returns) // abi.KERNEL_RETURN.size,
+        "entries": len(payload.entries) // abi.KERNEL_ENTRY.size,
         "floating_point": payload.floating_point,
     }
     files = {f"{name}.bin": getattr(payload, name) for name in ("text", "sites", "returns")}
@@ -77,5 +77,5 @@ def pieces(payload: Payload) -> Iterator[Piece]:
                 remedy="build the program again with this version of LakePlacid",
             )
         yield Piece(at, jump.offset - at, IMPORTS[jump.name])
-        at = jump.offset + _JUMP_SIZE
+        at = jump.offset + abi.JUMP_SIZE
     yield Piece(at, len(payload.text) - at, "")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from lp_build.model.abi import SiteKind
 from lp_build.projection.cfg import Analysis
 from lp_build.projection.cfi import RBP
 from lp_build.projection.effects import (
@@ -19,7 +20,6 @@ from lp_build.projection.effects import (
 from lp_build.projection.items import Insn
 from lp_build.projection.kernel_places import KernelPlaces
 from lp_build.projection.operands import Memory
-from lp_build.projection.records import SiteKind
 
 # Below the stack limit lies room for one frame, and for what exceptions push (kernel/README.md).
 FRAME_MAX = 2048

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from lp_build.model.abi import SiteKind
 from lp_build.model.markers import ARM, ENTRY, LOOP
 from lp_build.projection.cfg import Analysis, Block, JumpTable, direct_name
 from lp_build.projection.effects import is_string, may_divide_by_zero, memory_of
@@ -39,7 +40,7 @@ from lp_build.projection.kernel_places import KernelPlaces
 from lp_build.projection.kernel_rules import is_system_call
 from lp_build.projection.operands import is_register, wide
 from lp_build.projection.places import Exits, Names, ProgramSites
-from lp_build.projection.records import SiteKind, Tables, check_rule
+from lp_build.projection.records import Tables, check_rule
 from lp_build.projection.stops import How
 
 PREFIX = "lpk"

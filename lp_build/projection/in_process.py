@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from lp_build.model.abi import SiteKind
 from lp_build.model.markers import ARM, ENTRY, LOOP
 from lp_build.projection.cfg import Ability, Analysis, Block, JumpTable, direct_name
 from lp_build.projection.cfi import RSP, FrameRule
@@ -14,7 +15,7 @@ from lp_build.projection.inline_asm import LOCAL_LABEL, asm_problem, asm_targets
 from lp_build.projection.instructions import Flow, flow_of
 from lp_build.projection.items import Align, Data, InlineAsm, Insn, Loc, MarkerItem
 from lp_build.projection.places import Exits, Names, ProgramSites, Stub
-from lp_build.projection.records import SiteKind, Tables
+from lp_build.projection.records import Tables
 from lp_build.projection.stops import Callee, How
 
 PREFIX = "lp"

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lp_build.model.abi import SiteKind
 from lp_build.projection.places import Names, ProgramSites
-from lp_build.projection.records import KernelSite, KernelTables, SiteKind, SiteRecord, check_rule
+from lp_build.projection.records import KernelSite, KernelTables, SiteRecord, check_rule
 
 
 @dataclass

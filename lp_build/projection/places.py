@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from lp_build.model.abi import SiteKind
 from lp_build.projection.cfg import Analysis
 from lp_build.projection.cfi import FrameRule
 from lp_build.projection.fallback import Edits
 from lp_build.projection.items import Cfi, Insn, Item, MarkerItem
-from lp_build.projection.records import SiteKind, SiteRecord, Tables, check_rule
+from lp_build.projection.records import SiteRecord, Tables, check_rule
 from lp_build.projection.stops import NotElite
 
 

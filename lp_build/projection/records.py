@@ -6,18 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import IntEnum
 
+from lp_build.model.abi import SiteKind
 from lp_build.projection.cfi import CALLEE_SAVED, NAMES, RBP, RSP, CfiError, FrameRule
-
-
-class SiteKind(IntEnum):
-    """enum lp_site_kind."""
-
-    COLD = 1
-    CALL = 2
-    ENTRY = 3
-    FORCE = 4
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from lp_build.model.abi import SiteKind
 from lp_build.projection.assembly import AsmFile, AsmFunction, parse_assembly
 from lp_build.projection.callees import Callees
 from lp_build.projection.cfg import Ability, Analysis, Context, analyse
@@ -16,7 +17,7 @@ from lp_build.projection.in_kernel import PREFIX as KERNEL_PREFIX
 from lp_build.projection.in_kernel import InKernel
 from lp_build.projection.in_process import PREFIX, InProcess, in_process_ability
 from lp_build.projection.kernel_rules import kernel_ability
-from lp_build.projection.records import KernelSite, SiteKind, SiteRecord, Tables
+from lp_build.projection.records import KernelSite, SiteRecord, Tables
 from lp_build.projection.request import ProjectionRequest
 from lp_build.projection.stops import NotElite
 from lp_build.projection.symbols import base_name

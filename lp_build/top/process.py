@@ -5,7 +5,6 @@ they are): the process does not notice."""
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,11 @@ from elftools.elf.elffile import ELFFile
 
 from lp_build.errors import LakePlacidError
 from lp_build.formats import LIVE
+from lp_build.model import abi
 from lp_build.statistics import Deopt
 
 _SECTION = "lp_live"
 _MAGIC = b"LPLIVE\0\0"
-_LIVE = struct.Struct("<8sII" + "Q" * 14 + "I" * 10)
-_SLOT_COUNTS = struct.Struct("<6Q")  # struct lp_slot_counts
-_RING_COUNTS = struct.Struct("<3Q")  # struct lp_ring_counts
 _LONGEST = 4096  # bytes of a name
 _PROC = Path("/proc")
 
@@ -124,22 +121,22 @@ class Process:
 
     def look(self) -> Snapshot:
         """The counters now. Raises GoneError when the process has ended."""
-        live = Live(*_LIVE.unpack(self._read(self._address, _LIVE.size)))
+        live = Live(*abi.LIVE.unpack(self._read(self._address, abi.LIVE.size)))
         if live.magic != _MAGIC:
             raise GoneError
-        if live.version != LIVE or live.bytes != _LIVE.size:
+        if live.version != LIVE or live.bytes != abi.LIVE.size:
             raise LakePlacidError(
                 f"process {self.pid} was built by another version of LakePlacid",
                 file=self.program,
                 remedy="build it again with `lp build`",
             )
         requests, finished, used = self._slots(live)
-        slot_counts = _SLOT_COUNTS.unpack(self._read(live.counts, _SLOT_COUNTS.size))
+        slot_counts = abi.SLOT_COUNTS.unpack(self._read(live.counts, abi.SLOT_COUNTS.size))
         _, most, _, _, waits, own_stack = slot_counts
         ring_most = ring_waits = queued = 0
         if live.ring:
-            counts = self._read(live.ring, _RING_COUNTS.size)
-            ring_most, ring_waits, queued = _RING_COUNTS.unpack(counts)
+            counts = self._read(live.ring, abi.RING_COUNTS.size)
+            ring_most, ring_waits, queued = abi.RING_COUNTS.unpack(counts)
         return Snapshot(
             elite=self._text(live.elite),
             mode=self._text(live.mode),

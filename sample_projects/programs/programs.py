@@ -34,6 +34,7 @@ from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import Headers, build_modules, find_headers
 from lp_build.kernel_module.load import loaded, read_status
 from lp_build.kernels.versions import SERIES
+from lp_build.model import abi
 from lp_build.steps import run_step, tool
 from lp_build.trials.compatibility import Findings, Variant, write_findings
 from lp_build.trials.upstream import Source, copy_tree, fetch
@@ -45,8 +46,6 @@ FORCED = ("all", "nth:2", "nth:7", "random:1:0.3", "random:2:0.01", "random:3:0.
 FORCED_IN_KERNEL = ("all", "nth:7", "random:2:0.01", "random:3:0.001")
 ELITE = {"LP_ELITE": "inprocess"}
 GUEST_TIMEOUT = 4 * 3600.0  # seconds
-# struct lp_site of kernel/uapi/lp_abi.h.
-SITE_BYTES, SITE_NAME, SITE_KIND, SITE_FORCE = 72, 32, 52, 4
 
 
 @dataclass(frozen=True)
@@ -210,9 +209,9 @@ def sites(program: Path) -> list[str]:
             return []
         data = section.data()
         names = {
-            _string(elf, int.from_bytes(data[at + SITE_NAME : at + SITE_NAME + 8], "little"))
-            for at in range(0, len(data), SITE_BYTES)
-            if data[at + SITE_KIND] == SITE_FORCE
+            _string(elf, site["name"])
+            for site in abi.SITE.rows(data)
+            if site["kind"] == abi.SiteKind.FORCE
         }
     return sorted(names)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lp_build.errors import LakePlacidError
-from lp_build.kernel_module.payload import RETURN_SIZE, SITE_SIZE, read_payload
+from lp_build.kernel_module.payload import read_payload
+from lp_build.model import abi
 from tests.kernel_module.support import RUNTIME, program
 
 
@@ -38,10 +39,10 @@ def test_all_tables_are_read(tmp_path: Path) -> None:
     assert len(payload.build_id) == 20
     places = [
         int.from_bytes(payload.returns[at : at + 8], "little")
-        for at in range(0, len(payload.returns), RETURN_SIZE)
+        for at in range(0, len(payload.returns), abi.KERNEL_RETURN.size)
     ]
     assert places and places == sorted(places)  # of calls of g
-    assert payload.sites and len(payload.sites) % SITE_SIZE == 0
+    assert payload.sites and len(payload.sites) % abi.KERNEL_SITE.size == 0
     assert {jump.name for jump in payload.imports} == {"lp_k_deopt", "lp_k_fault", "lp_k_budget"}
     assert not payload.floating_point
 

@@ -11,14 +11,15 @@ import pytest
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.payload import Import, Payload
 from lp_build.kernel_module.source import module_name, pieces, write_sources
+from lp_build.model import abi
 
 PAYLOAD = Payload(
     name="kv-server",
-    build_id=bytes(range(20)),
+    build_id=bytes(range(abi.BUILD_ID_SIZE)),
     text=b"\x90" * 10 + b"\xe9\0\0\0\0" + b"\x90" * 5,
-    sites=bytes(48),
-    returns=bytes(40),
-    entries=bytes(80),
+    sites=bytes(abi.KERNEL_SITE.size),
+    returns=bytes(abi.KERNEL_RETURN.size),
+    entries=bytes(2 * abi.KERNEL_ENTRY.size),
     fixups=((1, 12),),
     imports=(Import(10, "lp_k_deopt"),),
     floating_point=False,
