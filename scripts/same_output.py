@@ -244,7 +244,7 @@ def _program(
         ("specialised", (), folder),
         ("stress", ("--stress",), folder / ".lp" / "stress"),
     ):
-        said = tree.run("lp", "build", "-j2", *options, cwd=folder)
+        said = tree.run("lp", "build", "-j1", *options, cwd=folder)
         yield ("texts", f"lp build, {kind}, {label}"), said.encode()
         yield from _sections(f"{kind}, {label}", output / program.path)
     yield from _objects(f"specialised and stress, {label}", folder)
