@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Programs that compilers turn into something rare, in programs/: each prints the same plain,
-specialised, with deopts, and in its kernel form, with each compiler at each level."""
+specialised, with deopts, and in its kernel form, with each compiler at each level (at SELDOM by
+`make test-long`)."""
 
 from __future__ import annotations
 
@@ -21,9 +22,14 @@ PAIRS = [
     for compiler in compilers()
     if program.stem not in GCC_ONLY or "gcc" in compiler
 ]
+# What these have is in the code of others too: -O2 does what -O1 does, and nearly all of -O3.
+SELDOM = ("-O1", "-O3")
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    "level",
+    [pytest.param(o, marks=pytest.mark.slow) if o in SELDOM else o for o in LEVELS],
+)
 @pytest.mark.parametrize(("program", "compiler"), PAIRS)
 def test_prints_the_same_in_every_build(
     program: Path, level: str, compiler: str, tmp_path: Path, runtime: dict[str, BuildDir]
