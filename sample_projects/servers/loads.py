@@ -30,10 +30,10 @@ class Load:
         return self.requests / self.seconds
 
 
-def http_load(port: int, count: int, *, keep_alive: bool) -> Load:
+def http_load(port: int, count: int, *, keep_alive: bool, page: str = "/") -> Load:
     """GETs of one page, over one connection or over one for each."""
     head = "keep-alive" if keep_alive else "close"
-    request = f"GET / HTTP/1.1\r\nHost: x\r\nConnection: {head}\r\n\r\n".encode()
+    request = f"GET {page} HTTP/1.1\r\nHost: x\r\nConnection: {head}\r\n\r\n".encode()
     stream: socket.socket | None = None
     body = b""
     began = time.monotonic()

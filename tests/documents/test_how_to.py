@@ -29,7 +29,9 @@ def test_a_record_makes_a_kernel_known(tmp_path: Path) -> None:
     source = tmp_path / "lp_build" / "kernels" / "versions.py"
     text = source.read_text(encoding="utf-8")
     assert text.count("\n)\nSERIES") == 1
-    source.write_text(text.replace("\n)\nSERIES", f"\n{record})\nSERIES"), encoding="utf-8")
+    source.write_text(
+        text.replace("\n)\nSERIES", f"\n{record.rstrip()},\n)\nSERIES"), encoding="utf-8"
+    )
     code = (
         "import sys; sys.path.insert(0, 'scripts'); import manual; "
         "from lp_build.kernel_module.build import SERIES; "
@@ -96,3 +98,35 @@ def _tested(tree: Path, words: list[str], *, status: int) -> str:
     )
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
+
+
+def test_a_row_makes_a_server_known(tmp_path: Path) -> None:
+    """That of the page: it is built, started, loaded and ended as a trial's server is."""
+    build = tmp_path / "http_events"
+    ignored = shutil.ignore_patterns("*.o", "*.d", "*.a", ".lp", "http_events")
+    shutil.copytree(ROOT / "sample_projects" / "http_events", build, ignore=ignored)
+    (row,) = [b.text for b in fenced_blocks(HOW_TO / "add-a-server.md") if b.language == "python"]
+    script = tmp_path / "follow.py"
+    script.write_text(
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from servers import Source, Trial, http_load, serve\n"
+        "from lp_build.steps import run_step\n"
+        f"trial = {row}\n"
+        "build = Path(sys.argv[1])\n"
+        "run_step(trial.make, build, dict(os.environ))\n"
+        "with serve(trial, build, dict(os.environ)) as server:\n"
+        "    print(trial.load(server.port, 20).requests)\n"
+        "run_step(trial.clean, build, dict(os.environ))\n"
+        "print((build / trial.program).exists())\n"
+        "sources = ''.join(path.read_text() for path in build.glob('*.c'))\n"
+        "print([name for name in (*trial.requests, *trial.loops) if f'{name}(' not in sources])\n",
+        encoding="utf-8",
+    )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "sample_projects" / "servers")}
+    assert run_step([sys.executable, script, build], ROOT, environ).split("\n") == [
+        "20",
+        "False",
+        "[]",
+        "",
+    ]
