@@ -49,6 +49,14 @@ def test_what_does_not_assemble_is_a_failure(
     assert outcome.failures[0].startswith(kind)
 
 
+def test_a_unit_without_code_is_no_failure(unit: CorpusUnit, tmp_path: Path) -> None:
+    """Such as is empty but for inline functions of headers, on this machine."""
+    unit.path.write_text("static inline int f(int x) { return x; }\n", encoding="utf-8")
+    outcome = attempt(unit, "gcc", "-O2", tmp_path)
+    assert outcome.functions == 1
+    assert outcome.failures == []
+
+
 def test_what_the_compiler_refuses_is_no_trial(unit: CorpusUnit, tmp_path: Path) -> None:
     unit.path.write_text("int f( {", encoding="utf-8")
     assert "does not compile" in attempt(unit, "gcc", "-O2", tmp_path).skipped

@@ -83,6 +83,8 @@ def instructions_of(asm: str) -> Iterator[str]:
 def decoded(texts: Iterable[str], assembler: str, folder: Path) -> list[tuple[Insn, Instruction]]:
     """Each of `texts`, as we read it and as the decoder does. Raises CalledProcessError."""
     kept = sorted(set(texts))
+    if not kept:  # an object of nothing has no symbols to find it by
+        return []
     source, target = folder / "instructions.s", folder / "instructions.o"
     # Labels of theirs are outside symbols here, which no local one can be.
     lines = [
