@@ -29,7 +29,7 @@ _DRESS = re.compile(r"^_*(?:isoc\d+_|builtin_)?_*|(?:_chk|_alias|64)*$")
 
 @dataclass(frozen=True)
 class StopRow:
-    """A place where Elite always leaves, in the copy of function `root` (see elite.Stop)."""
+    """A place where Elite always leaves, in the copy of function `root` (see stops.Stop)."""
 
     root: str
     file: str
