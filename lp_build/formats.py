@@ -14,7 +14,7 @@ PROTOCOL = 3
 TRACE = 3
 # Files of surveyed programs, .lps: c_runtime/survey/survey.c.
 SURVEY = 3
-# What `lp top` reads in a running program: c_runtime/statistics/live.c.
+# What `lp top` reads in a running program: c_runtime/statistics/live.h.
 LIVE = 2
 # lp-manifest.toml.
 MANIFEST = 1

@@ -31,7 +31,7 @@ def test_it_tells_its_own_version_and_those_of_protocol_and_files(
         ("kernel/uapi/lakeplacid.h", "LP_PROTOCOL", formats.PROTOCOL),
         ("c_runtime/scout/scout.c", "TRACE_VERSION =", formats.TRACE),
         ("c_runtime/survey/survey.c", "SURVEY_VERSION =", formats.SURVEY),
-        ("c_runtime/statistics/live.c", "LIVE_VERSION =", formats.LIVE),
+        ("c_runtime/statistics/live.h", "define LP_LIVE_VERSION", formats.LIVE),
     ],
 )
 def test_what_is_written_has_the_version_that_is_read(place: str, name: str, number: int) -> None:
