@@ -83,20 +83,23 @@ def _hint(name: str) -> str:
     return f"; do you mean `lp {near[0]}`?" if near else ""
 
 
+def _show(text: str) -> int:
+    print(text)
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run `lp`; return its exit status: 0, 1 for an error that was reported, 2 for wrong usage."""
     arguments = sys.argv[1:] if argv is None else argv
     name = arguments[0] if arguments else "--help"
     if name in ("-h", "--help"):
-        print(usage())
-        return 0
+        return reported(lambda: _show(usage()))
     if name == "--version":
         from importlib.metadata import version
 
         from lp_build.formats import told
 
-        print(told(version("lakeplacid")))
-        return 0
+        return reported(lambda: _show(told(version("lakeplacid"))))
     command = SUBCOMMANDS.get(name)
     if command is None:
         print(f"lp: no such command: {name}{_hint(name)}\n\n{usage()}", file=sys.stderr)

@@ -35,7 +35,9 @@ class LakePlacidError(Exception):
 def reported(act: Callable[[], int]) -> int:
     """What `act` returns, as a command's exit status; 1 for an error, which the user is told."""
     try:
-        return act()
+        status = act()
+        sys.stdout.flush()  # here, where a reader that is gone is no error
+        return status
     except LakePlacidError as error:
         print(f"lp: {error}", file=sys.stderr)
         return 1

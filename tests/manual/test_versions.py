@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from lp_build import formats
 from lp_build.cli import main
+from lp_build.steps import tool
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -49,3 +52,12 @@ def test_each_version_is_told_of_in_the_reference() -> None:
 def test_the_changes_of_this_version_are_told() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (.*)$", text, re.M)[0] == version("lakeplacid")
+
+
+@pytest.mark.parametrize("what", ["--version", "--help"])
+def test_a_reader_that_has_seen_enough_is_no_error(what: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([tool("lp"), what], stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
