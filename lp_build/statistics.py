@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,19 @@ class Deopt:
     line: int
     hits: int
 
+    @property
+    def where(self) -> str:
+        """Its place, as `file:line`."""
+        return f"{self.file}:{self.line}"
+
 
 @dataclass(frozen=True)
 class Run:
     """One process's statistics.
 
     label: the file that they are from. elite: "off", "inprocess" …; mode: "wait" or "queue".
-    requests: those that began in Elite; finished: those that ended there too. elite_text, text:
-    bytes. slots, ring: as the runtime tells them, by name.
+    requests: those that began in Elite; finished: those that ended there too. deopts: the most
+    frequent first. elite_text, text: bytes. slots, ring: as the runtime tells them, by name.
     """
 
     label: str
@@ -64,6 +69,11 @@ def read_run(path: Path) -> Run:
         raise LakePlacidError(
             f"cannot read the statistics of a run: {reason}", file=str(path), remedy=_AGAIN
         ) from error
+    return parse_run(text, path)
+
+
+def parse_run(text: str, path: Path) -> Run:
+    """What a file has, that is or was at `path`. Raises LakePlacidError as `read_run` does."""
     if not text.strip():
         raise LakePlacidError("statistics without content", file=str(path), remedy=_AGAIN)
     try:
@@ -84,22 +94,31 @@ def read_run(path: Path) -> Run:
 
 
 def _run(data: dict[str, Any], label: str) -> Run:
-    deopts = tuple(
+    deopts = [
         Deopt(str(site["name"]), str(site["file"]), int(site["line"]), int(site["hits"]))
         for site in data["deopts"]["sites"]
-    )
+    ]
     return Run(
         label,
         str(data["elite"]),
         str(data["mode"]),
         int(data["requests"]),
         int(data["finished_in_elite"]),
-        deopts,
+        tuple(sorted(deopts, key=lambda deopt: -deopt.hits)),
         int(data.get("elite_text_bytes", 0)),
         int(data.get("text_bytes", 0)),
         {str(k): int(v) for k, v in data.get("slots", {}).items()},
         {str(k): int(v) for k, v in data.get("ring", {}).items()},
     )
+
+
+def totals_of(runs: Iterable[Run]) -> dict[str, int]:
+    """Requests of all runs together, as the file itself calls them."""
+    found = list(runs)
+    return {
+        "requests": sum(run.requests for run in found),
+        "finished_in_elite": sum(run.finished for run in found),
+    }
 
 
 def sum_runs(runs: Sequence[Run], label: str) -> Run:

@@ -6,7 +6,6 @@ Two runs with different numbers of requests give the slope: start-up and shut-do
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import tempfile
@@ -22,6 +21,7 @@ from lp_build.bench.report import Part, new_table
 from lp_build.bench.servers import CONNECTIONS, Server
 from lp_build.bench.spread import ratio
 from lp_build.errors import LakePlacidError
+from lp_build.statistics import read_run
 
 FEW, MANY = 200, 1200
 ELITE = {"LP_ELITE": "inprocess"}
@@ -144,16 +144,8 @@ def read_text(server: Server, program: Path, requests: int = MANY) -> Text:
         path = Path(folder) / "stats.json"
         with server.running(program, {**ELITE, "LP_STATS": str(path)}) as running:
             server.load(running.port, requests)
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            finished = ratio(data["finished_in_elite"], data["requests"])
-            return Text(data["elite_text_bytes"], data["text_bytes"], finished)
-        except (OSError, ValueError, KeyError) as error:
-            raise LakePlacidError(
-                f"no statistics of the specialised program: {error}",
-                file=str(program),
-                remedy="see whether `lp build` made a specialised program",
-            ) from error
+        run = read_run(path)
+        return Text(run.elite_text, run.text, run.share)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from lp_build.demo.server import start
 from lp_build.errors import LakePlacidError
 from lp_build.kernels.versions import DEFAULT, LISTED
 from lp_build.resources import resource_dir
+from lp_build.statistics import Run, read_run
 from lp_build.steps import run_step, tool
 
 PROGRAM = "udp_kv"
@@ -42,34 +43,13 @@ MEASURED_MIX = Mix(hit=0.90, miss=0.02, set=0.04, delete=0.01, incr=0.02, stats=
 
 
 @dataclass(frozen=True)
-class Deopt:
-    """How often Elite code was left at one place: `file:line` of the source, and the site."""
-
-    where: str
-    site: str
-    count: int
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """What the runtime wrote to LP_STATS: requests that began in Elite, those that finished there,
-    where the others left it (most frequent first), and the bytes of Elite text and of all text."""
-
-    requests: int
-    finished: int
-    deopts: tuple[Deopt, ...]
-    elite_text: int
-    text: int
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What one run of the server showed. where: in one process, or in which kernel; counters: the
     driver's, for the latter; seconds for the whole demo up to then."""
 
     where: str
     load: LoadResult
-    statistics: Statistics
+    statistics: Run
     seconds: float
     counters: Mapping[str, int] = field(default_factory=dict)
 
@@ -92,7 +72,10 @@ class Outcome:
             "elite_requests": self.statistics.requests,
             "finished": self.statistics.finished,
             "finished_share": self.finished_share,
-            "deopts": [asdict(deopt) for deopt in self.statistics.deopts],
+            "deopts": [
+                {"where": deopt.where, "site": deopt.name, "count": deopt.hits}
+                for deopt in self.statistics.deopts
+            ],
             "elite_text": self.statistics.elite_text,
             "text": self.statistics.text,
             "requests_per_second": self.load.sent / self.load.seconds,
@@ -141,29 +124,6 @@ def copy_sources(source: Path, target: Path) -> None:
                 shutil.copyfile(path, copy)
 
 
-def read_statistics(path: Path) -> Statistics:
-    """Read the runtime's file. Raises LakePlacidError when it is not there or not whole."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        deopts = [
-            Deopt(f"{site['file']}:{site['line']}", site["name"], site["hits"])
-            for site in data["deopts"]["sites"]
-        ]
-        return Statistics(
-            data["requests"],
-            data["finished_in_elite"],
-            tuple(sorted(deopts, key=lambda deopt: -deopt.count)),
-            data["elite_text_bytes"],
-            data["text_bytes"],
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LakePlacidError(
-            f"no statistics of the specialised server: {error}",
-            file=str(path),
-            remedy="see whether `lp build` made a specialised program",
-        ) from error
-
-
 def clean_environment() -> dict[str, str]:
     """Our environment without settings that would make the tools do other than the demo says."""
     return {
@@ -208,7 +168,7 @@ def run_demo(folder: Path, show: Show, requests: int, seed: int) -> Outcome:
     ):
         elite = {"LP_ELITE": "inprocess", "LP_STATS": str(statistics)}
         load = drive(folder / ELITE / PROGRAM, elite, show, requests, MEASURED_MIX, seed + 1)
-    return Outcome("in one process", load, read_statistics(statistics), time.monotonic() - began)
+    return Outcome("in one process", load, read_run(statistics), time.monotonic() - began)
 
 
 def why_no_kernel() -> str:
@@ -235,7 +195,7 @@ def run_kernel_demo(folder: Path, show: Show, series: str, seed: int) -> Outcome
     return Outcome(
         f"in kernel {run.release}",
         run.load,
-        read_statistics(run.statistics),
+        read_run(run.statistics),
         time.monotonic() - began,
         run.counters,
     )
@@ -276,10 +236,10 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     deopts.add_column("deopts", justify="right")
     deopts.add_column("share", justify="right")
     deopts.add_column("site", style="dim")
-    total = sum(deopt.count for deopt in statistics.deopts)
+    total = sum(deopt.hits for deopt in statistics.deopts)
     for deopt in statistics.deopts:
         deopts.add_row(
-            deopt.where, f"{deopt.count:,}", f"{deopt.count / total:.1%}", escape(deopt.site)
+            deopt.where, f"{deopt.hits:,}", f"{deopt.hits / total:.1%}", escape(deopt.name)
         )
     console.print(deopts)
 

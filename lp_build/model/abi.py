@@ -101,9 +101,7 @@ FUNCTION = Layout("lp_function", (("fallback", "Q"), ("elite", "Q"), ("name", "Q
 
 # -- the kernel's payload ----------------------------------------------------------------------
 
-KERNEL_SITE = Layout(
-    "lp_elite_site", (("fallback", "Q"), _RULE, ("site", "Q"), ("elite", "Q"))
-)
+KERNEL_SITE = Layout("lp_elite_site", (("fallback", "Q"), _RULE, ("site", "Q"), ("elite", "Q")))
 KERNEL_RETURN = Layout("lp_elite_return", (("elite", "Q"), ("fallback", "Q"), _RULE))
 KERNEL_ENTRY = Layout("lp_elite_entry", (("elite", "Q"), ("reserved", "Q"), _RULE))
 FIXUP = Layout("lp_fixup", (("instruction", "Q"), ("stub", "Q")))

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from lp_build.cache import cache_folder
-from lp_build.demo.command import Statistics
 from lp_build.kernel_module.build import Headers, Modules, build_modules
 from lp_build.kernel_module.load import loaded, read_status
+from lp_build.statistics import Run
 from lp_build.vm.script import run_script
 
 _PLACES = 15  # where Elite was left most often
@@ -237,10 +237,10 @@ class GuestLoad:
         )
 
 
-def measure_load(variant: GuestVariant, sent: int, load: Callable[[], Statistics]) -> GuestLoad:
+def measure_load(variant: GuestVariant, sent: int, load: Callable[[], Run]) -> GuestLoad:
     """In the guest: put a variant under a load of `sent` requests, and read what was counted."""
     with variant.loaded():
         found = load()
         (application,) = read_status()["applications"]
-    places = [f"{one.count:8,}  {one.where} {one.site}" for one in found.deopts[:_PLACES]]
+    places = [f"{one.hits:8,}  {one.where} {one.name}" for one in found.deopts[:_PLACES]]
     return GuestLoad(sent, found.requests, found.finished, application["deopts"], places)

@@ -25,7 +25,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from load import GET_ONLY, KEYS, Mix, check_binary, run_load
 from rich.console import Console
@@ -36,6 +35,7 @@ from lp_build.cache import cache_folder, work_folder
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import find_headers
 from lp_build.kernels.versions import DEFAULT, SERIES
+from lp_build.statistics import Run, read_run, totals_of
 from lp_build.steps import run_step, tool
 from lp_build.trials.compatibility import Findings, Variant, write_findings
 from lp_build.trials.upstream import Source, copy_tree, fetch
@@ -320,7 +320,7 @@ def measure(program: Path, mix: Mix, requests: int, keys: int = KEYS, **settings
             load = run_load(server.port, requests, mix=mix, keys=keys, seed=2)
             if mix not in (GET_ONLY, SCOUTING_MIX):  # which have the text protocol alone
                 check_binary(server.port)
-        return read_statistics(path, load.sent)
+        return measured(read_run(path), load.sent)
 
 
 def measure_scouted(program: Path, requests: int, **settings: str) -> Measured:
@@ -344,26 +344,10 @@ def measure_gets(program: Path, requests: int, **settings: str) -> Measured:
     )
 
 
-def read_statistics(path: Path, sent: int) -> Measured:
-    """Read what the runtime wrote to LP_STATS."""
-    try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LakePlacidError(
-            f"no statistics of the specialised server: {error}",
-            file=str(path),
-            remedy="see whether `lp build` made a specialised program",
-        ) from error
-    deopts = [
-        (f"{site['file']}:{site['line']} {site['name']}", int(site["hits"]))
-        for site in data["deopts"]["sites"]
-    ]
-    return Measured(
-        sent,
-        data["requests"],
-        data["finished_in_elite"],
-        tuple(sorted(deopts, key=lambda deopt: -deopt[1])),
-    )
+def measured(run: Run, sent: int) -> Measured:
+    """What was counted while `sent` requests were sent."""
+    deopts = tuple((f"{deopt.where} {deopt.name}", deopt.hits) for deopt in run.deopts)
+    return Measured(sent, run.requests, run.finished, deopts)
 
 
 class SuiteRuns:
@@ -437,8 +421,8 @@ IN_ELITE = {"LP_ELITE": "inprocess", "LP_STATS": "{}/stats/%p.json"}
 
 def elite_totals(folder: Path) -> tuple[int, int]:
     """Requests begun and finished in Elite by all servers of a run of the suite."""
-    found = [read_statistics(path, 0) for path in folder.glob("*.json")]
-    return sum(one.begun for one in found), sum(one.finished for one in found)
+    totals = totals_of(map(read_run, folder.glob("*.json")))
+    return totals["requests"], totals["finished_in_elite"]
 
 
 def step_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:

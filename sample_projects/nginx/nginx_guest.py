@@ -31,7 +31,7 @@ def run_variant(row: GuestVariant, names: list[str]) -> dict[str, Any]:
     return {
         "name": row.name,
         "results": {name: asdict(result) for name, result in results.items()},
-        "totals": recipe.totals_of(written),
+        "totals": recipe.counted(written),
         "seconds": seconds,
     }
 

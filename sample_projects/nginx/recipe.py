@@ -29,10 +29,11 @@ from rich.table import Table
 
 from lp_build.bench.instructions import parse_callgrind
 from lp_build.cache import cache_folder, work_folder
-from lp_build.demo.command import Statistics, clean_environment, read_statistics
+from lp_build.demo.command import clean_environment
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import find_headers
 from lp_build.kernels.versions import DEFAULT, SERIES
+from lp_build.statistics import Run, parse_run, read_run, totals_of
 from lp_build.trials.compatibility import Findings, Variant, write_findings
 from lp_build.trials.variants import GuestLoad, make_plan, run_plan
 
@@ -62,7 +63,7 @@ def scout(tree: build.Tree, requests: int = SCOUTING_REQUESTS) -> None:
             run_load(server.port, requests // len(SCOUTING_CONNECTIONS), connections=connections)
 
 
-def measure(program: Path, requests: int, **settings: str) -> tuple[Statistics, float]:
+def measure(program: Path, requests: int, **settings: str) -> tuple[Run, float]:
     """Run the specialised server in-process under GETs of static files, every answer verified.
 
     Returns what its one worker counted, and the seconds that the requests took.
@@ -73,7 +74,7 @@ def measure(program: Path, requests: int, **settings: str) -> tuple[Statistics, 
         with serve(program, site, environment(**settings)) as server:
             load = run_load(server.port, requests, seed=2)
             worker = server.worker()
-        return read_statistics(site.statistics / f"{worker}.json"), load.seconds
+        return read_run(site.statistics / f"{worker}.json"), load.seconds
 
 
 def instructions(program: Path, **settings: str) -> float:
@@ -151,7 +152,7 @@ def step_server(options: argparse.Namespace, cache: Path, show: Console) -> bool
     )
     console.print("where it was left, by requests and the loop:")
     for deopt in found.deopts[:15]:
-        console.print(f"  {deopt.count:8,}  {deopt.where} {deopt.site}", markup=False)
+        console.print(f"  {deopt.hits:8,}  {deopt.where} {deopt.name}", markup=False)
     return share >= GET_SHARE
 
 
@@ -170,7 +171,7 @@ class SuiteRuns:
         if settings.get("LP_ELITE"):
             settings["LP_STATS"] = "{}/stats/%p.json"
         results, written = run_suite(program, environment(**settings), self.names)
-        self.add(name, results, totals_of(written), time.monotonic() - began)
+        self.add(name, results, counted(written), time.monotonic() - began)
 
     def add(
         self, name: str, results: dict[str, TestResult], totals: Mapping[str, int], seconds: float
@@ -203,10 +204,9 @@ class SuiteRuns:
             )
 
 
-def totals_of(written: Sequence[str]) -> dict[str, int]:
-    """What nginx's processes counted, by their statistics."""
-    found = [json.loads(data) for data in written]
-    return {key: sum(one[key] for one in found) for key in ("requests", "finished_in_elite")}
+def counted(written: Sequence[str]) -> dict[str, int]:
+    """What nginx's processes counted, by what they wrote to LP_STATS."""
+    return totals_of(parse_run(text, Path("LP_STATS")) for text in written)
 
 
 def step_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:

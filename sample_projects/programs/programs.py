@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import random
 import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -35,6 +33,7 @@ from lp_build.kernel_module.build import Headers, build_modules, find_headers
 from lp_build.kernel_module.load import loaded, read_status
 from lp_build.kernels.versions import SERIES
 from lp_build.model import abi
+from lp_build.statistics import read_run, totals_of
 from lp_build.steps import run_step, tool
 from lp_build.trials.compatibility import Findings, Variant, write_findings
 from lp_build.trials.upstream import Source, copy_tree, fetch
@@ -295,10 +294,7 @@ class Runs:
             case.name: run_case(case, programs, self.folder, environment) for case in self.cases
         }
         results.update(self.own(tree.sources, programs, environment))
-        totals: Counter[str] = Counter()
-        for path in statistics.iterdir():
-            data = json.loads(path.read_text(encoding="utf-8"))
-            totals.update({key: data[key] for key in ("requests", "finished_in_elite")})
+        totals = totals_of(map(read_run, statistics.iterdir()))
         self.plain = self.plain or results
         different = self.differences(results)
         self.variants[name] = Variant(

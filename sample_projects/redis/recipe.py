@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import math
 import os
 import re
@@ -37,10 +36,11 @@ from rich.console import Console
 from rich.table import Table
 
 from lp_build.cache import cache_folder, work_folder
-from lp_build.demo.command import Statistics, clean_environment, read_statistics
+from lp_build.demo.command import clean_environment
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import find_headers
 from lp_build.kernels.versions import DEFAULT, SERIES
+from lp_build.statistics import Run, read_run, totals_of
 from lp_build.steps import run_step
 from lp_build.trials.compatibility import Findings, Variant, write_findings
 from lp_build.trials.variants import (
@@ -61,7 +61,6 @@ WIDE_THRESHOLD = 0.999  # of what its tests' own requests do
 GUEST_REQUESTS = 4000  # of the load, in the guest
 GUEST_TIMEOUT = 24 * 3600.0  # seconds
 GUEST_MEMORY = 3072  # MiB; some of its tests fill some hundred
-COUNTED = ("requests", "finished_in_elite")
 FORCED = ("all", "random:1:0.01", "random:2:0.01", "random:3:0.01")
 # In the kernel Elite begins at the loop, and a request comes some hundred sites later.
 FORCED_WIDE = ("random:1:0.002",)
@@ -80,13 +79,13 @@ def scout(tree: build.Tree, requests: int = SCOUTING_REQUESTS) -> None:
             run_load(server.port, requests // len(SCOUTING_CONNECTIONS), connections=connections)
 
 
-def measure(program: Path, requests: int, **settings: str) -> Statistics:
+def measure(program: Path, requests: int, **settings: str) -> Run:
     """What the specialised server counted in-process under GETs and SETs, every answer verified."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stats.json"
         with serve(program, environment(**{**ELITE, "LP_STATS": str(path), **settings})) as server:
             run_load(server.port, requests, seed=2)
-        return read_statistics(path)
+        return read_run(path)
 
 
 def throughput(program: Path, benchmark: Path, **settings: str) -> dict[str, float]:
@@ -130,7 +129,7 @@ def step_process(options: argparse.Namespace, cache: Path, show: Console) -> boo
         f"{found.finished:,} of {found.requests:,} requests finished in Elite: {share:.2%}"
     )
     for deopt in found.deopts[:15]:
-        console.print(f"  {deopt.count:8,}  {deopt.where} {deopt.site}", markup=False)
+        console.print(f"  {deopt.hits:8,}  {deopt.where} {deopt.name}", markup=False)
     benchmark = plain.with_name("redis-benchmark")
     rates = [
         throughput(program, benchmark, **settings)
@@ -190,7 +189,7 @@ class Runs:
 
         def one(
             variant: tuple[str, Path, Mapping[str, str]],
-        ) -> tuple[str, str, dict[str, UnitResult], Counter[str]]:
+        ) -> tuple[str, str, dict[str, UnitResult], dict[str, int]]:
             name, program, settings = variant
             bench = self.options.dir / "bench" / re.sub(r"\W+", "-", name)
             answers = course(program, **settings)
@@ -325,7 +324,7 @@ def run_variant(
     units: Sequence[str],
     settings: Mapping[str, str],
     timeout: float = TIMEOUT,
-) -> tuple[dict[str, UnitResult], Counter[str]]:
+) -> tuple[dict[str, UnitResult], dict[str, int]]:
     """redis's own tests with one server; results by unit, and what its processes counted. timeout:
     seconds for a unit."""
     folder = bench_folder(bench, sources, program)
@@ -333,11 +332,7 @@ def run_variant(
     statistics.mkdir()
     told = {"LP_STATS": str(statistics / "%p.json")} if settings.get("LP_ELITE") else {}
     results = run_suite(folder, units, environment(**settings, **told), timeout)
-    totals: Counter[str] = Counter()
-    for path in statistics.glob("*.json"):
-        data = json.loads(path.read_text(encoding="utf-8"))
-        totals.update({key: data[key] for key in COUNTED})
-    return results, totals
+    return results, totals_of(map(read_run, statistics.glob("*.json")))
 
 
 def findings(

@@ -100,7 +100,7 @@ def measure(trial: Trial, build: Path, count: int, **settings: str) -> Share:
         with serve(trial, build, environment(**settings)) as server:
             trial.load(server.port, count)
         run = read_run(path)
-    deopts = sorted(run.deopts, key=lambda one: -one.hits)[:8]
+    deopts = run.deopts[:8]
     places = [f"{one.hits:8,}  {one.file}:{one.line} {one.name}" for one in deopts]
     return Share(run.requests, run.finished, places)
 

@@ -17,12 +17,13 @@ import pytest
 from nginx_load import run_load
 
 from lp_build.cache import cache_folder
-from lp_build.demo.command import clean_environment, read_statistics
+from lp_build.demo.command import clean_environment
 from lp_build.kernel_module.build import find_headers
 from lp_build.kernels.versions import DEFAULT
 from lp_build.layout import BuildDir
 from lp_build.manifest.classes import merge_traces
 from lp_build.manifest.traces import read_traces
+from lp_build.statistics import read_run
 from lp_build.store.capture import load_sites, load_units
 from lp_build.trials.variants import run_plan, stress_plan
 from tests.forecast.support import TOLERANCE, Foretold, foretold
@@ -91,7 +92,7 @@ def test_gets_of_files_finish_in_elite(built: Built) -> None:
         with nginx_server.serve(built.stress, site, {**clean_environment(), **settings}) as server:
             load = run_load(server.port, 10000, seed=2)
             worker = server.worker()
-        found = read_statistics(site.statistics / f"{worker}.json")
+        found = read_run(site.statistics / f"{worker}.json")
     assert load.sent == 10000
     assert found.requests >= 10000
     assert found.finished >= GET_SHARE * found.requests, found.deopts

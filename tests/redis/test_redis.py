@@ -21,9 +21,10 @@ from redis_load import run_load, transcript
 from redis_server import serve
 
 from lp_build.cache import cache_folder
-from lp_build.demo.command import clean_environment, read_statistics
+from lp_build.demo.command import clean_environment
 from lp_build.kernel_module.build import find_headers
 from lp_build.kernels.versions import DEFAULT
+from lp_build.statistics import read_run
 from lp_build.trials.variants import GuestTests, run_plan, stress_plan
 from tests.forecast.support import TOLERANCE, Foretold, foretold
 
@@ -70,7 +71,7 @@ def test_gets_and_sets_finish_in_elite(built: Built, tmp_path: Path) -> None:
     settings = {"LP_ELITE": "inprocess", "LP_STATS": str(path)}
     with serve(built.stress, {**clean_environment(), **settings}) as server:
         sent = run_load(server.port, 20000, seed=2)
-    found = read_statistics(path)
+    found = read_run(path)
     assert found.requests >= sent
     assert found.finished >= SHARE * found.requests, found.deopts
     share = found.finished / found.requests

@@ -13,8 +13,8 @@ import pytest
 
 from lp_build.demo import command as demo
 from lp_build.demo.load import LoadResult
-from lp_build.errors import LakePlacidError
 from lp_build.kernels.versions import DEFAULT
+from lp_build.statistics import Run
 from lp_build.steps import tool
 
 
@@ -73,7 +73,12 @@ def test_second_run_is_as_good_and_shows_tables(first_run: tuple[Path, dict[str,
 def outcome_with(server: dict[str, float]) -> demo.Outcome:
     """An outcome in which the server said this."""
     load = LoadResult(10, {"hit": 10}, 1.0, server, {"requests": 10.0})
-    return demo.Outcome("in one process", load, demo.Statistics(10, 8, (), 100, 1000), 2.0)
+    return demo.Outcome(
+        "in one process",
+        load,
+        Run("a.json", "inprocess", "wait", 10, 8, (), 100, 1000, {}, {}),
+        2.0,
+    )
 
 
 def test_server_that_counted_otherwise_fails_the_demo(
@@ -104,13 +109,6 @@ def test_failed_step_is_told_with_its_output(
     monkeypatch.setenv("LP_CC", "/no/such/compiler")
     assert demo.main(["--dir", str(tmp_path), "--quiet"]) == 1
     assert "/no/such/compiler" in capsys.readouterr().err
-
-
-def test_statistics_that_are_not_whole_are_told(tmp_path: Path) -> None:
-    path = tmp_path / "stats.json"
-    path.write_text('{"requests": 1')
-    with pytest.raises(LakePlacidError, match="no statistics"):
-        demo.read_statistics(path)
 
 
 def test_unchanged_sources_keep_their_times(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from lp_build.demo import command as demo
 from lp_build.demo.load import Mix, run_load
 from lp_build.demo.server import start
 from lp_build.resources import resource_dir
+from lp_build.statistics import Run, read_run
 from lp_build.steps import run_step, tool
 from tests.forecast.support import TOLERANCE, foretold
 
@@ -58,7 +59,7 @@ def built_by_clang(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build(tmp_path_factory.mktemp("clang") / PROGRAM, environment)
 
 
-def loaded(program: Path, folder: Path, **settings: str) -> demo.Statistics:
+def loaded(program: Path, folder: Path, **settings: str) -> Run:
     """Run a load of all kinds of request; check every reply and the server's counters."""
     path = folder / "stats.json"
     environment = {**demo.clean_environment(), "LP_STATS": str(path), **settings}
@@ -66,7 +67,7 @@ def loaded(program: Path, folder: Path, **settings: str) -> demo.Statistics:
         result = run_load(server.port, 3000, mix=EVEN_MIX, seed=3)
     assert result.server == result.expected
     assert result.server["requests"] == result.sent
-    statistics = demo.read_statistics(path)
+    statistics = read_run(path)
     if settings.get("LP_ELITE") == "inprocess":
         assert statistics.requests == result.sent
     return statistics
@@ -77,7 +78,7 @@ def test_the_scouted_load_finishes_as_foretold(built: Built, tmp_path: Path) -> 
     environment = {**demo.clean_environment(), "LP_STATS": str(path), "LP_ELITE": "inprocess"}
     with start(built.specialised, environment) as server:
         run_load(server.port, 5000, seed=2)
-    statistics = demo.read_statistics(path)
+    statistics = read_run(path)
     told = foretold(built.scouted.parent, "--output", "elite")["inprocess"]
     share = statistics.finished / statistics.requests
     assert share == pytest.approx(told.finished, abs=TOLERANCE)
@@ -116,7 +117,7 @@ def test_forced_deopts_change_nothing(
 def test_each_site_can_be_forced_by_name(built: Built, tmp_path: Path) -> None:
     random = loaded(built.stress, tmp_path, LP_ELITE="inprocess", LP_FORCE_DEOPT="random:1:0.05")
     for deopt in random.deopts:
-        loaded(built.stress, tmp_path, LP_ELITE="inprocess", LP_FORCE_DEOPT=f"site:{deopt.site}")
+        loaded(built.stress, tmp_path, LP_ELITE="inprocess", LP_FORCE_DEOPT=f"site:{deopt.name}")
 
 
 def test_ordinary_build_refuses_to_force_deopts(built: Built) -> None:
