@@ -73,6 +73,8 @@ def run_job(job: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)  # some become somebody else
         stats = Path(folder) / "stats.json"
+        stats.touch()
+        stats.chmod(0o666)  # and open it again then
         settings = {"LP_ELITE": "kernel", "LP_STATS": str(stats), **job.get("environment", {})}
         environment = {**clean_environment(), **settings}
         program = Path(job["program"])
@@ -83,8 +85,8 @@ def run_job(job: dict[str, Any]) -> dict[str, Any]:
             with start(program, environment) as server:
                 said = answers(job["kind"], server.port, job["amount"])
                 status = read_status()
-        # A program that a signal has ended leaves none, or an empty one.
-        told = stats.read_text(encoding="utf-8") if stats.exists() else ""
+        # A program that a signal has ended leaves an empty one.
+        told = stats.read_text(encoding="utf-8")
         statistics = json.loads(told) if told else {}
     subprocess.run([TOOLS / "rmmod", Path(job["module"]).stem], check=True)
     return {"name": job["name"], "answers": said, "stats": statistics, "status": status}

@@ -101,8 +101,9 @@ def test_usual_requests_finish_in_elite(built: Built, tmp_path: Path) -> None:
     with start(built.specialised, environment) as server:
         exchange(server.port, 50, odd=0)
     statistics = json.loads(path.read_text(encoding="utf-8"))
-    # Each connection's end is a deopt; a request in several pieces may be one.
-    assert statistics["finished_in_elite"] > 0.5 * statistics["requests"]
+    # Of each connection two are counted: its request, which may be one if it comes in several
+    # pieces, and its end, which is one.
+    assert statistics["finished_in_elite"] >= 0.9 * 50
 
 
 @pytest.mark.parametrize("force", ["all", "nth:3", "random:1:0.05", "random:2:0.3"])
