@@ -11,8 +11,8 @@ unseen.
   kernels. Without it, both run in one. `make test` runs one after the other.
 * With `-n`, several run at once: what shares a fixture that takes long (a built server, a booted
   guest) runs in one process, one after the other; whole areas for most, files for the others.
-* `needs_qemu` tests are skipped where there is no QEMU (in CI: they fail), `needs_browser` tests
-  where there is no Chromium with its driver.
+* `needs_qemu` tests are skipped where there is no QEMU, or by whom is not root (in CI: they fail),
+  `needs_browser` tests where there is no Chromium with its driver.
 """
 
 from __future__ import annotations
@@ -105,10 +105,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         areas = {area: number for number, area in enumerate(LONG)}
         items.sort(key=lambda item: areas.get(_area(item.nodeid), len(areas)))
     for mark, programs in NEEDS.items():
-        lacking = [program for program in programs if not shutil.which(program)]
+        reasons = [f"there is no {name}" for name in programs if not shutil.which(name)]
+        if mark == "needs_qemu" and os.geteuid() != 0:
+            reasons.append("only root can share folders with a guest")
         for item in items:
-            if lacking and item.get_closest_marker(mark):
-                item.add_marker(pytest.mark.skip(reason=f"there is no {lacking[0]}"))
+            if reasons and item.get_closest_marker(mark):
+                item.add_marker(pytest.mark.skip(reason=reasons[0]))
     marks = () if config.option.markexpr else ON_REQUEST
     half = config.option.half
     wanted: list[pytest.Item] = []
