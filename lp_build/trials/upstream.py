@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from lp_build.cache import cache_folder
 from lp_build.errors import LakePlacidError
@@ -215,7 +216,7 @@ def _download(source: Source, archives: Path, private: Path) -> None:
 def _upstream_version(listed: str, package: str) -> str:
     """The version in the tarball's name, out of what `apt-get source --print-uris` printed."""
     match = re.search(rf"{re.escape(package)}_([^\s'/]+)\.orig\.tar\.[a-z0-9]+", listed)
-    return match.group(1) if match else "in no upstream tarball"
+    return unquote(match.group(1)) if match else "in no upstream tarball"
 
 
 def _mirror() -> Mirror:

@@ -8,6 +8,7 @@ import io
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -18,7 +19,7 @@ APT = """#!/bin/sh
 echo "$@" >> {log}
 case "$*" in
 *indextargets*) echo "http://mirror.example/debian|{codename}|main" ;;
-*--print-uris*) echo "'http://mirror.example/{package}_{version}.orig.tar.gz' x 1 SHA256:0" ;;
+*--print-uris*) echo "'http://mirror.example/{package}_{quoted}.orig.tar.gz' x 1 SHA256:0" ;;
 *--download-only*) cp {tarball} {package}_{version}.orig.tar.gz ;;
 *update*) {update} ;;
 esac
@@ -47,6 +48,7 @@ def apt(tmp_path: Path, tarball: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
             log=log,
             package="thing",
             version=version,
+            quoted=quote(version),
             tarball=tarball,
             update=update,
             codename=codename,
@@ -69,6 +71,13 @@ def test_sources_are_unpacked_under_package_and_version(
     apt()
     folder = fetch(Source("thing", "1.0"), tmp_path / "cache")
     assert folder == tmp_path / "cache/sources/thing-1.0"
+    assert (folder / "hello.c").read_text() == "int"
+
+
+def test_a_version_with_a_plus_is_found(apt: Callable[..., Path], tmp_path: Path) -> None:
+    """In its address, apt writes that as a browser would."""
+    apt(version="1.0+dfsg")
+    folder = fetch(Source("thing", "1.0+dfsg"), tmp_path / "cache")
     assert (folder / "hello.c").read_text() == "int"
 
 
