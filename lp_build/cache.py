@@ -10,12 +10,15 @@ from pathlib import Path
 def cache_folder(environ: Mapping[str, str]) -> Path:
     """Of kernels and sources, for all projects of a user: `$LP_CACHE`, else
     `~/.cache/lakeplacid`."""
-    override = environ.get("LP_CACHE")
-    return Path(override).absolute() if override else Path.home() / ".cache" / "lakeplacid"
+    return _chosen(environ) or Path.home() / ".cache" / "lakeplacid"
 
 
 def work_folder(environ: Mapping[str, str], start: Path) -> Path:
     """Of demos, recipes and measurements, which each have a folder below it: `$LP_CACHE`, else
     `.cache` in folder `start`, so that two checkouts don't meet."""
-    override = environ.get("LP_CACHE")
-    return Path(override).absolute() if override else start.absolute() / ".cache"
+    return _chosen(environ) or start.absolute() / ".cache"
+
+
+def _chosen(environ: Mapping[str, str]) -> Path | None:
+    chosen = environ.get("LP_CACHE")
+    return Path(chosen).absolute() if chosen else None

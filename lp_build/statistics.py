@@ -32,6 +32,9 @@ class Deopt:
         """Its place, as `file:line`."""
         return f"{self.file}:{self.line}"
 
+    def __str__(self) -> str:
+        return f"{self.hits:8,}  {self.where} {self.name}"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -104,12 +107,16 @@ def _run(data: dict[str, Any], label: str) -> Run:
         str(data["mode"]),
         int(data["requests"]),
         int(data["finished_in_elite"]),
-        tuple(sorted(deopts, key=lambda deopt: -deopt.hits)),
+        _frequent_first(deopts),
         int(data.get("elite_text_bytes", 0)),
         int(data.get("text_bytes", 0)),
         {str(k): int(v) for k, v in data.get("slots", {}).items()},
         {str(k): int(v) for k, v in data.get("ring", {}).items()},
     )
+
+
+def _frequent_first(deopts: Iterable[Deopt]) -> tuple[Deopt, ...]:
+    return tuple(sorted(deopts, key=lambda deopt: -deopt.hits))
 
 
 def totals_of(runs: Iterable[Run]) -> dict[str, int]:
@@ -135,7 +142,7 @@ def sum_runs(runs: Sequence[Run], label: str) -> Run:
         " and ".join(sorted({run.mode for run in runs})),
         sum(run.requests for run in runs),
         sum(run.finished for run in runs),
-        tuple(Deopt(*key, count) for key, count in hits.items()),
+        _frequent_first(Deopt(*key, count) for key, count in hits.items()),
         first.elite_text,
         first.text,
         {k: max(run.slots.get(k, 0) for run in runs) for k in first.slots},

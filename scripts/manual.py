@@ -73,12 +73,16 @@ def lp_parser() -> argparse.ArgumentParser:
         "run it in the same process or in the kernel. The commands, each with a manual page "
         f"lp-COMMAND(1), are: {listed}.",
     )
+    _add_version(parser)
+    return parser
+
+
+def _add_version(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version",
         action="store_true",
         help="print the versions: of LakePlacid, of the protocol and of the files",
     )
-    return parser
 
 
 def cc_parser() -> argparse.ArgumentParser:
@@ -96,11 +100,7 @@ def cc_parser() -> argparse.ArgumentParser:
 def whole_parser() -> argparse.ArgumentParser:
     """`lp` with all its commands, for completion."""
     parser = argparse.ArgumentParser(prog="lp", description="LakePlacid")
-    parser.add_argument(
-        "--version",
-        action="store_true",
-        help="print the versions: of LakePlacid, of the protocol and of the files",
-    )
+    _add_version(parser)
     below = parser.add_subparsers(dest="command")
     for name, command in commands().items():
         with_files(

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 # Kinds with the two arms "true" and "false".
 CONDITION_KINDS = ("if", "cond", "and", "or", "while", "do", "for")
-SITE_KINDS = (*CONDITION_KINDS, "switch", "icall")
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,6 @@ class Site:
     line: int
     column: int
     arms: tuple[Arm, ...]
-
-
-CALL_KINDS = ("call", "icall", "asm", "goto")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from lp_build.model.markers import ARM, ENTRY, LOOP
 from lp_build.projection.cfg import Analysis, Block
 from lp_build.projection.cfi import CfiError, FrameRule
 from lp_build.projection.instructions import INVERSE, Flow, flow_of
@@ -66,8 +67,9 @@ class Emitter(Protocol):
     def location(self, item: Loc) -> Iterator[str]:
         """A position in the source."""
 
-    def marker(self, position: int, item: MarkerItem) -> Iterator[str]:
-        """A marker that Elite passes."""
+    def force(self, position: int, what: str) -> Iterator[str]:
+        """A stress build's check whether to leave before the item at `position`; what: the callee
+        of a call, by which its site is known. Flags are dead there, all registers live."""
 
     def asm(self, position: int, item: InlineAsm) -> Iterator[str]:
         """An `asm` statement."""
@@ -144,7 +146,11 @@ def _block(emitter: Emitter, block: Block, following: int | None) -> Iterator[st
         if isinstance(item, Loc):
             yield from emitter.location(item)
         elif isinstance(item, MarkerItem):
-            yield from emitter.marker(position, item)
+            if item.kind in (ARM, LOOP) and analysis.context.stress:
+                yield from emitter.reach(position)
+                yield from emitter.force(position, "")
+            elif item.kind == ENTRY:
+                yield f"{emitter.exits.names.entry(item)}:"
         elif isinstance(item, InlineAsm):
             yield from emitter.reach(position)
             yield from emitter.asm(position, item)

@@ -20,7 +20,6 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lp_build.model.abi import SiteKind
-from lp_build.model.markers import ARM, ENTRY, LOOP
 from lp_build.projection.cfg import Analysis, Block, JumpTable, direct_name
 from lp_build.projection.effects import is_string, may_divide_by_zero, memory_of
 from lp_build.projection.fallback import Edits
@@ -32,7 +31,6 @@ from lp_build.projection.items import (
     Insn,
     Label,
     Loc,
-    MarkerItem,
     TlsCall,
     parse_instruction,
 )
@@ -92,14 +90,6 @@ class InKernel:
     def location(self, item: Loc) -> Iterator[str]:
         """See Emitter. The section has no lines, since the program has no such addresses."""
         return iter(())
-
-    def marker(self, position: int, item: MarkerItem) -> Iterator[str]:
-        """See Emitter."""
-        if item.kind in (ARM, LOOP) and self.analysis.context.stress:
-            yield from self.reach(position)
-            yield from self._force(position, "")
-        elif item.kind == ENTRY:
-            yield f"{self._names.entry(item)}:"
 
     def finish(self, body: Sequence[str]) -> list[str]:
         """See Emitter."""
@@ -164,7 +154,8 @@ class InKernel:
 
     # -- branches -----------------------------------------------------------------------------
 
-    def _force(self, position: int, what: str) -> Iterator[str]:
+    def force(self, position: int, what: str) -> Iterator[str]:
+        """See Emitter."""
         back = self._places.name("c", position)
         name = self._places.program.call_name(position, what)
         record = self._places.record(position, SiteKind.FORCE, name, back)
@@ -191,7 +182,7 @@ class InKernel:
             yield from self._indirect(position, item, tail=False)
             return
         if self.analysis.context.stress:
-            yield from self._force(position, name)
+            yield from self.force(position, name)
         yield f"\tcall {self._named(item.operands)}"
         yield f"{self._return(position)}:"
 
@@ -212,7 +203,7 @@ class InKernel:
             yield from self._indirect(position, item, tail=True)
             return
         if self.analysis.context.stress:
-            yield from self._force(position, operands)
+            yield from self.force(position, operands)
         yield f"\tjmp {self._named(operands)}"
 
     def _switch(self, position: int, item: Insn, table: JumpTable) -> Iterator[str]:
@@ -261,7 +252,7 @@ class InKernel:
         """Only targets that scouting saw: anything else is a deopt before the call."""
         operand = item.operands[1:]
         if self.analysis.context.stress:
-            yield from self._force(position, item.operands)
+            yield from self.force(position, item.operands)
         if is_register(operand):
             pointer = f"%{wide(operand[1:])}"
         else:

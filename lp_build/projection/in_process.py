@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from lp_build.model.abi import SiteKind
-from lp_build.model.markers import ARM, ENTRY, LOOP
 from lp_build.projection.cfg import Ability, Analysis, Block, JumpTable, direct_name
 from lp_build.projection.cfi import RSP, FrameRule
 from lp_build.projection.cleanups import Cleanups, Frames
@@ -76,14 +75,6 @@ class InProcess:
         """See Emitter."""
         if self.analysis.context.keep_debug:
             yield f"\t.loc {item.file} {item.source_line} {item.column}"
-
-    def marker(self, position: int, item: MarkerItem) -> Iterator[str]:
-        """See Emitter."""
-        if item.kind in (ARM, LOOP) and self.analysis.context.stress:
-            yield from self.reach(position)
-            yield from self._force(position, "")
-        elif item.kind == ENTRY:
-            yield f"{self._names.entry(item)}:"
 
     def asm(self, position: int, item: InlineAsm) -> Iterator[str]:
         """See Emitter."""
@@ -180,7 +171,7 @@ class InProcess:
                 yield f"\t{item.text}"
             return
         if self.analysis.context.stress:
-            yield from self._force(position, operands)
+            yield from self.force(position, operands)
         yield f"\tjmp {self._named(operands)}"
 
     def _call(self, position: int, item: Insn) -> Iterator[str]:
@@ -189,7 +180,7 @@ class InProcess:
             yield from self._indirect(position, item, "call")
             return
         if self.analysis.context.stress:
-            yield from self._force(position, name)
+            yield from self.force(position, name)
         # A record for each: what is called may jump on into Elite, which may leave.
         yield f"\tcall {self._named(item.operands)}"
         yield f"{self._return(position)}:"
@@ -209,8 +200,8 @@ class InProcess:
         self._tables.returns.append((label, self._sites.fallback_behind(position), rule))
         return label
 
-    def _force(self, position: int, what: str) -> Iterator[str]:
-        """A stress build's check: flags are dead here, all registers live."""
+    def force(self, position: int, what: str) -> Iterator[str]:
+        """See Emitter."""
         back, stub = self._names.at("c", position), self._names.at("k", position)
         name = self._sites.call_name(position, what)
         self.exits.add(stub, self._sites.record(position, SiteKind.FORCE, name, back), "lp_force")
@@ -222,7 +213,7 @@ class InProcess:
         """Thesis 3.4.1: the observed targets, then what the table has, then the pointer's own."""
         operand = item.operands[1:]
         if self.analysis.context.stress:
-            yield from self._force(position, item.operands)
+            yield from self.force(position, item.operands)
         load = [] if operand == "%r11" else [f"\tmovq {operand}, %r11"]
         base = self._names.at("i", position)
         rule, pad = self.analysis.rules[position].described(), self._cleanups.pad(position)

@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lp_build.errors import LakePlacidError
 from lp_build.files import digest_of, write_whole
@@ -16,6 +17,8 @@ from lp_build.layout import BuildDir
 from lp_build.model.language import language_arguments, standard_from_macros
 from lp_build.model.sites import Function, UnitSites
 from lp_build.processes import run_quietly
+
+Record = TypeVar("Record")
 
 _DEFINED = "defined"
 
@@ -109,14 +112,20 @@ def _text_of(path: Path) -> str:
 
 def load_unit(path: Path) -> Unit:
     """Read a `unit.json`. Raises LakePlacidError for a damaged or missing one."""
+
+    def made(data: dict[str, Any]) -> Unit:
+        return Unit(**{**data, **{key: tuple(data[key]) for key in ("argv", "flags", "elite")}})
+
+    return _read_record(path, "a unit", made)
+
+
+def _read_record(path: Path, what: str, made: Callable[[dict[str, Any]], Record]) -> Record:
+    """What is `made` of a file's content. Raises LakePlacidError for a damaged or missing one."""
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        for key in ("argv", "flags", "elite"):
-            data[key] = tuple(data[key])
-        return Unit(**data)
+        return made(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise LakePlacidError(
-            f"damaged record of a unit: {error}",
+            f"damaged record of {what}: {error}",
             file=str(path),
             remedy="remove .lp/ and build again with lp-wrap",
         ) from error
@@ -145,14 +154,7 @@ def captured_functions(build: BuildDir) -> dict[str, dict[str, Function]] | None
 
 
 def _read_sites(path: Path) -> UnitSites:
-    try:
-        return UnitSites.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LakePlacidError(
-            f"damaged record of sites: {error}",
-            file=str(path),
-            remedy="remove .lp/ and build again with lp-wrap",
-        ) from error
+    return _read_record(path, "sites", UnitSites.from_json)
 
 
 def defined_names(build: BuildDir) -> set[str]:

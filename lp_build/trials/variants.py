@@ -242,5 +242,5 @@ def measure_load(variant: GuestVariant, sent: int, load: Callable[[], Run]) -> G
     with variant.loaded():
         found = load()
         (application,) = read_status()["applications"]
-    places = [f"{one.hits:8,}  {one.where} {one.name}" for one in found.deopts[:_PLACES]]
+    places = [str(one) for one in found.deopts[:_PLACES]]
     return GuestLoad(sent, found.requests, found.finished, application["deopts"], places)

@@ -152,7 +152,7 @@ def step_server(options: argparse.Namespace, cache: Path, show: Console) -> bool
     )
     console.print("where it was left, by requests and the loop:")
     for deopt in found.deopts[:15]:
-        console.print(f"  {deopt.hits:8,}  {deopt.where} {deopt.name}", markup=False)
+        console.print(f"  {deopt}", markup=False)
     return share >= GET_SHARE
 
 

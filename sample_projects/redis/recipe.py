@@ -129,7 +129,7 @@ def step_process(options: argparse.Namespace, cache: Path, show: Console) -> boo
         f"{found.finished:,} of {found.requests:,} requests finished in Elite: {share:.2%}"
     )
     for deopt in found.deopts[:15]:
-        console.print(f"  {deopt.hits:8,}  {deopt.where} {deopt.name}", markup=False)
+        console.print(f"  {deopt}", markup=False)
     benchmark = plain.with_name("redis-benchmark")
     rates = [
         throughput(program, benchmark, **settings)

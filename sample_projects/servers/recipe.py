@@ -100,9 +100,7 @@ def measure(trial: Trial, build: Path, count: int, **settings: str) -> Share:
         with serve(trial, build, environment(**settings)) as server:
             trial.load(server.port, count)
         run = read_run(path)
-    deopts = run.deopts[:8]
-    places = [f"{one.hits:8,}  {one.file}:{one.line} {one.name}" for one in deopts]
-    return Share(run.requests, run.finished, places)
+    return Share(run.requests, run.finished, [str(one) for one in run.deopts[:8]])
 
 
 def specialise(trial: Trial, folder: Path, pristine: Path, count: int, found: Found) -> None:

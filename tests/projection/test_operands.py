@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.differential.csmith import GCC_ONLY, LEVELS, compilers, write_program
+from tests.differential.csmith import LEVELS, compilers, takes, write_program
 from tests.differential.pipeline import CSMITH_FLAGS
 from tests.projection.decoder import complaints, decoded, instructions_of
 
@@ -28,7 +28,7 @@ def sources(compiler: str, folder: Path) -> list[Path]:
     heap = ROOT.glob("c_runtime/heap/*.c")
     found = [*sorted(ROOT.glob("sample_projects/*/*.c")), *sorted(heap)]
     programs = sorted(ROOT.glob("tests/differential/programs/*.c"))
-    found += [path for path in programs if path.stem not in GCC_ONLY or "gcc" in compiler]
+    found += [path for path in programs if takes(compiler, path)]
     for seed in range(FIRST_SEED, FIRST_SEED + PROGRAMS):
         found.append(folder / f"{seed}.c")
         write_program(seed, found[-1])
