@@ -589,6 +589,7 @@ static void input_can_be_looked_for_before_it_is_waited_for(void)
 	struct outcome outcome;
 	struct session s;
 	pthread_t thread;
+	timer_t timer;
 	int ends[2], epoll = epoll_create1(0);
 
 	begin(&s);
@@ -620,10 +621,11 @@ static void input_can_be_looked_for_before_it_is_waited_for(void)
 	/* A signal ends that too. */
 	reading.rdi = ends[0];
 	handle(SIGALRM, SA_RESTART);
-	alarm_in(30000000, false);
+	timer = alarm_in(30000000, true);
 	request = prepare(&s, LP_ENTRY_CALL, &reading);
 	request.busy_poll = 1000000;
 	outcome = go(&s, &request);
+	timer_delete(timer);
 	CHECK_LEFT(outcome, LP_RUN_SIGNAL, CALL_BEFORE, reading);
 	finish(&s);
 }
@@ -690,12 +692,26 @@ static void expect_again(struct session *s, const struct lp_registers *given)
 
 static void expect_interrupted(struct session *s, const struct lp_registers *given)
 {
-	struct outcome outcome = run(s, LP_ENTRY_CALL, given);
+	struct outcome outcome;
 
-	CHECK(outcome.error == 0 && outcome.reason == LP_RUN_SIGNAL);
+	/* A signal that came before the call finds it not made yet. */
+	do {
+		outcome = run(s, LP_ENTRY_CALL, given);
+		CHECK(outcome.error == 0 && outcome.reason == LP_RUN_SIGNAL);
+	} while (outcome.registers.target == (void *)PLACE(CALL_BEFORE));
 	CHECK(outcome.registers.target == (void *)PLACE(CALL_BEHIND));
 	CHECK(outcome.registers.rax == (uint64_t)-EINTR);
 	CHECK(*frame_of(s) == RETURN_ADDRESS);
+}
+
+/* The same by a timer.  It ticks on, since its first signal can come before the run has begun. */
+static void alarmed(void (*expect)(struct session *, const struct lp_registers *),
+		    struct session *s, const struct lp_registers *given)
+{
+	timer_t timer = alarm_in(30000000, true);
+
+	expect(s, given);
+	timer_delete(timer);
 }
 
 static void a_signal_interrupts_calls_as_it_would_us(void)
@@ -715,17 +731,13 @@ static void a_signal_interrupts_calls_as_it_would_us(void)
 	for (int i = 0; i < 3; i++) {
 		signals = 0;
 		handle(SIGALRM, SA_RESTART);
-		alarm_in(30000000, false);
-		expect_again(&s, &reading);
-		CHECK(signals == 1);
-		alarm_in(30000000, false);
-		expect_interrupted(&s, &waiting);
-		alarm_in(30000000, false);
-		expect_interrupted(&s, &polling);
+		alarmed(expect_again, &s, &reading);
+		CHECK(signals >= 1);
+		alarmed(expect_interrupted, &s, &waiting);
+		alarmed(expect_interrupted, &s, &polling);
 		handle(SIGALRM, 0);
-		alarm_in(30000000, false);
-		expect_interrupted(&s, &reading);
-		CHECK(signals == 4);
+		alarmed(expect_interrupted, &s, &reading);
+		CHECK(signals >= 4);
 	}
 	/* The next call is none the worse. */
 	CHECK(write(ends[1], "12345678", 8) == 8);
