@@ -139,7 +139,7 @@ def forms_archive(build: BuildDir, compiler: str, *, heap: bool) -> Path:
 def form_flags(compiler: str, name: str, *, heap: bool) -> tuple[str, ...]:
     """How C compiler `compiler` makes file `name` of c_runtime/forms/. heap: for a program that has
     our allocator."""
-    from lp_build.compile.treat import is_clang
+    from lp_build.compile.edited import is_clang
 
     clang = is_clang(compiler)
     registers = _NO_SSE if name not in _FORMS_WITH_SSE else _SSE if clang else _SSE_GCC

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lp_build.compile.extents import find_lines, innermost
-from lp_build.compile.treat import description
+from lp_build.compile.specialize import description
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
 from lp_build.model.sites import Function

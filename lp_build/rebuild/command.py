@@ -14,7 +14,7 @@ from typing import Any
 
 from lp_build.compile.environment import check_launcher, without_shims
 from lp_build.compile.link import is_elite
-from lp_build.compile.treat import description
+from lp_build.compile.specialize import description
 from lp_build.config import Config, load_config
 from lp_build.errors import LakePlacidError
 from lp_build.files import locked

@@ -16,8 +16,8 @@ from lp_build.compile.diagnostics import own_names
 from lp_build.compile.link import link_elite, shortened
 from lp_build.compile.plain import write_archive
 from lp_build.compile.runtime import archiver
+from lp_build.compile.specialize import defined_functions, description
 from lp_build.compile.tools import convert
-from lp_build.compile.treat import defined_functions, description
 from lp_build.config import load_config
 from lp_build.files import digest_of, file_digest
 from lp_build.layout import BuildDir

@@ -10,8 +10,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from lp_build.compile.edited import Treated
 from lp_build.compile.environment import Session
-from lp_build.compile.treat import Treated, defined_functions, describe_plain, specialize
+from lp_build.compile.specialize import defined_functions, describe_plain, specialize
 from lp_build.config import is_function
 from lp_build.errors import LakePlacidError
 from lp_build.files import file_digest

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lp_build.compile.extents import FunctionLines, find_lines
-from lp_build.compile.treat import description
+from lp_build.compile.specialize import description
 from lp_build.config import Config, is_function, load_config
 from lp_build.errors import LakePlacidError
 from lp_build.forecast.collect import has_units_only, make_forecast, remembered_traces

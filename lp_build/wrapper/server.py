@@ -39,11 +39,11 @@ _DECLINED = -(1 << 31)
 _DESCRIPTORS = 4
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 _MODULES = {
-    "": ("lp_build.wrapper.cc", "lp_build.compile.link", "lp_build.compile.tools"),
-    "survey": ("lp_build.compile.treat", "lp_build.source.survey"),
-    "scout": ("lp_build.compile.treat", "lp_build.source.scout"),
+    "": ("lp_build.wrapper.cc", "lp_build.compile.link_sources", "lp_build.compile.tools"),
+    "survey": ("lp_build.compile.scout", "lp_build.source.survey"),
+    "scout": ("lp_build.compile.scout", "lp_build.source.scout"),
     "specialize": (
-        *("lp_build.compile.treat", "lp_build.source.specialize"),
+        *("lp_build.compile.specialize", "lp_build.source.specialize"),
         *("lp_build.projection.project", "lp_build.manifest.manifest", "elftools.elf.elffile"),
     ),
     "capture": (),
@@ -130,7 +130,7 @@ def _load(session: Session) -> None:
     for name in (*_MODULES[""], *_MODULES[session.phase]):
         importlib.import_module(name)
     if session.phase == "specialize":
-        from lp_build.compile.treat import current_manifest
+        from lp_build.compile.specialize import current_manifest
 
         with suppress(LakePlacidError):  # each unit will say so
             current_manifest(session.build)

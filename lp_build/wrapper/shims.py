@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from lp_build.compile.environment import without_shims
+from lp_build.compile.target import foreign_target
 from lp_build.files import digest_of, write_whole
 from lp_build.layout import BuildDir
-from lp_build.wrapper.target import foreign_target
 from lp_build.wrapper.unseen import journal
 
 _TRIPLET = "x86_64-linux-gnu-"

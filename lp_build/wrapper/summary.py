@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.compile.environment import Session
+from lp_build.compile.target import foreign_reason
 from lp_build.errors import LakePlacidError
 from lp_build.files import write_whole
 from lp_build.layout import BuildDir
@@ -19,7 +20,6 @@ from lp_build.store.journal import load_steps
 from lp_build.store.problems import load_report
 from lp_build.wrapper.named import check_named, shown
 from lp_build.wrapper.shims import LAUNCHERS
-from lp_build.wrapper.target import foreign_reason
 from lp_build.wrapper.unseen import journal, said_of_unseen
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lp_build.compile.environment import PHASES, Session, check_launcher, real_compiler
+from lp_build.compile.target import check_target
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir, find_build_dir
 from lp_build.processes import exit_status, run_passing
@@ -20,7 +21,6 @@ from lp_build.store.installed import restore
 from lp_build.wrapper.server import Server, make_client
 from lp_build.wrapper.shims import make_shims, script_folder
 from lp_build.wrapper.summary import Outcome, finish, mark
-from lp_build.wrapper.target import check_target
 
 if TYPE_CHECKING:
     from lp_build.wrapper.buildlog import BuildLog

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lp_build.compile.runtime import forms_archive
-from lp_build.compile.treat import current_manifest, mentions
+from lp_build.compile.specialize import current_manifest, mentions
 from lp_build.config import Config
 from lp_build.layout import BuildDir
 from lp_build.model.sites import Function, UnitSites

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.wrapper.target import foreign_target
+from lp_build.compile.target import foreign_target
 from tests.wrapper.support import Project, environment
 
 # What gcc for another machine is to us: it says its target, and writes an object of some kind.

@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One captured unit through a phase's passes, to an object that may replace the plain one."""
+"""One unit specialised: marked, compiled, projected and assembled to an object with Elite code."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lp_build.compile.edited import (
+    Treated,
+    compile_edited,
+    coverage_flags,
+    does_not_compile,
+    is_clang,
+)
 from lp_build.compile.environment import Session, launched
 from lp_build.config import Config
-from lp_build.errors import LakePlacidError
 from lp_build.files import write_whole
 from lp_build.layout import BuildDir
-from lp_build.model.sites import Problem, UnitSites
+from lp_build.model.sites import Problem
 from lp_build.model.verdicts import Manifest
 from lp_build.processes import run_quietly
 from lp_build.store.capture import Unit, defined_names
@@ -26,7 +29,6 @@ from lp_build.store.capture import Unit, defined_names
 if TYPE_CHECKING:
     from lp_build.projection.project import Projection
     from lp_build.projection.request import ProjectionRequest
-    from lp_build.source.scout import ScoutedUnit
 
 # Behind the build's own flags, so that these win. An object for Elite is never
 # position-independent, has no red zone (a deopt pushes on the stack) and describes its frames by
@@ -35,81 +37,8 @@ _SPECIALIZE = (
     *("-fno-pic", "-fno-pie", "-mno-red-zone", "-fasynchronous-unwind-tables", "-fno-lto"),
     "-fno-verbose-asm",
 )
-# Scouting code is run once, to learn: at -O2 its many small blocks would take the compiler twice
-# the time of the real compile, at -Og less than it (measured on memcached: 2.1 and 0.7 times).
-# Allocating registers by priority takes a tenth from that.
-_SCOUT = ("-fno-lto",)
-_QUICK = ("-Og", "-foptimize-sibling-calls")
-_QUICK_GCC = ("-fira-algorithm=priority", "-fira-region=one")
 # Names of files that stand in line markers as they are.
 _QUOTED_AS_IS = re.compile(r"[\w.+-]+", re.ASCII)
-_OPTIMIZED = re.compile(r"-O(?:[2-9]|fast|s|z)$")
-
-
-@dataclass(frozen=True)
-class Treated:
-    """object: None where the plain one stays. sites: what the pass saw, if it looked. problems:
-    what was left alone, and why. elite: Elite functions in the object."""
-
-    object: Path | None
-    sites: UnitSites | None = None
-    problems: tuple[Problem, ...] = ()
-    elite: tuple[str, ...] = ()
-
-
-@cache
-def is_clang(compiler: str) -> bool:
-    """Whether a compiler is clang, by its name, else by what it says of itself."""
-    command = compiler.split()[-1]
-    for name in (command, os.path.realpath(shutil.which(command) or command)):
-        if "clang" in os.path.basename(name) or "gcc" in os.path.basename(name):
-            return "clang" in os.path.basename(name)
-    return "clang" in run_quietly([*compiler.split(), "--version"]).output
-
-
-def treat(session: Session, unit: Unit) -> Treated:
-    """Scout or specialise one unit. Raises LakePlacidError when it has to stay plain."""
-    if session.phase == "scout":
-        return scout(session, unit)
-    if session.phase == "survey":
-        return survey(session, unit)
-    return specialize(session, unit, current_manifest(session.build), None)
-
-
-def scout(session: Session, unit: Unit) -> Treated:
-    """Instrument one unit. Raises LakePlacidError when it has to stay plain."""
-    from lp_build.source.scout import scout_source
-
-    text = unit.preprocessed(session.build).read_bytes()
-    scouted = scout_source(
-        text, cwd=unit.cwd, build=session.build, config=session.config, language=unit.language
-    )
-    return _instrumented(session, unit, scouted)
-
-
-def survey(session: Session, unit: Unit) -> Treated:
-    """Count all that a unit does. Raises LakePlacidError when it has to stay plain."""
-    from lp_build.source.survey import survey_source
-
-    text = unit.preprocessed(session.build).read_bytes()
-    surveyed = survey_source(text, cwd=unit.cwd, build=session.build, language=unit.language)
-    return _instrumented(session, unit, surveyed)
-
-
-def _instrumented(session: Session, unit: Unit, made: ScoutedUnit) -> Treated:
-    """The object of a unit's instrumented text."""
-    if not made.sites.functions:
-        return Treated(None, made.sites, made.problems)
-    folder = unit.folder(session.build)
-    edited, target = folder / f"{session.phase}.i", folder / f"{session.phase}.o"
-    edited.write_bytes(made.text)
-    flags = [f for f in unit.flags if not f.startswith("-flto")]
-    flags += [*_coverage(unit), *_SCOUT, *(("-g1",) if unit.debug else ())]
-    if any(map(_OPTIMIZED.match, flags)):
-        flags += [*_QUICK, *(() if is_clang(unit.compiler) else _QUICK_GCC)]
-    arguments = [*flags, "-x", "cpp-output", "-c", str(edited), "-o", str(target)]
-    _compile(unit, arguments, session.launcher)
-    return Treated(target, made.sites, made.problems)
 
 
 def mentions(text: bytes, manifest: Manifest, config: Config) -> bool:
@@ -179,11 +108,11 @@ def specialize(
     edited, asm = folder / f"{name}.i", folder / f"{name}.s"
     edited.write_bytes(marked.text)
     flags = [f for f in unit.flags if not f.startswith(("-flto", "-ffat-lto", "-gsplit-dwarf"))]
-    flags += [*_coverage(unit), *_SPECIALIZE, *(() if unit.debug else ("-g1",))]
+    flags += [*coverage_flags(unit), *_SPECIALIZE, *(() if unit.debug else ("-g1",))]
     if "-fno-dwarf2-cfi-asm" in flags:
         flags.append("-fdwarf2-cfi-asm")
     arguments = [*flags, "-x", "cpp-output", "-S", str(edited), "-o", str(asm)]
-    _compile(unit, arguments, session.launcher)
+    compile_edited(unit, arguments, session.launcher)
     request = request_for(
         marked,
         cwd=unit.cwd,
@@ -231,7 +160,7 @@ def _assembled(unit: Unit, asm: str, request: ProjectionRequest, stem: Path) -> 
             return projection
         smaller = without(request, projection.text, done.output)
         if smaller is None or smaller == request:
-            raise _does_not_compile(unit, done.output)
+            raise does_not_compile(unit, done.output)
         request = smaller
 
 
@@ -271,34 +200,6 @@ def _describe(projection: Projection) -> bytes:
         "enters": projection.enters,
     }
     return json.dumps(data, indent=1).encode()
-
-
-def _coverage(unit: Unit) -> Sequence[str]:
-    """Flags for the same coverage counters, with notes and counts where the build has them."""
-    if not unit.coverage:
-        return ()
-    stem = os.path.splitext(unit.object)[0]
-    flags = ["-fprofile-arcs", "-ftest-coverage"]
-    if is_clang(unit.compiler):
-        notes, data = f"-coverage-notes-file={stem}.gcno", f"-coverage-data-file={stem}.gcda"
-        return [*flags, "-Xclang", notes, "-Xclang", data]
-    folder, base = os.path.split(stem)
-    return [*flags, "-dumpdir", f"{folder}/", "-dumpbase", base]
-
-
-def _compile(unit: Unit, arguments: Sequence[str], launcher: str = "") -> None:
-    """Run the compiler in the unit's folder; the flags may name files relative to it."""
-    done = run_quietly([*launched(launcher, unit.compiler), *arguments], unit.cwd)
-    if done.status != 0:
-        raise _does_not_compile(unit, done.output)
-
-
-def _does_not_compile(unit: Unit, output: str) -> LakePlacidError:
-    return LakePlacidError(
-        f"our edited text does not compile: {output.strip()[:600]}",
-        file=unit.source,
-        remedy="it is compiled plainly; please report this",
-    )
 
 
 def defined_functions(build: BuildDir) -> frozenset[str]:
