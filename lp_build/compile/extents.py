@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lp_build.layout import BuildDir
-from lp_build.source.parse import LineMap, parse_unit
+from lp_build.model.lines import LineMap
+from lp_build.source.parse import parse_unit
 from lp_build.source.scout import name_files
 from lp_build.source.sites import FunctionSites, find_sites
 from lp_build.store.capture import Unit

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the stages tell each other: sites, verdicts, markers, the C that a unit is written in."""
+"""What the stages tell each other: sites, fingerprints, verdicts, markers, binary layouts."""

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lp_build.errors import LakePlacidError
+from lp_build.model.fingerprint import Measure, digest
+from lp_build.model.lines import LineMap
 from lp_build.model.sites import Arm, Call, Function, Site
 from lp_build.source import ast
-from lp_build.source.fingerprint import Measure, digest
-from lp_build.source.parse import FunctionNode, LineMap, ParsedUnit
+from lp_build.source.parse import FunctionNode, ParsedUnit
 
 # White space, line markers and pragmas: what may stand between two tokens of preprocessed text.
 _GAP = re.compile(rb"(?:\s+|^#[^\n]*\n)*", re.M)

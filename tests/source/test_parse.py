@@ -11,7 +11,8 @@ import pytest
 from lp_build.config import Config
 from lp_build.errors import LakePlacidError
 from lp_build.layout import BuildDir
-from lp_build.source.parse import LineMap, parse_unit
+from lp_build.model.lines import LineMap
+from lp_build.source.parse import parse_unit
 from lp_build.source.scout import ScoutedUnit, scout_source
 
 TEXT = b"""# 0 "sub/a.c"

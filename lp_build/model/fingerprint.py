@@ -7,7 +7,7 @@ import bisect
 import hashlib
 import re
 
-from lp_build.source.parse import LineMap
+from lp_build.model.lines import LineMap
 
 _LINE_MARKER = re.compile(rb"^# \d[^\n]*\n", re.M)
 _TOKEN = re.compile(
