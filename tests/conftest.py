@@ -39,20 +39,24 @@ NEEDS = {
 }
 ON_REQUEST = ("slow", "campaign")
 # Areas whose files share no fixtures of the session: each file may run beside the others.
-BY_FILE = ("doctor", "kernel", "lint", "manifest", "projection", "scout", "source", "wrapper")
+BY_FILE = (
+    *("compile", "doctor", "kernel", "lint", "manifest", "projection", "scout", "source", "store"),
+    *("trials", "wrapper"),
+)
 # The quick half: areas, and files of others, that neither build a program with lp-wrap nor boot a
 # kernel.
 QUICK = {
-    *("config", "doctor", "manifest", "manual", "projection", "source"),
+    *("config", "doctor", "kernels", "manifest", "manual", "projection", "source", "store"),
+    "trials",
+    *("compile/test_invocation.py", "compile/test_response.py"),
     *("documents/test_how_to.py", "forecast/test_count.py", "init/test_candidates.py"),
     *("lint/test_licences.py", "lint/test_policy.py", "lint/test_set_up.py", "lint/test_tree.py"),
     *("memcached/test_suite_results.py", "redis/test_suite_results.py"),
-    *("report/test_check.py", "runtime/test_rendering.py", "samples/test_compatibility.py"),
-    *("samples/test_sources.py", "vm/test_parts.py", "wrapper/test_archives.py"),
-    *("wrapper/test_invocation.py", "wrapper/test_response.py", "wrapper/test_target.py"),
+    *("report/test_check.py", "runtime/test_rendering.py", "vm/test_parts.py"),
+    "wrapper/test_target.py",
 }
 # What takes longest begins first, so that no process ends alone.
-LONG = ("nginx", "memcached", "redis", "kernel", "wrapper", "samples", "forms", "runtime")
+LONG = ("nginx", "memcached", "redis", "kernel", "wrapper", "demo", "samples", "forms", "runtime")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

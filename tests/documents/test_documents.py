@@ -25,7 +25,7 @@ TUTORIAL = ROOT / "docs" / "tutorial.md"
 README = ROOT / "README.md"
 # What can't be run on a copy of the sample, and where it is.
 ELSEWHERE = {
-    "make demo": "tests/samples/test_demo.py",
+    "make demo": "tests/demo/test_demo.py",
     "make test": "this is it",
     "pip install .": "tests/lint/test_install.py",
     "lp build --kernel $(uname -r)": "tests/kernel/test_applications.py",

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.kernels.find import find_kernel
 from lp_build.kernels.versions import DEFAULT
 from lp_build.vm.command import main
 from lp_build.vm.console import find_failure
@@ -118,11 +117,6 @@ def test_a_missing_qemu_is_named_with_its_package(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(VmError, match="apt-get install qemu-system-x86"):
         find_qemu()
-
-
-def test_a_kernel_that_we_do_not_know_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(VmError, match="choose one of"):
-        find_kernel("5.4", tmp_path)
 
 
 def test_the_working_tree_is_the_project(tmp_path: Path) -> None:
