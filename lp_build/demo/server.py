@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from lp_build.errors import LakePlacidError
+from lp_build.serving import end, failure
 
 LISTENING = re.compile(r"listening on 127\.0\.0\.1:(\d+)")
 
@@ -50,11 +51,9 @@ def start(
     ):
         try:
             yield Server(process, _wait_port(process, program, errors, timeout))
-            process.terminate()
-            try:
-                status = process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                raise _failure(program, f"did not end within {timeout:g} s", errors) from None
+            status = end(process, timeout)
+            if status is None:
+                raise _failure(program, f"did not end within {timeout:g} s", errors)
             if status != 0:
                 raise _failure(program, f"ended with {_describe(status)}", errors)
         finally:
@@ -82,9 +81,10 @@ def _describe(status: int) -> str:
 
 def _failure(program: Path, what: str, errors: IO[str]) -> LakePlacidError:
     errors.seek(0)
-    said = errors.read().strip().splitlines()[-5:]
-    return LakePlacidError(
-        "\n  ".join([f"the server {what}", *said]),
-        file=str(program),
+    return failure(
+        f"the server {what}",
+        errors.read(),
+        program=program,
         remedy="run it by hand with `-p 7411` to see what it says",
+        lines=5,
     )

@@ -7,16 +7,16 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lp_build.errors import LakePlacidError
+from lp_build.serving import ask_until, end, failure, free_port, listens, wait_until
 
 TIMEOUT = 60.0  # seconds, for whatever nginx is to do
 START_ATTEMPTS = 5  # a port that was free may be taken by the time nginx binds it
@@ -150,16 +150,6 @@ def _is_worker(number: str) -> bool:
         return False
 
 
-def wait_until(what: str, condition: Callable[[], bool], timeout: float = TIMEOUT) -> None:
-    """Look until a condition holds that there is nothing to wait on for: a file that nginx makes, a
-    process that it starts. Raises LakePlacidError after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise LakePlacidError(f"within {timeout:g} s there was no {what}", remedy="try by hand")
-        time.sleep(0.01)
-
-
 @contextmanager
 def serve(
     program: Path, site: Site, environment: Mapping[str, str], prefix: Sequence[str] = ()
@@ -182,60 +172,30 @@ def serve(
             stderr=subprocess.DEVNULL,
         )
         try:
-            if not _listens(process, port):
+            if not ask_until(process, partial(listens, port, TIMEOUT), TIMEOUT):
                 said = site.error_log.read_text(errors="replace") if site.error_log.exists() else ""
                 if "Address already in use" in said and attempt + 1 < START_ATTEMPTS:
                     continue
                 raise _failure(program, f"did not start: status {process.returncode}", site)
             yield Server(site, command, environment, process, port)
-            if process.poll() is None:
-                process.send_signal(signal.SIGQUIT)
-            try:
-                status = process.wait(TIMEOUT)
-            except subprocess.TimeoutExpired:
-                raise _failure(program, f"did not end within {TIMEOUT:g} s", site) from None
+            status = end(process, TIMEOUT, signal.SIGQUIT)
+            if status is None:
+                raise _failure(program, f"did not end within {TIMEOUT:g} s", site)
             if status != 0:
                 raise _failure(program, f"ended with status {status}", site)
             return
         finally:
             if process.poll() is None:
-                process.terminate()  # so that it takes its workers with it
-                try:
-                    process.wait(TIMEOUT)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
-    deadline = time.monotonic() + TIMEOUT
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), TIMEOUT).close()
-            return True
-        except ConnectionRefusedError:
-            try:
-                process.wait(0.02)
-                return False
-            except subprocess.TimeoutExpired:
-                continue
-    return False
+                end(process, TIMEOUT)  # so that it takes its workers with it
+                process.kill()
+                process.wait()
 
 
 def _failure(program: Path, what: str, site: Site) -> LakePlacidError:
-    said: list[str] = []
-    if site.error_log.exists():
-        said = site.error_log.read_text(errors="replace").strip().splitlines()[-8:]
-    return LakePlacidError(
-        "\n  ".join([f"nginx {what}", *said]),
-        file=str(program),
+    log = site.error_log
+    return failure(
+        f"nginx {what}",
+        log.read_text(errors="replace") if log.exists() else "",
+        program=program,
         remedy="run it by hand, with `-t` for what it thinks of its configuration",
     )

@@ -29,11 +29,11 @@ from nginx_server import (
     content,
     new_site,
     serve,
-    wait_until,
     workers_of,
 )
 
 from lp_build.errors import LakePlacidError
+from lp_build.serving import wait_until
 
 EXCERPT = 400  # bytes of a transcript that reports show
 

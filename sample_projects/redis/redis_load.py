@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import hashlib
 import random
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from redis_server import TIMEOUT, Connection, serve
+from redis_server import Connection, serve
 
 from lp_build.errors import LakePlacidError
+from lp_build.serving import wait_until
 
 VALUES = (3, 30, 300)  # bytes of a value
 GETS = 0.7  # share of GETs; the rest are SETs
@@ -88,15 +88,6 @@ def _exchange(turn: Sequence[tuple[Connection, Sequence[Check]]]) -> int:
                     remedy="compare with the plain build",
                 )
     return sum(len(checks) for _, checks in turn)
-
-
-def wait_until(what: str, condition: Callable[[], bool]) -> None:
-    """Look until what redis does in another process is done."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise LakePlacidError(f"within {TIMEOUT:g} s there was no {what}", remedy="try by hand")
-        time.sleep(0.01)
 
 
 def transcript(program: Path, environment: Mapping[str, str], folder: Path, seed: int = 1) -> str:

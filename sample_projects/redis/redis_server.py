@@ -6,15 +6,16 @@ from __future__ import annotations
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 from lp_build.errors import LakePlacidError
+from lp_build.serving import ask_until, end, failure, free_port
 
 TIMEOUT = 60.0  # seconds, for whatever redis is to do
 START_ATTEMPTS = 5  # a port that was free may be taken by the time redis binds it
@@ -102,17 +103,15 @@ def serve(
                     stderr=output,
                 )
             try:
-                if not _listens(process, port):
+                if not ask_until(process, partial(_pong, port), TIMEOUT):
                     taken = b"Address already in use" in log.read_bytes()
                     if taken and attempt + 1 < START_ATTEMPTS:
                         continue
                     raise _failure(program, f"did not start: status {process.returncode}", log)
                 yield Server(process, port, folder)
-                process.terminate()
-                try:
-                    status = process.wait(TIMEOUT)
-                except subprocess.TimeoutExpired:
-                    raise _failure(program, f"did not end within {TIMEOUT:g} s", log) from None
+                status = end(process, TIMEOUT)
+                if status is None:
+                    raise _failure(program, f"did not end within {TIMEOUT:g} s", log)
                 if status != 0:
                     raise _failure(program, f"ended with status {status}", log)
                 return
@@ -121,32 +120,15 @@ def serve(
                 process.wait()
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
-    deadline = time.monotonic() + TIMEOUT
-    while time.monotonic() < deadline:
-        try:
-            with Connection(port) as connection:
-                return connection.ask("PING") == b"+PONG\r\n"
-        except ConnectionRefusedError:
-            try:
-                process.wait(0.02)
-                return False
-            except subprocess.TimeoutExpired:
-                continue
-    return False
+def _pong(port: int) -> bool:
+    with Connection(port) as connection:
+        return connection.ask("PING") == b"+PONG\r\n"
 
 
 def _failure(program: Path, what: str, log: Path) -> LakePlacidError:
-    said = log.read_text(errors="replace").strip().splitlines()[-8:]
-    return LakePlacidError(
-        "\n  ".join([f"redis {what}", *said]),
-        file=str(program),
+    return failure(
+        f"redis {what}",
+        log.read_text(errors="replace"),
+        program=program,
         remedy="run it by hand, with `--loglevel debug`",
     )

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redis_server import free_port
-
 from lp_build.errors import LakePlacidError
+from lp_build.serving import free_port
 from lp_build.steps import run_timed
 
 TIMEOUT = 300.0  # seconds for one unit
