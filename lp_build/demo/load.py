@@ -7,8 +7,6 @@ in full when it sends the request. Usable by itself: `python -m lp_build.demo.lo
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import re
 import socket
@@ -16,9 +14,10 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from itertools import accumulate
 
+from lp_build.demo.load_command import run_command
 from lp_build.errors import LakePlacidError
 
 KEYS = 500
@@ -262,24 +261,10 @@ def _exchange(client: socket.socket, batch: Sequence[Request], first: int) -> li
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a load and print its counts as JSON."""
-    parser = argparse.ArgumentParser(prog="demo_load", description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--requests", type=int, default=20000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--window", type=int, default=32)
-    for share in fields(Mix):
-        parser.add_argument(f"--{share.name}", type=float, default=share.default)
-    options = parser.parse_args(argv)
-    mix = Mix(**{share.name: getattr(options, share.name) for share in fields(Mix)})
-    try:
-        result = run_load(
-            options.port, options.requests, mix=mix, seed=options.seed, window=options.window
-        )
-    except LakePlacidError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(json.dumps(asdict(result)))
-    return 0
+    numbers = {"requests": 20000, "seed": 1, "window": 32}
+    return run_command(
+        argv, prog="demo_load", description=__doc__, numbers=numbers, mix=Mix, load=run_load
+    )
 
 
 if __name__ == "__main__":
