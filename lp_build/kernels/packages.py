@@ -110,9 +110,13 @@ class Packages:
         )
 
 
+def complaints(stderr: str) -> list[str]:
+    """The errors and warnings among what apt printed."""
+    return [line for line in stderr.splitlines() if line.startswith(("E:", "W:"))]
+
+
 def _complaints(stderr: str) -> str:
-    said = [line for line in stderr.splitlines() if line.startswith(("E:", "W:"))]
-    return "".join(f"\n  {line}" for line in said)
+    return "".join(f"\n  {line}" for line in complaints(stderr))
 
 
 def _compare(a: str, b: str) -> int:

@@ -27,6 +27,7 @@ from urllib.parse import unquote
 
 from lp_build.cache import cache_folder
 from lp_build.errors import LakePlacidError
+from lp_build.kernels.packages import complaints
 
 KEYRINGS = Path("/usr/share/keyrings")
 _INDEX_IS_FRESH = 3600  # seconds
@@ -289,8 +290,7 @@ def _apt(arguments: Sequence[str], folder: Path, failure: str) -> str:
     )
     if process.returncode == 0:
         return process.stdout
-    said = [line for line in process.stderr.splitlines() if line.startswith(("E:", "W:"))]
-    detail = "\n  ".join(said or process.stderr.splitlines()[-3:])
+    detail = "\n  ".join(complaints(process.stderr) or process.stderr.splitlines()[-3:])
     raise LakePlacidError(
         f"{failure}:\n  {detail}",
         remedy="check the network and the machine's apt sources (`apt-get update`)",
