@@ -43,6 +43,7 @@ class Run:
     label: the file that they are from. elite: "off", "inprocess" …; mode: "wait" or "queue".
     requests: those that began in Elite; finished: those that ended there too. deopts: the most
     frequent first. elite_text, text: bytes. slots, ring: as the runtime tells them, by name.
+    entries: how often Elite was begun, in the middle of a request too.
     """
 
     label: str
@@ -55,6 +56,7 @@ class Run:
     text: int
     slots: dict[str, int]
     ring: dict[str, int]
+    entries: int = 0
 
     @property
     def share(self) -> float:
@@ -112,6 +114,7 @@ def _run(data: dict[str, Any], label: str) -> Run:
         int(data.get("text_bytes", 0)),
         {str(k): int(v) for k, v in data.get("slots", {}).items()},
         {str(k): int(v) for k, v in data.get("ring", {}).items()},
+        int(data.get("entries", 0)),
     )
 
 
@@ -147,6 +150,7 @@ def sum_runs(runs: Sequence[Run], label: str) -> Run:
         first.text,
         {k: max(run.slots.get(k, 0) for run in runs) for k in first.slots},
         {k: max(run.ring.get(k, 0) for run in runs) for k in first.ring},
+        sum(run.entries for run in runs),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lp_build.statistics import read_run
 from tests.wrapper.support import Project
 
 SOURCE = (Path(__file__).parent / "programs" / "requests.c").read_text("utf-8")
@@ -102,10 +103,10 @@ def test_the_run_in_one_process_is_as_foretold(project: Project, decided: dict[s
     assert project.lp("build", "--quiet").status == 0
     result = project.run("./requests", *LOAD, LP_ELITE="inprocess", LP_STATS="stats.json")
     assert result.status == 0
-    stats = json.loads((project.root / "stats.json").read_text("utf-8"))
+    stats = read_run(project.root / "stats.json")
     place = read(decided)["in one process"]
-    assert (stats["requests"], stats["finished_in_elite"]) == (place.requests, place.finished)
-    at = {site["line"]: site["hits"] for site in stats["deopts"]["sites"]}
+    assert (stats.requests, stats.finished) == (place.requests, place.finished)
+    at = {deopt.line: deopt.hits for deopt in stats.deopts}
     assert at == place.lost
 
 

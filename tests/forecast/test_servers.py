@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from lp_build.demo.command import clean_environment
 from lp_build.demo.server import start
+from lp_build.statistics import read_run
 from lp_build.steps import run_step, tool
 from tests.forecast.support import TOLERANCE, foretold
 from tests.kernel import applications_in_guest
@@ -33,7 +33,7 @@ def test_the_scouted_load_finishes_as_foretold(name: str, tmp_path: Path) -> Non
     settings = {"LP_ELITE": "inprocess", "LP_STATS": str(stats)}
     with start(folder / name, {**environment, **settings}) as server:
         assert echo(server.port, 500) == 500
-    found = json.loads(stats.read_text("utf-8"))
-    share = found["finished_in_elite"] / found["requests"]
+    found = read_run(stats)
+    share = found.finished / found.requests
     assert share == pytest.approx(told.finished, abs=TOLERANCE)
     assert told.finished >= 0.95

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from lp_build.statistics import Run as Statistics
+from lp_build.statistics import parse_run
 from tests.wrapper.support import Project
 
 SOURCES = {
@@ -74,11 +73,16 @@ MIXED = [*HOT, "7", "2000", "17", "3"]
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of the server gave, and the runtime's statistics of it."""
+    """What a run of the server gave; told: what the runtime wrote to LP_STATS, if it did."""
 
     out: str
     err: str
-    statistics: Mapping[str, Any]
+    told: str
+
+    @property
+    def statistics(self) -> Statistics:
+        """The runtime's statistics of it."""
+        return parse_run(self.told, Path("stats.json"))
 
 
 @dataclass(frozen=True)
@@ -120,8 +124,7 @@ class Server:
             **{"LP_ELITE": "inprocess", "LP_STATS": str(path), **settings},
         )
         assert result.status == 0, result.err
-        statistics = json.loads(path.read_text()) if path.exists() else {}
-        return Run(result.out, result.err, statistics)
+        return Run(result.out, result.err, path.read_text() if path.exists() else "")
 
     def plain(self) -> str:
         """What the plain program prints for MIXED."""
@@ -139,8 +142,8 @@ class Server:
         """It does what the plain one does, mostly in Elite."""
         run = self.run(program=program)
         assert run.out == self.plain()
-        assert run.statistics["requests"] == len(MIXED)
-        assert 0 < run.statistics["finished_in_elite"] < len(MIXED)
+        assert run.statistics.requests == len(MIXED)
+        assert 0 < run.statistics.finished < len(MIXED)
 
 
 def new_server(folder: Path) -> Server:

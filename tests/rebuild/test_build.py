@@ -288,8 +288,8 @@ def test_units_without_debug_information(server: Server) -> None:
     server.scout("make", "-s", "CFLAGS=-O2")
     server.build()
     run = server.run()
-    deopts = run.statistics["deopts"]["sites"]
-    assert ("server.c", 14) in {(site["file"], site["line"]) for site in deopts}
+    deopts = run.statistics.deopts
+    assert ("server.c", 14) in {(deopt.file, deopt.line) for deopt in deopts}
     (unit,) = server.root.glob(".lp/build/elite/units/server-*.o")
     assert ".debug" not in server.project.run("readelf", "-S", str(unit)).out
 
@@ -309,5 +309,5 @@ def test_loop_whose_body_has_no_braces(server: Server) -> None:
     server.scout()
     server.build()
     server.check()
-    left = server.run().statistics["deopts"]["total"]
-    assert 0 < server.run().statistics["entries"] <= 1 + left
+    left = sum(deopt.hits for deopt in server.run().statistics.deopts)
+    assert 0 < server.run().statistics.entries <= 1 + left

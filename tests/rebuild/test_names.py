@@ -30,7 +30,7 @@ def test_scouted_and_specialised(tmp_path: Path, name: str) -> None:
     server.manifest()
     server.build()
     run = server.run(program="ser$ver")
-    assert run.statistics["elite"] == "inprocess"
-    assert run.statistics["finished_in_elite"] > 0
+    assert run.statistics.elite == "inprocess"
+    assert run.statistics.finished > 0
     report = server.project.lp("report")
     assert report.status == 0, report.err

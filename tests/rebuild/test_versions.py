@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lp_build.statistics import read_run
 from tests.wrapper.support import Project
 
 # A static function of a header, in two units that see other macros.
@@ -139,8 +140,8 @@ def test_a_function_of_a_header_in_two_versions_is_elite_in_both(
     stats = project.root / "stats.json"
     run = project.run("./app", LP_ELITE="inprocess", LP_STATS=str(stats))
     assert run.out == expected
-    counted = json.loads(stats.read_text())
-    assert counted["requests"] == counted["finished_in_elite"] == 1000
+    counted = read_run(stats)
+    assert counted.requests == counted.finished == 1000
 
 
 def test_a_report_has_each_version(header: tuple[Project, str, str]) -> None:
@@ -171,5 +172,5 @@ def test_a_version_of_a_program_that_was_not_scouted_is_no_change(tmp_path: Path
     stats = project.root / "stats.json"
     run = project.run("./one", LP_ELITE="inprocess", LP_STATS=str(stats))
     assert run.out == expected
-    assert json.loads(stats.read_text())["finished_in_elite"] == 100
+    assert read_run(stats).finished == 100
     assert not project.has("two", "lp_elite_text")

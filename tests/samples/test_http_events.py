@@ -3,19 +3,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lp_build.demo import command as demo
 from lp_build.demo.server import start
 from lp_build.resources import resource_dir
+from lp_build.statistics import Run, read_run
 from lp_build.steps import run_step, tool
 from tests.forecast.support import TOLERANCE, Foretold, foretold
 from tests.samples.http_client import exchange
@@ -62,13 +61,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     )
 
 
-def answers_of(program: Path, folder: Path, **settings: str) -> tuple[tuple[bytes, ...], Any]:
+def answers_of(program: Path, folder: Path, **settings: str) -> tuple[tuple[bytes, ...], Run]:
     """What the program answers, and its statistics."""
     path = folder / "stats.json"
     environment = {**demo.clean_environment(), "LP_STATS": str(path), **settings}
     with start(program, environment) as server:
         replies = exchange(server.port, CONNECTIONS).replies
-    return replies, json.loads(path.read_text(encoding="utf-8"))
+    return replies, read_run(path)
 
 
 def test_requests_are_counted_in_order(built: Built) -> None:
@@ -82,7 +81,7 @@ def test_requests_are_counted_in_order(built: Built) -> None:
 def test_specialised_program_answers_the_same(built: Built, tmp_path: Path) -> None:
     replies, statistics = answers_of(built.specialised, tmp_path, LP_ELITE="inprocess")
     assert replies == built.answers
-    assert 0 < statistics["finished_in_elite"] < statistics["requests"]
+    assert 0 < statistics.finished < statistics.requests
 
 
 def test_the_scouted_load_finishes_as_foretold(built: Built, tmp_path: Path) -> None:
@@ -90,8 +89,8 @@ def test_the_scouted_load_finishes_as_foretold(built: Built, tmp_path: Path) -> 
     environment = {**demo.clean_environment(), "LP_STATS": str(path), "LP_ELITE": "inprocess"}
     with start(built.specialised, environment) as server:
         exchange(server.port, 100, odd=0.02)
-    statistics = json.loads(path.read_text(encoding="utf-8"))
-    share = statistics["finished_in_elite"] / statistics["requests"]
+    statistics = read_run(path)
+    share = statistics.finished / statistics.requests
     assert share == pytest.approx(built.foretold.finished, abs=TOLERANCE)
 
 
@@ -100,10 +99,10 @@ def test_usual_requests_finish_in_elite(built: Built, tmp_path: Path) -> None:
     environment = {**demo.clean_environment(), "LP_STATS": str(path), "LP_ELITE": "inprocess"}
     with start(built.specialised, environment) as server:
         exchange(server.port, 50, odd=0)
-    statistics = json.loads(path.read_text(encoding="utf-8"))
+    statistics = read_run(path)
     # Of each connection two are counted: its request, which may be one if it comes in several
     # pieces, and its end, which is one.
-    assert statistics["finished_in_elite"] >= 0.9 * 50
+    assert statistics.finished >= 0.9 * 50
 
 
 @pytest.mark.parametrize("force", ["all", "nth:3", "random:1:0.05", "random:2:0.3"])
@@ -111,4 +110,4 @@ def test_forced_deopts_change_no_answer(built: Built, force: str, tmp_path: Path
     settings = {"LP_ELITE": "inprocess", "LP_FORCE_DEOPT": force}
     replies, statistics = answers_of(built.stress, tmp_path, **settings)
     assert replies == built.answers
-    assert statistics["deopts"]["total"] > 0
+    assert statistics.deopts

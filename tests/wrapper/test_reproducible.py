@@ -91,7 +91,7 @@ def test_out_of_tree(tmp_path: Path) -> None:
     assert 'file = "src/store.c"' in (server.root / "lp-manifest.toml").read_text()
     server.build()
     run = server.run(program="build/server")
-    assert run.statistics["finished_in_elite"] == len(MIXED) - 3
+    assert run.statistics.finished == len(MIXED) - 3
 
 
 @pytest.mark.parametrize("names", [("a.o", "b.o"), ("one/x.o", "two/x.o")])

@@ -186,8 +186,8 @@ def to_elite(project: Project, program: str) -> None:
     requests = [*HOT, "7", "2000", "17", "3"]
     run = server.run(*requests, program=program)
     assert run.out == project.run("plain/server", *requests).out
-    assert run.statistics["requests"] == len(requests)
-    assert run.statistics["finished_in_elite"] >= len(HOT)
+    assert run.statistics.requests == len(requests)
+    assert run.statistics.finished >= len(HOT)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
