@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import recipe
+from nginx_load import run_load
 from nginx_suite import run_suite
 
 from lp_build.kernel_module.load import loaded
+from lp_build.trials.tree import environment
 from lp_build.trials.variants import GuestPlan, GuestVariant, measure_load
 
 
@@ -25,7 +27,7 @@ def run_variant(row: GuestVariant, names: list[str]) -> dict[str, Any]:
     if row.module:
         settings["LP_STATS"] = "{}/stats/%p.json"
     with row.loaded():
-        results, written = run_suite(Path(row.program), recipe.environment(**settings), names)
+        results, written = run_suite(Path(row.program), environment(**settings), names)
     seconds = time.monotonic() - began
     print(f"{row.name}: {len(results)} tests in {seconds:.0f} s", file=sys.stderr, flush=True)
     return {
@@ -45,7 +47,11 @@ def main() -> None:
         load = measure_load(
             elite,
             count,
-            lambda: recipe.measure(Path(elite.program), count, **elite.environment)[0],
+            lambda: recipe.Nginx().measure(
+                Path(elite.program),
+                lambda port: run_load(port, count, seed=2),
+                **elite.environment,
+            ),
         )
         print(json.dumps(asdict(load)), flush=True)
         for row in plan.variants:

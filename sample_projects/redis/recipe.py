@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import argparse
 import csv
-import math
-import os
 import re
 import shutil
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import redis_build as build
 from redis_load import run_load, transcript
-from redis_server import serve
+from redis_server import Server, serve
 from redis_suite import (
     GUEST_UNITS,
     TIMEOUT,
@@ -33,59 +32,36 @@ from redis_suite import (
     run_suite,
 )
 from rich.console import Console
-from rich.table import Table
 
-from lp_build.cache import cache_folder, work_folder
-from lp_build.demo.command import clean_environment
-from lp_build.errors import LakePlacidError
-from lp_build.kernel_module.build import find_headers
-from lp_build.kernels.versions import DEFAULT, SERIES
-from lp_build.statistics import Run, read_run, totals_of
+from lp_build.statistics import read_run, totals_of
 from lp_build.steps import run_step
-from lp_build.trials.compatibility import Findings, Variant, write_findings
-from lp_build.trials.variants import (
-    GuestLoad,
-    GuestPlan,
-    GuestTests,
-    KeptTests,
-    make_plan,
-    run_plan,
+from lp_build.trials.command import Asked, Step, argument
+from lp_build.trials.compatibility import Findings, Variant
+from lp_build.trials.outcomes import PLAIN, Difference, Outcomes, Suite
+from lp_build.trials.recipe import (
+    ELITE,
+    FORCED,
+    WIDE_THRESHOLD,
+    CampaignRecipe,
+    Progress,
+    Ran,
+    against_plain,
+    print_share,
 )
+from lp_build.trials.tree import environment
 
-ELITE = {"LP_ELITE": "inprocess"}
-SHARE = 0.99  # of GETs and SETs, what must finish in Elite
-SCOUTING_REQUESTS = 24000
 SCOUTING_CONNECTIONS = (1, 3, 8)
 BENCHMARK = ("-t", "set,get", "-n", "40000", "-c", "20", "--csv")
-WIDE_THRESHOLD = 0.999  # of what its tests' own requests do
 GUEST_REQUESTS = 4000  # of the load, in the guest
-GUEST_TIMEOUT = 24 * 3600.0  # seconds
-GUEST_MEMORY = 3072  # MiB; some of its tests fill some hundred
-FORCED = ("all", "random:1:0.01", "random:2:0.01", "random:3:0.01")
-# In the kernel Elite begins at the loop, and a request comes some hundred sites later.
-FORCED_WIDE = ("random:1:0.002",)
-
-
-def environment(**settings: str) -> dict[str, str]:
-    """Ours, without LakePlacid's settings, and these."""
-    return {**clean_environment(), **settings}
-
-
-def scout(tree: build.Tree, requests: int = SCOUTING_REQUESTS) -> None:
-    """Run the scouting server under GETs and SETs; its traces land below `.lp/`."""
-    shutil.rmtree(tree.traces, ignore_errors=True)
-    with serve(tree.server, environment()) as server:
-        for connections in SCOUTING_CONNECTIONS:
-            run_load(server.port, requests // len(SCOUTING_CONNECTIONS), connections=connections)
-
-
-def measure(program: Path, requests: int, **settings: str) -> Run:
-    """What the specialised server counted in-process under GETs and SETs, every answer verified."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "stats.json"
-        with serve(program, environment(**{**ELITE, "LP_STATS": str(path), **settings})) as server:
-            run_load(server.port, requests, seed=2)
-        return read_run(path)
+NOTES = (
+    "The tests' configuration switches the latency monitor on (`latency-monitor-threshold "
+    "1`), which scouting with GETs and SETs doesn't: every request leaves Elite in `call`, "
+    "if not before. *wide*: scouted with the tests themselves. A fixed course of commands "
+    "is compared besides. Servers that are killed tell no figures.",
+    "`client-eviction` looks through one connection at what another has sent, without "
+    "waiting until the server has read it: a slower server, as a scouted one is, fails "
+    "that now and then.",
+)
 
 
 def throughput(program: Path, benchmark: Path, **settings: str) -> dict[str, float]:
@@ -103,218 +79,235 @@ def course(program: Path, **settings: str) -> str:
         return transcript(program, environment(**settings), Path(folder))
 
 
-def prepared(options: argparse.Namespace, cache: Path, show: Console) -> tuple[Path, build.Tree]:
-    """The plain server, and a tree that is scouted and has its manifest."""
-    show.print("building redis plainly")
-    plain = build.prepare(options.dir / "plain", cache, options.malloc)
-    build.build_plain(plain, options.jobs)
-    show.print("building it for scouting")
-    tree = build.prepare(options.dir / "server", cache, options.malloc)
-    build.build_scouted(tree, options.jobs)
-    show.print("scouting it under GETs and SETs")
-    scout(tree)
-    build.manifest(tree)
-    show.print("specialising it")
-    return plain.server, tree
+class Answered(Outcomes[UnitResult]):
+    """Keeps what came out of redis's own tests, and by variant, what the course was answered."""
 
-
-def step_process(options: argparse.Namespace, cache: Path, show: Console) -> bool:
-    """In one process: measure, and compare all variants. Return whether all is as it must be."""
-    plain, tree = prepared(options, cache, show)
-    elite, stress = build.specialize(tree), build.specialize(tree, stress=True)
-    found = measure(elite, options.requests)
-    share = found.finished / max(1, found.requests)
-    console = Console(highlight=False)
-    console.print(
-        f"{found.finished:,} of {found.requests:,} requests finished in Elite: {share:.2%}"
-    )
-    for deopt in found.deopts[:15]:
-        console.print(f"  {deopt}", markup=False)
-    benchmark = plain.with_name("redis-benchmark")
-    rates = [
-        throughput(program, benchmark, **settings)
-        for program, settings in ((plain, {}), (elite, {}), (elite, ELITE))
-    ]
-    table = Table(title="redis-benchmark, commands a second", title_justify="left")
-    for column in ("", "plain", "Fallback", "Elite"):
-        table.add_column(column, justify="right" if column else "left")
-    for test in rates[0]:
-        table.add_row(test, *[f"{rate[test]:,.0f}" for rate in rates])
-    console.print(table)
-
-    traces = options.dir / "suite-traces"
-    shutil.rmtree(traces, ignore_errors=True)
-    traces.mkdir()
-    variants: list[tuple[str, Path, dict[str, str]]] = [
-        ("plain", plain, {}),
-        ("scouted", tree.server, {"LP_TRACE_DIR": str(traces)}),
-        ("specialised, Elite off", elite, {}),
-        ("specialised", elite, ELITE),
-        *((f"forced {force}", stress, {**ELITE, "LP_FORCE_DEOPT": force}) for force in FORCED),
-    ]
-    runs = Runs(options, show)
-    runs.run(variants)
-    show.print("specialising it for what its tests do")
-    build.manifest(tree, "--threshold", str(WIDE_THRESHOLD), str(traces))
-    elite, stress = build.specialize(tree), build.specialize(tree, stress=True)
-    force = {"LP_FORCE_DEOPT": FORCED[1]}
-    runs.run(
-        [
-            ("wide, specialised", elite, ELITE),
-            (f"wide, forced {FORCED[1]}", stress, {**ELITE, **force}),
-        ]
-    )
-    if options.docs and not options.units:
-        found = findings(runs.rows, "", UNITS, options.malloc)
-        write_findings(found, options.docs / "compatibility")
-    return share >= SHARE and runs.good
-
-
-class Runs:
-    """Keeps what came out of the course and redis's own tests with each variant, of which the first
-    is plain."""
-
-    def __init__(self, options: argparse.Namespace, show: Console) -> None:
-        self.options = options
-        self.show = show
-        self.courses: dict[str, str] = {}
-        self.results: dict[str, dict[str, UnitResult]] = {}
-        self.rows: dict[str, Variant] = {}
-        self.good = True
-
-    def run(self, variants: Sequence[tuple[str, Path, Mapping[str, str]]]) -> None:
-        """Run some, as many at a time as there are jobs: they wait more than they work."""
-        units = self.options.units or UNITS
-        sources = self.options.dir / "plain" / "redis"
-
-        def one(
-            variant: tuple[str, Path, Mapping[str, str]],
-        ) -> tuple[str, str, dict[str, UnitResult], dict[str, int]]:
-            name, program, settings = variant
-            bench = self.options.dir / "bench" / re.sub(r"\W+", "-", name)
-            answers = course(program, **settings)
-            return name, answers, *run_variant(bench, sources, program, units, settings)
-
-        with ThreadPoolExecutor(self.options.jobs) as pool:
-            for name, answers, results, totals in pool.map(one, variants):
-                self.add(name, answers, results, totals)
+    def __init__(
+        self, suite: Suite[UnitResult], show: Console | None, courses: dict[str, str]
+    ) -> None:
+        super().__init__(suite, show)
+        self.courses = courses
 
     def add(
-        self, name: str, answers: str, results: dict[str, UnitResult], totals: Mapping[str, int]
+        self,
+        name: str,
+        results: Mapping[str, UnitResult],
+        totals: Mapping[str, int],
+        seconds: float = 0.0,
     ) -> None:
-        """Keep what came out for a variant, and say what is other than in the plain build."""
-        self.courses[name], self.results[name] = answers, results
-        plain = self.results["plain"]
-        self.rows[name] = compared(name, plain, results, totals, self.show)
-        if answers != self.courses["plain"]:
-            self.show.print(f"  {name}: the course of commands is answered otherwise")
-            self.good = False
-        whole = all(unit.good for unit in plain.values())
-        self.good = self.good and not self.rows[name].different and whole
+        """Its answers are there already."""
+        super().add(name, results, totals, seconds)
+        if self.courses[name] != self.courses[PLAIN]:
+            self.tell(f"  {name}: the course of commands is answered otherwise")
+
+    @property
+    def same(self) -> bool:
+        """The answers too."""
+        return super().same and len(set(self.courses.values())) == 1
 
 
-def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool:
-    """The same with Elite in a guest's kernel, against the plain build in the same guest."""
-    plain, tree = prepared(options, cache, show)
-    elite, stress = build.specialize(tree), build.specialize(tree, stress=True)
-    headers = find_headers(options.kernel, cache_folder(os.environ))
-    plan = make_plan(plain, elite, stress, FORCED, headers, options.dir / "modules")
-    return in_guest(options, plan, GUEST_UNITS, show, wide=False)
+class Redis(CampaignRecipe[Server, build.RedisTree, UnitResult]):
+    """redis under GETs and SETs."""
 
+    name = "redis"
+    description = (
+        "redis with LakePlacid: builds, scouts, specialises and measures it, and runs "
+        "its own tests with all variants; `process`: in one process, `kernel`: some of them with "
+        "Elite in the kernel of a guest, `kernel-suite`: all of them there, for hours."
+    )
+    steps_help = "process"
+    arguments = (
+        argument(
+            "--malloc",
+            choices=build.MAKE,
+            default="libc",
+            help="whose heap: libc's, which LakePlacid's replaces, or jemalloc, redis's default",
+        ),
+        argument("--dir", help="work folder (default: .cache/redis or the like)"),
+        argument("--jobs", help="of make, and variants at a time"),
+        argument("--requests"),
+        argument(
+            "--units", dest="tests", nargs="+", metavar="UNIT", help="only these, as unit/type/set"
+        ),
+        argument("--minutes", help="begin no unit in the guest after so many"),
+        argument("--docs", help="where compatibility/redis*.json are to be kept"),
+        argument("--kernel"),
+    )
+    usual = ("process",)
+    progress = Progress("building redis plainly", "scouting it under GETs and SETs")
+    scouting_requests = 24000
+    in_process = "process"
+    missing = "this build of redis is not there"
+    script = Path(__file__).with_name("redis_guest.py")
+    guest_tests = GUEST_UNITS
+    guest_timeout = 24 * 3600.0
+    guest_memory = 3072  # some of its tests fill some hundred
+    heads = 2  # the courses' answers
 
-def step_kernel_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:
-    """In a guest's kernel all of its tests, with what step `process` left in the work folder: the
-    builds that are specialised for what the tests do. What a guest before has run with them is not
-    run again."""
-    plain = build.Tree(options.dir / "plain").server
-    tree = build.Tree(options.dir / "server")
-    elite, stress = build.specialized(tree), build.specialized(tree, stress=True)
-    if missing := [path for path in (plain, elite, stress) if not path.exists()]:
-        raise LakePlacidError(
-            "this build of redis is not there",
-            file=str(missing[0]),
-            remedy="run the step `process` first, with the same --dir",
+    def steps(self) -> Mapping[str, Step]:
+        """By name."""
+        return {"process": self.process, "kernel": self.kernel, "kernel-suite": self.kernel_suite}
+
+    def home(self, options: argparse.Namespace) -> str:
+        """One for each heap."""
+        return "redis" if options.malloc == "libc" else f"redis-{options.malloc}"
+
+    def build_plain(self, asked: Asked) -> Path:
+        """redis's own build."""
+        plain = build.prepare(asked.folder / "plain", asked.cache, asked.options.malloc)
+        build.build_plain(plain, asked.options.jobs)
+        return plain.built
+
+    def build_scouted(self, asked: Asked) -> build.RedisTree:
+        """The same, wrapped."""
+        tree = build.prepare(asked.folder / "server", asked.cache, asked.options.malloc)
+        build.build_scouted(tree, asked.options.jobs)
+        return tree
+
+    def serve(
+        self, program: Path, environment: Mapping[str, str]
+    ) -> AbstractContextManager[Server]:
+        """In a temporary folder."""
+        return serve(program, environment)
+
+    def scouting_load(self, port: int, requests: int) -> None:
+        """GETs and SETs over few and some connections."""
+        for connections in SCOUTING_CONNECTIONS:
+            run_load(port, requests // len(SCOUTING_CONNECTIONS), connections=connections)
+
+    def process(self, asked: Asked) -> bool:
+        """The step: in one process, measure, and compare all variants. Return whether all is as it
+        must be."""
+        plain, tree = self.prepared(asked)
+        elite, stress = tree.specialize(), tree.specialize(stress=True)
+        found = self.measure(elite, lambda port: run_load(port, asked.options.requests, seed=2))
+        console = Console(highlight=False)
+        enough = print_share(found, console)
+        benchmark = plain.with_name("redis-benchmark")
+        settings: list[tuple[Path, Mapping[str, str]]] = [(plain, {}), (elite, {}), (elite, ELITE)]
+        rates = [throughput(program, benchmark, **one) for program, one in settings]
+        table = against_plain("redis-benchmark, commands a second")
+        for test in rates[0]:
+            table.add_row(test, *[f"{rate[test]:,.0f}" for rate in rates])
+        console.print(table)
+
+        traces = asked.folder / "suite-traces"
+        shutil.rmtree(traces, ignore_errors=True)
+        traces.mkdir()
+        variants: list[tuple[str, Path, Mapping[str, str]]] = [
+            (PLAIN, plain, {}),
+            ("scouted", tree.built, {"LP_TRACE_DIR": str(traces)}),
+            ("specialised, Elite off", elite, {}),
+            ("specialised", elite, ELITE),
+            *((f"forced {force}", stress, {**ELITE, "LP_FORCE_DEOPT": force}) for force in FORCED),
+        ]
+        outcomes = Answered(self, asked.show, {})
+        run_variants(asked, outcomes, variants)
+        asked.say("specialising it for what its tests do")
+        tree.manifest("--threshold", str(WIDE_THRESHOLD), str(traces))
+        elite, stress = tree.specialize(), tree.specialize(stress=True)
+        forced = {**ELITE, "LP_FORCE_DEOPT": FORCED[1]}
+        variants = [
+            ("wide, specialised", elite, ELITE),
+            (f"wide, forced {FORCED[1]}", stress, forced),
+        ]
+        run_variants(asked, outcomes, variants)
+        self.keep(asked, outcomes, Ran(UNITS))
+        return enough and outcomes.same
+
+    def left_builds(self, asked: Asked) -> tuple[Path, build.RedisTree]:
+        """Those of the step `process`."""
+        plain, tree = (build.RedisTree(asked.folder / name) for name in ("plain", "server"))
+        return plain.built, tree
+
+    def all_tests(self, asked: Asked) -> Sequence[str]:
+        """All units."""
+        return UNITS
+
+    def guest_input(self, asked: Asked, tests: Sequence[str]) -> Mapping[str, Any]:
+        """For redis_guest.py."""
+        return {
+            "load": GUEST_REQUESTS,
+            "sources": str(build.RedisTree(asked.folder / "plain").redis),
+            "units": tests,
+            "seconds": asked.options.minutes * 60,
+        }
+
+    def outcomes(self, asked: Asked, heads: Sequence[Any]) -> Outcomes[UnitResult]:
+        """With the answers to the course."""
+        return Answered(self, asked.show, heads[1])
+
+    def read_found(self, found: dict[str, Any]) -> tuple[UnitResult, Mapping[str, int]]:
+        """A unit's."""
+        totals = found.pop("totals")
+        return UnitResult.read(found), totals
+
+    def differences(
+        self, plain: Mapping[str, UnitResult], other: Mapping[str, UnitResult]
+    ) -> Sequence[Difference]:
+        """Test by test."""
+        return [
+            Difference(test, f"{was}; here {now}") for test, was, now in differences(plain, other)
+        ]
+
+    def size(self, results: Mapping[str, UnitResult]) -> int:
+        """A unit has many tests."""
+        return sum(len(unit.tests) for unit in results.values())
+
+    def passed(self, result: UnitResult) -> bool:
+        """All have to pass."""
+        return result.good
+
+    def summary(self, variant: Variant, seconds: float) -> str:
+        """Variants run at the same time, so seconds say nothing."""
+        return f"{variant.tests} tests, {len(variant.different)} other than plain"
+
+    def remarks(self, name: str, results: Mapping[str, UnitResult]) -> Iterable[str]:
+        """What the units say."""
+        yield from (f"{unit.name}: {unit.note}" for unit in results.values() if unit.note)
+
+    def findings(self, asked: Asked, variants: Mapping[str, Variant], ran: Ran) -> Findings:
+        """What docs/compatibility.md says of it."""
+        malloc = asked.options.malloc
+        units = ", ".join(unit.removeprefix("unit/") for unit in ran.tests)
+        return Findings(
+            server="redis",
+            version=build.REDIS.version,
+            build=" ".join(["lp-wrap", *build.MAKE[malloc]]),
+            suite=f"redis's own: {len(ran.tests)} units of tests/unit, without those tagged slow "
+            "or defrag",
+            variants=variants,
+            where=ran.where,
+            wide=ran.wide,
+            kind="" if malloc == "libc" else malloc,
+            notes=(
+                f"Units: {units}. Each test's outcome is compared; a unit that fails is run a "
+                "second time.",
+                *NOTES,
+            ),
         )
-    headers = find_headers(options.kernel, cache_folder(os.environ))
-    plan = make_plan(plain, elite, stress, FORCED_WIDE, headers, options.dir / "wide-modules")
-    return in_guest(options, plan, UNITS, show, wide=True)
 
 
-def in_guest(
-    options: argparse.Namespace,
-    plan: GuestPlan,
-    units: Sequence[str],
-    show: Console,
-    *,
-    wide: bool,
-) -> bool:
-    """Carry out a plan and keep what comes out. units: unless the options name others. Return
-    whether all is as it must be."""
-    units = options.units or units
-    kept = KeptTests(options.dir / "kernel-suite.json" if wide else None, plan)
-    more = {
-        "load": GUEST_REQUESTS,
-        "sources": str(options.dir / "plain" / "redis"),
-        "units": kept.left(units),
-        "seconds": options.minutes * 60,
-    }
-    show.print(f"running it in a guest with Debian's {options.kernel}")
-    first, courses, *told = run_plan(
-        Path(__file__).with_name("redis_guest.py"),
-        plan,
-        more,
-        kernel=options.kernel,
-        folder=options.dir,
-        timeout=GUEST_TIMEOUT,
-        memory=GUEST_MEMORY,
-        show=lambda text: show.print(text, end="", markup=False, highlight=False),
-    )
-    load = GuestLoad(**first)
-    Console(highlight=False).print(str(load), markup=False)
-    runs = Runs(options, show)
-    kept.add(told)
-    tests = GuestTests.read(plan, units, kept.rows)
-    for name, found in tests.found.items():
-        totals: Counter[str] = Counter()
-        results = {}
-        for unit, result in found.items():
-            totals.update(result.pop("totals"))
-            results[unit] = UnitResult.read(result)
-        runs.add(name, courses[name], results, totals)
-    for unit in tests.failed.values():
-        show.print(f"  {unit['name']} fails with the plain build here:", highlight=False)
-        show.print(f"    {unit['note']}", markup=False, highlight=False)
-    if tests.left:
-        show.print(f"  no time for {', '.join(tests.left)}", highlight=False)
-    if options.docs and not options.units:
-        place = f"a guest with Debian's {options.kernel}"
-        done = list(tests.found["plain"])
-        found = findings(runs.rows, place, done, options.malloc, wide=wide)
-        write_findings(found, options.docs / "compatibility")
-    return (wide or load.share >= SHARE) and runs.good and not tests.failed
+def run_variants(
+    asked: Asked, outcomes: Answered, variants: Sequence[tuple[str, Path, Mapping[str, str]]]
+) -> None:
+    """Run the course and the tests with some variants, as many at a time as there are jobs: they
+    wait more than they work."""
+    units = asked.options.tests or UNITS
+    sources = build.RedisTree(asked.folder / "plain").redis
 
+    def one(
+        variant: tuple[str, Path, Mapping[str, str]],
+    ) -> tuple[str, str, dict[str, UnitResult], dict[str, int]]:
+        name, program, settings = variant
+        bench = asked.folder / "bench" / re.sub(r"\W+", "-", name)
+        answers = course(program, **settings)
+        return name, answers, *run_variant(bench, sources, program, units, settings)
 
-def compared(
-    name: str,
-    plain: Mapping[str, UnitResult],
-    results: Mapping[str, UnitResult],
-    totals: Mapping[str, int],
-    show: Console,
-) -> Variant:
-    """A variant's row, and said what is other than in the plain build."""
-    different = differences(plain, results)
-    row = Variant(
-        sum(len(unit.tests) for unit in results.values()),
-        tuple(test for test, _, _ in different),
-        totals["requests"],
-        totals["finished_in_elite"],
-    )
-    show.print(f"  {name}: {row.tests} tests, {len(different)} other than plain")
-    for test, was, now in different:
-        show.print(f"    {test}: {was}; here {now}", markup=False, highlight=False)
-    for unit in (unit for unit in results.values() if unit.note):
-        show.print(f"    {unit.name}: {unit.note}", markup=False, highlight=False)
-    return row
+    with ThreadPoolExecutor(asked.options.jobs) as pool:
+        for name, answers, results, totals in pool.map(one, variants):
+            outcomes.courses[name] = answers
+            outcomes.add(name, results, totals)
 
 
 def run_variant(
@@ -335,86 +328,5 @@ def run_variant(
     return results, totals_of(map(read_run, statistics.glob("*.json")))
 
 
-def findings(
-    variants: Mapping[str, Variant],
-    where: str,
-    units: Sequence[str],
-    malloc: str,
-    *,
-    wide: bool = False,
-) -> Findings:
-    """What docs/compatibility.md says of it."""
-    return Findings(
-        server="redis",
-        version=build.REDIS.version,
-        build=" ".join(["lp-wrap", *build.MAKE[malloc]]),
-        suite=f"redis's own: {len(units)} units of tests/unit, without those tagged slow or defrag",
-        variants=variants,
-        where=where,
-        wide=wide,
-        kind="" if malloc == "libc" else malloc,
-        notes=(
-            "Units: " + ", ".join(unit.removeprefix("unit/") for unit in units) + ". Each test's "
-            "outcome is compared; a unit that fails is run a second time.",
-            "The tests' configuration switches the latency monitor on (`latency-monitor-threshold "
-            "1`), which scouting with GETs and SETs doesn't: every request leaves Elite in `call`, "
-            "if not before. *wide*: scouted with the tests themselves. A fixed course of commands "
-            "is compared besides. Servers that are killed tell no figures.",
-            "`client-eviction` looks through one connection at what another has sent, without "
-            "waiting until the server has read it: a slower server, as a scouted one is, fails "
-            "that now and then.",
-        ),
-    )
-
-
-STEPS: dict[str, Callable[[argparse.Namespace, Path, Console], bool]] = {
-    "process": step_process,
-    "kernel": step_kernel,
-    "kernel-suite": step_kernel_suite,
-}
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run it; return 0, or 1 when something failed or showed a difference."""
-    parser = argparse.ArgumentParser(
-        prog="recipe.py",
-        description="redis with LakePlacid: builds, scouts, specialises and measures it, and runs "
-        "its own tests with all variants; `process`: in one process, `kernel`: some of them with "
-        "Elite in the kernel of a guest, `kernel-suite`: all of them there, for hours.",
-    )
-    parser.add_argument(
-        "steps", nargs="*", metavar="process|kernel|kernel-suite", help="default: process"
-    )
-    parser.add_argument(
-        "--malloc",
-        choices=build.MAKE,
-        default="libc",
-        help="whose heap: libc's, which LakePlacid's replaces, or jemalloc, redis's default",
-    )
-    parser.add_argument("--dir", type=Path, help="work folder (default: .cache/redis or the like)")
-    parser.add_argument("--jobs", type=int, default=2, help="of make, and variants at a time")
-    parser.add_argument("--requests", type=int, default=50000, help="of the load that is measured")
-    parser.add_argument("--units", nargs="+", metavar="UNIT", help="only these, as unit/type/set")
-    parser.add_argument(
-        "--minutes", type=float, default=math.inf, help="begin no unit in the guest after so many"
-    )
-    parser.add_argument("--docs", type=Path, help="where compatibility/redis*.json are to be kept")
-    parser.add_argument("--kernel", choices=SERIES, default=DEFAULT, help="of the guest")
-    options = parser.parse_args(argv)
-    if unknown := [step for step in options.steps if step not in STEPS]:
-        parser.error(f"no such step: {unknown[0]}")
-    cache = cache_folder(os.environ)
-    name = "redis" if options.malloc == "libc" else f"redis-{options.malloc}"
-    options.dir = (options.dir or work_folder(os.environ, Path.cwd()) / name).absolute()
-    options.dir.mkdir(parents=True, exist_ok=True)
-    show = Console(stderr=True)
-    try:
-        good = [STEPS[name](options, cache, show) for name in options.steps or ["process"]]
-    except LakePlacidError as error:
-        print(f"redis: {error}", file=sys.stderr)
-        return 1
-    return 0 if all(good) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(Redis().main())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import recipe
+from redis_load import run_load
 from redis_suite import GUEST_TIMEOUT
 
 from lp_build.kernel_module.load import loaded
@@ -44,7 +45,11 @@ def main() -> None:
         load = measure_load(
             elite,
             count,
-            lambda: recipe.measure(Path(elite.program), count, **elite.environment),
+            lambda: recipe.Redis().measure(
+                Path(elite.program),
+                lambda port: run_load(port, count, seed=2),
+                **elite.environment,
+            ),
         )
         print(json.dumps(asdict(load)), flush=True)
         courses = {}

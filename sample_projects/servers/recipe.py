@@ -25,12 +25,12 @@ from rich.table import Table
 from servers import TRIALS, Trial, serve
 
 from lp_build.cache import cache_folder, work_folder
-from lp_build.demo.command import clean_environment
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import build_modules, find_headers
 from lp_build.kernels.versions import SERIES
 from lp_build.statistics import read_run
 from lp_build.steps import run_step, tool
+from lp_build.trials.tree import environment
 from lp_build.trials.upstream import copy_tree, fetch
 from lp_build.vm.script import run_script
 
@@ -70,11 +70,6 @@ class Found:
     inprocess: Share = Share(0, 0)
     kernel: Share | None = None
     rates: Mapping[str, Sequence[float]] = field(default_factory=dict)
-
-
-def environment(**settings: str) -> dict[str, str]:
-    """Ours, without LakePlacid's settings, and these."""
-    return {**clean_environment(), **settings}
 
 
 def build_plain(trial: Trial, folder: Path, pristine: Path) -> Path:

@@ -66,18 +66,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     assert [u.source for u in load_units(build) if load_sites(build, u) is None] == []
     with (
         nginx_server.new_site() as site,
-        nginx_server.serve(tree.program, site, clean_environment()) as server,
+        nginx_server.serve(tree.built, site, clean_environment()) as server,
     ):
         for connections in (1, 8):
             run_load(server.port, 4000, connections=connections)
-    nginx_build.manifest(tree, "--no-forecast")
+    tree.manifest("--no-forecast")
     seen = merge_traces(read_traces([tree.traces]), None)
     assert seen.requests() >= 8000, seen.warnings
     # A stress build does all that the other does, and has forced deopts besides.
-    stress = nginx_build.specialize(tree, stress=True)
+    stress = tree.specialize(stress=True)
     expected, _ = nginx_suite.run_suite(stress, clean_environment(), TESTS)
     told = foretold(tree.root, "--stress", "--output", str(tree.root / "stress"))
-    return Built(tree.program, stress, expected, told)
+    return Built(tree.built, stress, expected, told)
 
 
 def test_all_is_right_with_elite_off(built: Built) -> None:

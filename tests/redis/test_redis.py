@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.needs_network, pytest.mark.slow]
 class Built:
     """The tree, its stress build, what that answered to the course, and what is foretold of it."""
 
-    tree: redis_build.Tree
+    tree: redis_build.RedisTree
     stress: Path
     expected: str
     foretold: dict[str, Foretold]
@@ -56,12 +56,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = tmp_path_factory.mktemp("redis")
     tree = redis_build.prepare(folder / "tree", cache_folder(os.environ))
     redis_build.build_scouted(tree)
-    with serve(tree.server, clean_environment()) as server:
+    with serve(tree.built, clean_environment()) as server:
         for connections in (1, 3, 8):
             run_load(server.port, 8000, connections=connections)
-    redis_build.manifest(tree, "--no-forecast")
+    tree.manifest("--no-forecast")
     # A stress build does all that the other does, and has forced deopts besides.
-    stress = redis_build.specialize(tree, stress=True)
+    stress = tree.specialize(stress=True)
     told = foretold(tree.root, "--stress", "--output", str(tree.root / "stress"))
     return Built(tree, stress, course(stress), told)
 
@@ -79,7 +79,7 @@ def test_gets_and_sets_finish_in_elite(built: Built, tmp_path: Path) -> None:
 
 
 def test_scouting_changes_no_answer(built: Built, tmp_path: Path) -> None:
-    assert course(built.tree.server, LP_TRACE_DIR=str(tmp_path)) == built.expected
+    assert course(built.tree.built, LP_TRACE_DIR=str(tmp_path)) == built.expected
 
 
 @pytest.mark.parametrize("force", ["", "all", "random:1:0.01"])
