@@ -167,10 +167,10 @@ def _prepare(program: Program, tree: Tree, compiler: str, folder: Path, kept: Pa
     else:
         recipes = Path(__file__).resolve().parent.parent / "sample_projects"
         sys.path.insert(0, str(recipes / "memcached"))
-        import recipe
+        import memcached_build
 
-        made = recipe.prepare(folder, cache_folder({}))
-        recipe.Builder(compiler).configure(made)
+        made = memcached_build.prepare(folder, cache_folder({}))
+        memcached_build.Builder(compiler).configure(made)
         shutil.copytree(folder, kept, symlinks=True)
     if program.mode != "wait":
         config = folder / "lp.toml"

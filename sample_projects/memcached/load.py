@@ -7,8 +7,6 @@ part of the store knows every answer in full. Usable by itself: `python load.py 
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import re
 import selectors
@@ -18,9 +16,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from itertools import accumulate
 
+from lp_build.demo.load_command import run_command
 from lp_build.errors import LakePlacidError
 
 KEYS = 100  # for each connection, unless told otherwise
@@ -312,29 +311,16 @@ def check_binary(port: int, gets: int = 100) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a load and print its counts as JSON."""
-    parser = argparse.ArgumentParser(prog="load.py", description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--requests", type=int, default=20000)
-    parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=1)
-    for share in fields(Mix):
-        parser.add_argument(f"--{share.name}", type=float, default=share.default)
-    options = parser.parse_args(argv)
-    mix = Mix(**{share.name: getattr(options, share.name) for share in fields(Mix)})
-    try:
-        result = run_load(
-            options.port,
-            options.requests,
-            mix=mix,
-            seed=options.seed,
-            connections=options.connections,
-        )
-        check_binary(options.port)
-    except LakePlacidError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(json.dumps(asdict(result)))
-    return 0
+
+    def load(port: int, requests: int, *, mix: Mix, connections: int, seed: int) -> LoadResult:
+        result = run_load(port, requests, mix=mix, connections=connections, seed=seed)
+        check_binary(port)
+        return result
+
+    numbers = {"requests": 20000, "connections": 8, "seed": 1}
+    return run_command(
+        argv, prog="load.py", description=__doc__, numbers=numbers, mix=Mix, load=load
+    )
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import recipe
 import suite
 
 from lp_build.kernel_module.load import loaded
+from lp_build.statistics import read_run, totals_of
+from lp_build.trials.tree import environment
 from lp_build.trials.variants import GuestPlan, GuestVariant, run_tests
 
 # Seconds for a server, and for a file: t/restart.t takes minutes under emulation, with deopts more.
@@ -35,9 +36,10 @@ def run_file(row: GuestVariant, sources: Path, file: str) -> tuple[bool, str, di
         statistics = Path(temporary) / "stats"
         statistics.mkdir()
         told = {"LP_STATS": f"{statistics}/%p.json"} if row.module else {}
-        environment = recipe.clean_environment(**row.environment, **told)
-        result = suite.run_suite(bench, [file], environment, timeout=TIMEOUT)[file]
-        begun, finished = recipe.elite_totals(statistics)
+        settings = environment(**row.environment, **told)
+        result = suite.run_suite(bench, [file], settings, timeout=TIMEOUT)[file]
+        totals = totals_of(map(read_run, statistics.glob("*.json")))
+    begun, finished = totals["requests"], totals["finished_in_elite"]
     found = {**asdict(result), "begun": begun, "finished": finished}
     return result.status != "failed", str(result), found
 

@@ -2,73 +2,43 @@
 """memcached 1.6.18 with libevent 2.1.12 in one source tree: fetch, build, scout, specialise, run.
 
 `python recipe.py --help` lists the steps. Everything lies below one folder (`.cache/memcached`
-unless `--dir` names another): `libevent/` and `memcached/`, configured and built by the commands
-that README.md shows, and `stage/`, two symbolic links that show libevent to memcached's configure.
+unless `--dir` names another), in trees that memcached_build.py describes, built by the commands
+that README.md shows.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import math
-import os
-import re
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import memcached_build as build
 from load import GET_ONLY, KEYS, Mix, check_binary, run_load
+from memcached_server import Server, serve
 from rich.console import Console
 from rich.table import Table
 from suite import FileResult, bench_folder, differences, run_suite, suite_files
 
-from lp_build.cache import cache_folder, work_folder
-from lp_build.errors import LakePlacidError
-from lp_build.kernel_module.build import find_headers
-from lp_build.kernels.versions import DEFAULT, SERIES
-from lp_build.statistics import Run, read_run, totals_of
-from lp_build.steps import run_step, tool
-from lp_build.trials.compatibility import Findings, Variant, write_findings
-from lp_build.trials.upstream import Source, copy_tree, fetch
-from lp_build.trials.variants import GuestPlan, GuestTests, KeptTests, make_plan, run_plan
+from lp_build.statistics import read_run, totals_of
+from lp_build.trials.command import Asked, Step, argument
+from lp_build.trials.compatibility import Findings, Variant
+from lp_build.trials.outcomes import PLAIN, Difference, Outcomes
+from lp_build.trials.recipe import (
+    ELITE,
+    FORCED,
+    SHARE,
+    WIDE_THRESHOLD,
+    CampaignRecipe,
+    Progress,
+    Ran,
+)
+from lp_build.trials.tree import environment
 
-MEMCACHED = Source(
-    "memcached", "1.6.18", "35872bd25f8d29d7cc2072d23e74344530891bfd0aa4f4f64184a8ae7291164b"
-)
-LIBEVENT = Source(
-    "libevent", "2.1.12-stable", "92e6de1be9ec176428fd2367677e61ceffc2ee1cb119035037a27d346b0403bb"
-)
-LIBEVENT_OPTIONS = (
-    "--disable-shared",
-    "--enable-static",
-    "--disable-openssl",
-    "--disable-samples",
-    "--disable-libevent-regress",
-)
-
-# What the test suite runs. `make` alone builds each source twice, with other macros, for
-# `memcached` and `memcached-debug`: two programs, so two manifests, so two trees. Objects with
-# coverage counters, which memcached-debug has by default, LakePlacid leaves as they are.
-SUITE_TARGETS = ("memcached-debug", "timedrun")
-SUITE_OPTIONS = ("--disable-coverage",)
-SUITE_PROGRAM = SUITE_TARGETS[0]
-# What an emulated machine does in minutes, for each variant.
-GUEST_FILES = (
-    "getset", "incrdecr", "flags", "cas", "stats", "binary-get", "touch", "noreply", "issue_42",
-    "line-lengths",
-)  # fmt: skip
-GUEST_TIMEOUT = 24 * 3600.0  # seconds
-GUEST_MEMORY = 3072  # MiB
-WIDE_THRESHOLD = 0.999  # of what the suite's own requests do
 WIDTH = 200  # columns of the table
 
 # What scouting sees: GETs of keys that are there or not, by the text protocol, and of all else so
@@ -88,207 +58,13 @@ SCOUTING_MIX = Mix(
 )
 SCOUTING_REQUESTS = 50000
 SCOUTING_KEYS = 25  # of each connection, which begins with a SET for each of its keys
-GET_SHARE = 0.99  # of a GET-only load, what must finish in Elite
-# A GET passes some hundred places where a deopt can be forced.
-FORCED = ("all", "random:1:0.01", "random:2:0.01", "random:3:0.01")
-# In the kernel Elite begins at the loop, and a request comes some dozen sites later.
-FORCED_WIDE = ("random:1:0.002",)
-
-
-@dataclass(frozen=True)
-class Tree:
-    """One source tree; root has lp.toml and, once wrapped, `.lp/`."""
-
-    root: Path
-
-    @property
-    def libevent(self) -> Path:
-        """libevent's sources."""
-        return self.root / "libevent"
-
-    @property
-    def memcached(self) -> Path:
-        """memcached's sources, where its programs are built."""
-        return self.root / "memcached"
-
-    @property
-    def stage(self) -> Path:
-        """libevent as memcached's configure looks for it, with `include` and `lib`."""
-        return self.root / "stage"
-
-
-def prepare(root: Path, cache: Path) -> Tree:
-    """Lay out a fresh tree at `root`, in place of what was there; sources come from the cache."""
-    memcached, libevent = fetch(MEMCACHED, cache), fetch(LIBEVENT, cache)
-    if root.exists():
-        shutil.rmtree(root)
-    root.mkdir(parents=True)
-    tree = Tree(root)
-    copy_tree(memcached, tree.memcached)
-    copy_tree(libevent, tree.libevent)
-    tree.stage.mkdir()
-    (tree.stage / "include").symlink_to("../libevent/include")
-    (tree.stage / "lib").symlink_to("../libevent/.libs")
-    shutil.copy(Path(__file__).with_name("lp.toml"), root / "lp.toml")
-    return tree
-
-
-@dataclass(frozen=True)
-class Builder:
-    """How to build: `cc` for configure, and `wrap`, the words before `make`."""
-
-    cc: str
-    wrap: tuple[str, ...] = ()
-    jobs: int = 2
-
-    def run(self, command: Sequence[str | Path], cwd: Path) -> str:
-        """Run one step of the build."""
-        return run_step(command, cwd, clean_environment())
-
-    def configure(self, tree: Tree, options: Sequence[str] = ()) -> None:
-        """`CC=… ./configure` of both; options: for memcached's. That links programs with libevent,
-        and needs a plain one, so that is built for it, and thrown away."""
-        cc = f"CC={self.cc}"
-        self.run(["env", cc, "./configure", *LIBEVENT_OPTIONS], tree.libevent)
-        self.run(["make", f"-j{self.jobs}"], tree.libevent)
-        stage = f"--with-libevent={tree.stage}"
-        self.run(["env", cc, "./configure", stage, *options], tree.memcached)
-        self.run(["make", "clean"], tree.libevent)
-
-    def make_libevent(self, tree: Tree) -> None:
-        """Build libevent."""
-        self.run([*self.wrap, "make", f"-j{self.jobs}"], tree.libevent)
-
-    def make_memcached(self, tree: Tree, targets: Sequence[str] = ()) -> None:
-        """Build memcached; targets: none means `make`'s default, all of it."""
-        self.run([*self.wrap, "make", f"-j{self.jobs}", *targets], tree.memcached)
-
-    def build(self, tree: Tree, targets: Sequence[str] = (), options: Sequence[str] = ()) -> None:
-        """All of it."""
-        self.configure(tree, options)
-        self.make_libevent(tree)
-        self.make_memcached(tree, targets)
-
-
-def plain_builder(jobs: int = 2) -> Builder:
-    """Build as if LakePlacid did not exist."""
-    return Builder(os.environ.get("LP_CC", "cc"), jobs=jobs)
-
-
-def clean_environment(**settings: str) -> dict[str, str]:
-    """Our environment without LakePlacid's settings, but for the compiler's; `settings` added."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("LP_") or k == "LP_CC"}
-    return {**kept, **settings}
-
-
-def wrapped_builder(phase: str, jobs: int = 2) -> Builder:
-    """Build as README.md says: `CC=lp-cc ./configure` and `lp-wrap make`."""
-    return Builder(tool("lp-cc"), (tool("lp-wrap"), "--phase", phase, "--"), jobs=jobs)
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running memcached; port on 127.0.0.1."""
-
-    process: subprocess.Popen[bytes]
-    port: int
-
-
-@contextmanager
-def serve(
-    program: Path,
-    environment: Mapping[str, str],
-    *,
-    arguments: Sequence[str] = (),
-    timeout: float = 30.0,
-) -> Iterator[Server]:
-    """Run memcached on a port of its own choice; at the end SIGTERM ends it.
-
-    timeout: seconds, for the start and for the end. Raises LakePlacidError when it does not
-    come up, or does not end with exit status 0.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        ports = Path(folder) / "ports"
-        log = Path(folder) / "log"
-        user = ["-u", "root"] if os.geteuid() == 0 else []  # as its own test suite does
-        command = [str(program.absolute()), "-l", "127.0.0.1", "-p", "-1", "-U", "0", *user]
-        with (
-            open(log, "wb") as output,
-            subprocess.Popen(
-                [*command, *arguments],
-                cwd=program.parent,
-                env={**environment, "MEMCACHED_PORT_FILENAME": str(ports)},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            ) as process,
-        ):
-            try:
-                port = _wait_port(process, ports, log, timeout)
-                yield Server(process, port)
-                process.send_signal(signal.SIGTERM)
-                try:
-                    status = process.wait(timeout)
-                except subprocess.TimeoutExpired:
-                    raise _failure(program, f"did not end within {timeout:g} s", log) from None
-                if status != 0:
-                    raise _failure(program, f"ended with status {status}", log)
-            finally:
-                process.kill()  # a no-op after it has ended
-
-
-def _wait_port(process: subprocess.Popen[bytes], ports: Path, log: Path, timeout: float) -> int:
-    """The port that memcached wrote to the file named in MEMCACHED_PORT_FILENAME. It renames the
-    file into place when it listens; there is nothing to wait on but the file, so we look."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise _failure(ports, f"did not start: status {process.returncode}", log)
-        if ports.is_file() and (match := re.search(r"TCP INET: (\d+)", ports.read_text())):
-            port = int(match.group(1))
-            socket.create_connection(("127.0.0.1", port), timeout).close()
-            return port
-        try:
-            process.wait(0.02)
-        except subprocess.TimeoutExpired:
-            continue
-    raise _failure(ports, f"did not listen within {timeout:g} s", log)
-
-
-def _failure(program: Path, what: str, log: Path) -> LakePlacidError:
-    said = log.read_text(errors="replace").strip().splitlines()[-8:]
-    return LakePlacidError(
-        "\n  ".join([f"memcached {what}", *said]),
-        file=str(program),
-        remedy="run it by hand with `-vv` to see what it says",
-    )
-
-
-def scout(tree: Tree, program: Path, requests: int = SCOUTING_REQUESTS) -> None:
-    """Run the scouting server under a GET-heavy load; its traces land below `.lp/`."""
-    shutil.rmtree(tree.root / ".lp" / "traces", ignore_errors=True)
-    with serve(program, clean_environment()) as server:
-        run_load(server.port, requests, mix=SCOUTING_MIX, keys=SCOUTING_KEYS)
-
-
-def specialize(tree: Tree, *, stress: bool = False) -> Path:
-    """`lp manifest` (unless there is one) and `lp build`; return the folder of the programs, which
-    is not where the scouting ones are."""
-    if not (tree.root / "lp-manifest.toml").exists():
-        run_step([tool("lp"), "manifest"], tree.root, clean_environment())
-    output = _output(tree, stress)
-    arguments = ["--output", str(output), *(["--stress"] if stress else [])]
-    run_step([tool("lp"), "build", "--all", *arguments], tree.root, clean_environment())
-    return specialized(tree, stress=stress)
-
-
-def specialized(tree: Tree, *, stress: bool = False) -> Path:
-    """The folder of the programs that `specialize` leaves."""
-    return _output(tree, stress) / "memcached"
-
-
-def _output(tree: Tree, stress: bool) -> Path:
-    return tree.root / ("stress" if stress else "elite")
+# One file of statistics for each server process.
+IN_ELITE = {**ELITE, "LP_STATS": "{}/stats/%p.json"}
+NOTES = (
+    "Each file's outcome, its number of tests and those that fail are compared; a file "
+    "that fails is run a second time. Some skip themselves, in each variant the same.",
+    "A request is a call of `drive_machine`; a server that is killed tells no figures.",
+)
 
 
 @dataclass(frozen=True)
@@ -308,296 +84,312 @@ class Measured:
         return self.finished / self.begun if self.begun else 0.0
 
 
-def measure(program: Path, mix: Mix, requests: int, keys: int = KEYS, **settings: str) -> Measured:
-    """Run the specialised server under a load, every answer verified; in one process, unless the
-    settings say otherwise. keys: of each connection."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "stats.json"
-        environment = clean_environment(
-            **{"LP_ELITE": "inprocess", "LP_STATS": str(path), **settings}
-        )
-        with serve(program, environment) as server:
-            load = run_load(server.port, requests, mix=mix, keys=keys, seed=2)
+class Memcached(CampaignRecipe[Server, build.MemcachedTree, FileResult]):
+    """memcached under GETs."""
+
+    name = "memcached"
+    description = (
+        "memcached with LakePlacid: `server` builds, scouts, specialises and measures "
+        "it; `suite` runs its own tests with all variants (half an hour); `kernel` runs some of "
+        "them with Elite in the kernel of a guest, `kernel-suite` all of them there, for hours."
+    )
+    steps_help = "the first two"
+    arguments = (
+        argument("--dir", help="work folder (default: .cache/memcached)"),
+        argument("--jobs"),
+        argument("--suite-jobs", type=int, default=4, help="test files at a time"),
+        argument("--requests", help="of a load that is measured"),
+        argument("--tests", metavar="t/FILE.t", help="only these test files"),
+        argument("--kernel"),
+        argument("--minutes", help="begin no file in the guest after so many"),
+        argument("--docs", help="where compatibility/*.json is to be kept"),
+    )
+    usual = ("server", "suite")
+    progress = Progress(
+        "building memcached-debug with the plain compiler",
+        "scouting it with GETs, and specialising it",
+        specialise="",
+    )
+    scouting_requests = 50000
+    in_process = "suite"
+    missing = "step `suite` has not left this"
+    script = Path(__file__).with_name("memcached_guest.py")
+    # What an emulated machine does in minutes, for each variant.
+    guest_tests = (
+        "t/getset.t", "t/incrdecr.t", "t/flags.t", "t/cas.t", "t/stats.t", "t/binary-get.t",
+        "t/touch.t", "t/noreply.t", "t/issue_42.t", "t/line-lengths.t",
+    )  # fmt: skip
+    guest_timeout = 24 * 3600.0
+    guest_memory = 3072
+    heads = 0
+
+    def steps(self) -> Mapping[str, Step]:
+        """By name."""
+        return {
+            "server": self.server,
+            "suite": self.suite,
+            "kernel": self.kernel,
+            "kernel-suite": self.kernel_suite,
+        }
+
+    def build_plain(self, asked: Asked) -> Path:
+        """What the test suite runs, by memcached's own build."""
+        tree = build.prepare(asked.folder / "suite" / "plain", asked.cache)
+        builder = build.plain_builder(asked.options.jobs)
+        builder.build(tree, build.SUITE_TARGETS, build.SUITE_OPTIONS)
+        return tree.built
+
+    def build_scouted(self, asked: Asked) -> build.MemcachedTree:
+        """The same, wrapped."""
+        tree = build.prepare(asked.folder / "suite" / "wrapped", asked.cache)
+        builder = build.wrapped_builder("scout", asked.options.jobs)
+        builder.build(tree, build.SUITE_TARGETS, build.SUITE_OPTIONS)
+        return tree
+
+    def serve(
+        self, program: Path, environment: Mapping[str, str]
+    ) -> AbstractContextManager[Server]:
+        """With its usual four workers."""
+        return serve(program, environment)
+
+    def scouting_load(self, port: int, requests: int) -> None:
+        """Mostly GETs."""
+        run_load(port, requests, mix=SCOUTING_MIX, keys=SCOUTING_KEYS)
+
+    def measure_mix(
+        self, program: Path, mix: Mix, requests: int, keys: int = KEYS, **settings: str
+    ) -> Measured:
+        """Run the specialised server under a load, every answer verified; in one process, unless
+        the settings say otherwise. keys: of each connection."""
+        sent: list[int] = []
+
+        def load(port: int) -> None:
+            sent.append(run_load(port, requests, mix=mix, keys=keys, seed=2).sent)
             if mix not in (GET_ONLY, SCOUTING_MIX):  # which have the text protocol alone
-                check_binary(server.port)
-        return measured(read_run(path), load.sent)
+                check_binary(port)
 
+        run = self.measure(program, load, **settings)
+        deopts = tuple((f"{deopt.where} {deopt.name}", deopt.hits) for deopt in run.deopts)
+        return Measured(sent[0], run.requests, run.finished, deopts)
 
-def measure_scouted(program: Path, requests: int, **settings: str) -> Measured:
-    """The load that it was scouted with, or a shorter one that has the same share of SETs."""
-    keys = max(1, round(SCOUTING_KEYS * requests / SCOUTING_REQUESTS))
-    return measure(program, SCOUTING_MIX, requests, keys, **settings)
+    def measure_scouted(self, program: Path, requests: int, **settings: str) -> Measured:
+        """The load that it was scouted with, or a shorter one that has the same share of SETs."""
+        keys = max(1, round(SCOUTING_KEYS * requests / self.scouting_requests))
+        return self.measure_mix(program, SCOUTING_MIX, requests, keys, **settings)
 
-
-def measure_gets(program: Path, requests: int, **settings: str) -> Measured:
-    """GETs alone: what a load of them adds to one that only opens the connections, stores the keys
-    and closes."""
-    whole = measure(program, GET_ONLY, requests, **settings)
-    before = measure(program, GET_ONLY, 0, **settings)
-    count = dict(before.deopts)
-    rest = [(place, hits - count.get(place, 0)) for place, hits in whole.deopts]
-    return Measured(
-        whole.sent - before.sent,
-        whole.begun - before.begun,
-        whole.finished - before.finished,
-        tuple((place, hits) for place, hits in rest if hits > 0),
-    )
-
-
-def measured(run: Run, sent: int) -> Measured:
-    """What was counted while `sent` requests were sent."""
-    deopts = tuple((f"{deopt.where} {deopt.name}", deopt.hits) for deopt in run.deopts)
-    return Measured(sent, run.requests, run.finished, deopts)
-
-
-class SuiteRuns:
-    """Runs the suite with one variant after the other, and keeps what came out."""
-
-    def __init__(self, root: Path, options: argparse.Namespace, show: Console) -> None:
-        self.root = root
-        self.options = options
-        self.show = show
-        self.results: dict[str, dict[str, FileResult]] = {}
-        self.notes: dict[str, str] = {}
-        self.totals: dict[str, tuple[int, int]] = {}
-
-    def run(self, name: str, tree: Tree, programs: Path, **settings: str) -> Path:
-        """Run the suite with `programs`' server in an environment with `settings`, where {} stands
-        for the variant's folder, which is returned."""
-        timedrun = tree.memcached / "timedrun"
-        folder = bench_folder(
-            self.root / "bench" / name.replace(" ", "-").replace(":", "-"),
-            tree.memcached,
-            programs / SUITE_PROGRAM,
-            timedrun,
+    def measure_gets(self, program: Path, requests: int, **settings: str) -> Measured:
+        """GETs alone: what a load of them adds to one that only opens the connections, stores the
+        keys and closes."""
+        whole = self.measure_mix(program, GET_ONLY, requests, KEYS, **settings)
+        before = self.measure_mix(program, GET_ONLY, 0, KEYS, **settings)
+        count = dict(before.deopts)
+        rest = [(place, hits - count.get(place, 0)) for place, hits in whole.deopts]
+        return Measured(
+            whole.sent - before.sent,
+            whole.begun - before.begun,
+            whole.finished - before.finished,
+            tuple((place, hits) for place, hits in rest if hits > 0),
         )
-        for kept in ("stats", "traces"):
-            (folder / kept).mkdir()
-        files = self.options.tests or suite_files(tree.memcached)
-        self.show.print(f"running {len(files)} test files: {name}", highlight=False)
-        began = time.monotonic()
-        self.results[name] = run_suite(
-            folder,
-            files,
-            clean_environment(**{k: v.format(folder) for k, v in settings.items()}),
-            jobs=self.options.suite_jobs,
-            progress=lambda result: self.show.print(f"  {result.name}: {result}", highlight=False),
-        )
-        self.totals[name] = elite_totals(folder / "stats")
-        self.notes[name] = note_of(time.monotonic() - began, *self.totals[name])
-        return folder
 
-    def write(self, where: str = "", *, wide: bool = False) -> bool:
-        """Write and print the table; where: the machine, if it is not this one; wide: all builds
-        are specialised for what the suite does. Return whether all variants are as plain."""
-        plain = self.results["plain"]
-        different = {name: differences(plain, result) for name, result in self.results.items()}
-        stem = "suite-guest" if where else "suite"
-        write_table(self.options.dir / stem, self.results, self.notes, different)
-        if self.options.docs and not self.options.tests:
-            rows = {
-                name: Variant(
-                    len(result),
-                    tuple(other.name for _, other in different[name]),
-                    *self.totals[name],
-                )
-                for name, result in self.results.items()
-            }
-            write_findings(
-                findings(rows, where, list(plain), wide=wide), self.options.docs / "compatibility"
+    def server(self, asked: Asked) -> bool:
+        """The step: memcached as one would use it: built, scouted, specialised, measured."""
+        asked.say("building memcached for scouting")
+        tree = build.prepare(asked.folder / "server", asked.cache, "memcached")
+        build.wrapped_builder("scout", asked.options.jobs).build(tree, ["memcached"])
+        asked.say("scouting it under a GET-heavy load")
+        self.scout(tree)
+        asked.say("specialising it")
+        tree.manifest()
+        program = tree.specialize()
+        gets = self.measure_gets(program, asked.options.requests)
+        mixed = self.measure_mix(program, Mix(), asked.options.requests)
+        table = Table(title="memcached, specialised, in one process", title_justify="left")
+        for column in ("load", "requests sent", "begun in Elite", "finished in Elite", "share"):
+            table.add_column(column)
+        for name, measured in (("GET only", gets), ("mixed", mixed)):
+            table.add_row(
+                name,
+                f"{measured.sent:,}",
+                f"{measured.begun:,}",
+                f"{measured.finished:,}",
+                f"{measured.finished_share:.2%}",
             )
-        return not any(different.values())
+        console = Console(highlight=False)
+        console.print(table)
+        console.print("where requests of the mixed load left Elite:")
+        for place, count in mixed.deopts[:20]:
+            console.print(f"  {count:8,}  {place}", markup=False)
+        return gets.finished_share >= SHARE
 
+    def suite(self, asked: Asked) -> bool:
+        """The step: the suite with all variants; write and print the table. Return whether all are
+        as plain."""
+        outcomes = Outcomes(self, None)
+        asked.say(self.progress.plain)
+        plain = self.build_plain(asked)
+        run_variant(asked, outcomes, PLAIN, plain.parent, plain)
+        asked.say(self.progress.build)
+        tree = self.build_scouted(asked)
+        scouted = {"LP_TRACE_DIR": "{}/traces"}
+        folder = run_variant(asked, outcomes, "scouted", tree.memcached, tree.built, **scouted)
 
-def note_of(seconds: float, begun: int, finished: int) -> str:
-    """What the table says of a run."""
-    elite = f", {begun:,} requests begun and {finished:,} finished in Elite" if begun else ""
-    return f"{seconds:.0f} s{elite}"
+        asked.say(self.progress.scout)
+        self.scout(tree)
+        tree.manifest()
+        run_specialised(asked, outcomes, tree, "specialised", "", FORCED)
+        asked.say("specialising it for what the suite itself does")
+        tree.manifest("--threshold", str(WIDE_THRESHOLD), str(folder / "traces"))
+        run_specialised(asked, outcomes, tree, "wide", "wide ", FORCED[1:2])
+        self.keep(asked, outcomes, Ran(list(outcomes.results[PLAIN])))
+        return outcomes.same
 
+    def keep(self, asked: Asked, outcomes: Outcomes[FileResult], ran: Ran) -> None:
+        """Write and print the table too."""
+        write_table(asked.folder / ("suite-guest" if ran.where else "suite"), outcomes)
+        super().keep(asked, outcomes, ran)
 
-# One file of statistics for each server process.
-IN_ELITE = {"LP_ELITE": "inprocess", "LP_STATS": "{}/stats/%p.json"}
+    def left_builds(self, asked: Asked) -> tuple[Path, build.MemcachedTree]:
+        """Those of the step `suite`."""
+        suite = asked.folder / "suite"
+        plain, tree = (build.MemcachedTree(suite / name) for name in ("plain", "wrapped"))
+        return plain.built, tree
 
+    def also_needed(self, asked: Asked) -> Sequence[Path]:
+        """How long the tests took."""
+        return [asked.folder / "suite.json"]
 
-def elite_totals(folder: Path) -> tuple[int, int]:
-    """Requests begun and finished in Elite by all servers of a run of the suite."""
-    totals = totals_of(map(read_run, folder.glob("*.json")))
-    return totals["requests"], totals["finished_in_elite"]
+    def all_tests(self, asked: Asked) -> Sequence[str]:
+        """All files, the swift ones first, by what the plain build took."""
+        (suite,) = self.also_needed(asked)
+        plain = json.loads(suite.read_text(encoding="utf-8"))[PLAIN]["files"]
+        seconds = {name: result["seconds"] for name, result in plain.items()}
+        files = suite_files(self._sources(asked))
+        return sorted(files, key=lambda file: seconds.get(file, 0))
 
+    def guest_words(self, tests: Sequence[str]) -> str:
+        """How many there are."""
+        return f"{len(tests)} test files"
 
-def step_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:
-    """The suite with all variants; write and print the table. Return whether all are as plain."""
-    root: Path = options.dir / "suite"
-    runs = SuiteRuns(root, options, show)
+    def guest_input(self, asked: Asked, tests: Sequence[str]) -> Mapping[str, Any]:
+        """For memcached_guest.py."""
+        seconds = asked.options.minutes * 60
+        return {"sources": str(self._sources(asked)), "files": tests, "seconds": seconds}
 
-    show.print("building memcached-debug with the plain compiler")
-    plain = prepare(root / "plain", cache)
-    plain_builder(options.jobs).build(plain, SUITE_TARGETS, SUITE_OPTIONS)
-    runs.run("plain", plain, plain.memcached)
+    def _sources(self, asked: Asked) -> Path:
+        return build.MemcachedTree(asked.folder / "suite" / "plain").memcached
 
-    show.print("building it for scouting")
-    wrapped = prepare(root / "wrapped", cache)
-    wrapped_builder("scout", options.jobs).build(wrapped, SUITE_TARGETS, SUITE_OPTIONS)
-    folder = runs.run("scouted", wrapped, wrapped.memcached, LP_TRACE_DIR="{}/traces")
+    def read_found(self, found: dict[str, Any]) -> tuple[FileResult, Mapping[str, int]]:
+        """A file's."""
+        begun, finished = found.pop("begun"), found.pop("finished")
+        totals = {"requests": begun, "finished_in_elite": finished}
+        return FileResult.read(found), totals
 
-    show.print("scouting it with GETs, and specialising it")
-    scout(wrapped, wrapped.memcached / SUITE_PROGRAM)
-    runs.run("specialised", wrapped, specialize(wrapped), **IN_ELITE)
-    programs = specialize(wrapped, stress=True)
-    for force in FORCED:
-        runs.run(force, wrapped, programs, **IN_ELITE, LP_FORCE_DEOPT=force)
+    def outcomes(self, asked: Asked, heads: Sequence[Any]) -> Outcomes[FileResult]:
+        """The table tells them."""
+        return Outcomes(self, None)
 
-    show.print("specialising it for what the suite itself does")
-    arguments = ["--threshold", str(WIDE_THRESHOLD), str(folder / "traces")]
-    run_step([tool("lp"), "manifest", *arguments], wrapped.root, clean_environment())
-    runs.run("wide", wrapped, specialize(wrapped), **IN_ELITE)
-    programs = specialize(wrapped, stress=True)
-    runs.run(f"wide {FORCED[1]}", wrapped, programs, **IN_ELITE, LP_FORCE_DEOPT=FORCED[1])
-    return runs.write()
+    def differences(
+        self, plain: Mapping[str, FileResult], other: Mapping[str, FileResult]
+    ) -> Sequence[Difference]:
+        """File by file."""
+        return [
+            Difference(one.name, f"plain {one}, here {two}\n{two.note}")
+            for one, two in differences(plain, other)
+        ]
 
-
-def step_kernel(options: argparse.Namespace, cache: Path, show: Console) -> bool:
-    """Some of the suite with Elite in a guest's kernel, against the plain build in that guest."""
-    root: Path = options.dir / "suite"
-    show.print("building memcached-debug with the plain compiler")
-    plain = prepare(root / "plain", cache)
-    plain_builder(options.jobs).build(plain, SUITE_TARGETS, SUITE_OPTIONS)
-    show.print("building it for scouting")
-    wrapped = prepare(root / "wrapped", cache)
-    wrapped_builder("scout", options.jobs).build(wrapped, SUITE_TARGETS, SUITE_OPTIONS)
-    show.print("scouting it with GETs, and specialising it")
-    scout(wrapped, wrapped.memcached / SUITE_PROGRAM)
-    plan = make_plan(
-        plain.memcached / SUITE_PROGRAM,
-        specialize(wrapped) / SUITE_PROGRAM,
-        specialize(wrapped, stress=True) / SUITE_PROGRAM,
-        FORCED,
-        find_headers(options.kernel, cache_folder(os.environ)),
-        options.dir / "modules",
-    )
-    files = [f"t/{name}.t" for name in GUEST_FILES]
-    return in_guest(options, plan, plain, files, show, wide=False)
-
-
-def step_kernel_suite(options: argparse.Namespace, cache: Path, show: Console) -> bool:
-    """In a guest's kernel the whole suite, with what step `suite` left in the work folder: the
-    builds that are specialised for what the suite does. What a guest before has run with them is
-    not run again."""
-    root: Path = options.dir / "suite"
-    plain, wrapped = Tree(root / "plain"), Tree(root / "wrapped")
-    programs = [
-        plain.memcached / SUITE_PROGRAM,
-        specialized(wrapped) / SUITE_PROGRAM,
-        specialized(wrapped, stress=True) / SUITE_PROGRAM,
-    ]
-    needed = [*programs, options.dir / "suite.json"]
-    if missing := [path for path in needed if not path.exists()]:
-        raise LakePlacidError(
-            "step `suite` has not left this",
-            file=str(missing[0]),
-            remedy="run the step `suite` first, with the same --dir",
+    def summary(self, variant: Variant, seconds: float) -> str:
+        """What the table says of a run."""
+        elite = (
+            f", {variant.requests:,} requests begun and {variant.finished:,} finished in Elite"
+            if variant.requests
+            else ""
         )
-    headers = find_headers(options.kernel, cache_folder(os.environ))
-    plan = make_plan(*programs, FORCED_WIDE, headers, options.dir / "wide-modules")
-    seconds = plain_seconds(options.dir)
-    files = sorted(suite_files(plain.memcached), key=lambda file: seconds.get(file, 0))
-    return in_guest(options, plan, plain, files, show, wide=True)
+        return f"{seconds:.0f} s{elite}"
 
-
-def plain_seconds(folder: Path) -> dict[str, float]:
-    """How long each file took with the plain build, by what step `suite` left in the folder."""
-    data = json.loads((folder / "suite.json").read_text(encoding="utf-8"))
-    return {name: result["seconds"] for name, result in data["plain"]["files"].items()}
-
-
-def in_guest(
-    options: argparse.Namespace,
-    plan: GuestPlan,
-    plain: Tree,
-    files: Sequence[str],
-    show: Console,
-    *,
-    wide: bool,
-) -> bool:
-    """Carry out a plan and keep what comes out. files: unless the options name others. Return
-    whether all is as it must be."""
-    files = options.tests or files
-    kept = KeptTests(options.dir / "kernel-suite.json" if wide else None, plan)
-    left = kept.left(files)
-    show.print(f"running {len(left)} test files in a guest with Debian's {options.kernel}")
-    told = run_plan(
-        Path(__file__).with_name("memcached_guest.py"),
-        plan,
-        {"sources": str(plain.memcached), "files": left, "seconds": options.minutes * 60},
-        kernel=options.kernel,
-        folder=options.dir,
-        timeout=GUEST_TIMEOUT,
-        memory=GUEST_MEMORY,
-        show=lambda text: show.print(text, end="", markup=False, highlight=False),
-    )
-    kept.add(told)
-    tests = GuestTests.read(plan, files, kept.rows)
-    runs = SuiteRuns(options.dir / "suite", options, show)
-    for name, found in tests.found.items():
-        totals: Counter[str] = Counter()
-        results = {}
-        for file, result in found.items():
-            totals.update({key: result.pop(key) for key in ("begun", "finished")})
-            results[file] = FileResult.read(result)
-        runs.results[name] = results
-        runs.totals[name] = (totals["begun"], totals["finished"])
-        seconds = sum(result.seconds for result in results.values())
-        runs.notes[name] = note_of(seconds, *runs.totals[name])
-    for file in tests.failed.values():
-        show.print(f"  {file['name']} fails with the plain build here:", highlight=False)
-        show.print(f"    {file['note']}", markup=False, highlight=False)
-    if tests.left:
-        show.print(f"  no time for {', '.join(tests.left)}", highlight=False)
-    same = runs.write(f"a guest with Debian's {options.kernel}", wide=wide)
-    return same and not tests.failed
-
-
-def findings(
-    variants: Mapping[str, Variant], where: str, files: Sequence[str], *, wide: bool
-) -> Findings:
-    """What docs/compatibility.md says of it."""
-    return Findings(
-        server="memcached",
-        version=MEMCACHED.version,
-        build="CC=lp-cc ./configure; lp-wrap make",
-        suite="its own (`prove t/`), by file",
-        variants=variants,
-        where=where,
-        wide=wide,
-        notes=(
-            "Each file's outcome, its number of tests and those that fail are compared; a file "
-            "that fails is run a second time. Some skip themselves, in each variant the same.",
-            "A request is a call of `drive_machine`; a server that is killed tells no figures.",
-            *(["All are specialised for what the suite does."] if wide else []),
-            *(
-                [f"Files: {', '.join(Path(file).stem for file in files)}."]
-                if where
-                else [
-                    "Scouting sees GETs, the suite's servers live for a few other requests each. "
-                    "*wide*: scouted with the suite itself."
-                ]
+    def findings(self, asked: Asked, variants: Mapping[str, Variant], ran: Ran) -> Findings:
+        """What docs/compatibility.md says of it."""
+        files = f"Files: {', '.join(Path(file).stem for file in ran.tests)}."
+        scouted = (
+            "Scouting sees GETs, the suite's servers live for a few other requests each. "
+            "*wide*: scouted with the suite itself."
+        )
+        return Findings(
+            server="memcached",
+            version=build.MEMCACHED.version,
+            build="CC=lp-cc ./configure; lp-wrap make",
+            suite="its own (`prove t/`), by file",
+            variants=variants,
+            where=ran.where,
+            wide=ran.wide,
+            notes=(
+                *NOTES,
+                *(["All are specialised for what the suite does."] if ran.wide else []),
+                files if ran.where else scouted,
             ),
-        ),
+        )
+
+
+def run_variant(
+    asked: Asked,
+    outcomes: Outcomes[FileResult],
+    name: str,
+    sources: Path,
+    program: Path,
+    **settings: str,
+) -> Path:
+    """Run the suite of these built sources with a server, in an environment with `settings`, where
+    {} stands for the variant's folder, which is returned."""
+    folder = bench_folder(
+        asked.folder / "suite" / "bench" / name.replace(" ", "-").replace(":", "-"),
+        sources,
+        program,
+        sources / "timedrun",
     )
+    for kept in ("stats", "traces"):
+        (folder / kept).mkdir()
+    files = asked.options.tests or suite_files(sources)
+    asked.say(f"running {len(files)} test files: {name}")
+    began = time.monotonic()
+    results = run_suite(
+        folder,
+        files,
+        environment(**{k: v.format(folder) for k, v in settings.items()}),
+        jobs=asked.options.suite_jobs,
+        progress=lambda result: asked.say(f"  {result.name}: {result}"),
+    )
+    totals = totals_of(map(read_run, (folder / "stats").glob("*.json")))
+    outcomes.add(name, results, totals, time.monotonic() - began)
+    return folder
 
 
-def write_table(
-    stem: Path,
-    results: Mapping[str, Mapping[str, FileResult]],
-    notes: Mapping[str, str],
-    different: Mapping[str, Sequence[tuple[FileResult, FileResult]]],
+def run_specialised(
+    asked: Asked,
+    outcomes: Outcomes[FileResult],
+    tree: build.MemcachedTree,
+    name: str,
+    prefix: str,
+    forced: Sequence[str],
 ) -> None:
+    """The suite with what `lp build` makes of the manifest, by this name, and forced."""
+    run_variant(asked, outcomes, name, tree.memcached, tree.specialize(), **IN_ELITE)
+    program = tree.specialize(stress=True)
+    for force in forced:
+        settings = {**IN_ELITE, "LP_FORCE_DEOPT": force}
+        run_variant(asked, outcomes, f"{prefix}{force}", tree.memcached, program, **settings)
+
+
+def write_table(stem: Path, outcomes: Outcomes[FileResult]) -> None:
     """Write what came out to `<stem>.txt` and `<stem>.json`, and print the former."""
+    results = outcomes.results
+    notes = {
+        name: outcomes.suite.summary(outcomes.variants[name], outcomes.seconds[name])
+        for name in results
+    }
     table = Table(title="memcached's own test suite", title_justify="left")
     table.add_column("test file")
     for name in results:
         table.add_column(name)
-    for file, plain in results["plain"].items():
+    for file, plain in results[PLAIN].items():
         row = [file.removeprefix("t/"), str(plain)]
         for name in list(results)[1:]:
             result = results[name][file]
@@ -608,11 +400,11 @@ def write_table(
         console = Console(file=file_out, width=WIDTH, highlight=False)
         console.print(table)
         for name, note in notes.items():
-            count = len(different[name])
-            console.print(f"{name}: {count} files differ from plain ({note})", markup=False)
-            for plain, other in different[name]:
-                text = f"  {plain.name}: plain {plain}, here {other}\n{other.note}"
-                console.print(text, markup=False)
+            different = outcomes.different[name]
+            text = f"{name}: {len(different)} files differ from plain ({note})"
+            console.print(text, markup=False)
+            for one in different:
+                console.print(f"  {one.name}: {one.words}", markup=False)
     print(path.read_text(encoding="utf-8"))
     data = {
         name: {"note": notes[name], "files": {f: asdict(r) for f, r in result.items()}}
@@ -621,84 +413,5 @@ def write_table(
     stem.with_suffix(".json").write_text(json.dumps(data, indent=1), encoding="utf-8")
 
 
-def step_server(options: argparse.Namespace, cache: Path, show: Console) -> bool:
-    """memcached as one would use it: built, scouted, specialised, measured."""
-    show.print("building memcached for scouting")
-    tree = prepare(options.dir / "server", cache)
-    program = tree.memcached / "memcached"
-    wrapped_builder("scout", options.jobs).build(tree, ["memcached"])
-    show.print("scouting it under a GET-heavy load")
-    scout(tree, program)
-    show.print("specialising it")
-    program = specialize(tree) / "memcached"
-    gets = measure_gets(program, options.requests)
-    mixed = measure(program, Mix(), options.requests)
-    table = Table(title="memcached, specialised, in one process", title_justify="left")
-    for column in ("load", "requests sent", "begun in Elite", "finished in Elite", "share"):
-        table.add_column(column)
-    for name, measured in (("GET only", gets), ("mixed", mixed)):
-        table.add_row(
-            name,
-            f"{measured.sent:,}",
-            f"{measured.begun:,}",
-            f"{measured.finished:,}",
-            f"{measured.finished_share:.2%}",
-        )
-    console = Console(highlight=False)
-    console.print(table)
-    console.print("where requests of the mixed load left Elite:")
-    for place, count in mixed.deopts[:20]:
-        console.print(f"  {count:8,}  {place}", markup=False)
-    return gets.finished_share >= GET_SHARE
-
-
-STEPS: dict[str, Callable[[argparse.Namespace, Path, Console], bool]] = {
-    "server": step_server,
-    "suite": step_suite,
-    "kernel": step_kernel,
-    "kernel-suite": step_kernel_suite,
-}
-USUAL = ("server", "suite")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the steps; return 0, or 1 when one failed or showed a difference."""
-    parser = argparse.ArgumentParser(
-        prog="recipe.py",
-        description="memcached with LakePlacid: `server` builds, scouts, specialises and measures "
-        "it; `suite` runs its own tests with all variants (half an hour); `kernel` runs some of "
-        "them with Elite in the kernel of a guest, `kernel-suite` all of them there, for hours.",
-    )
-    parser.add_argument(
-        "steps",
-        nargs="*",
-        metavar="server|suite|kernel|kernel-suite",
-        help="default: the first two",
-    )
-    parser.add_argument("--dir", type=Path, help="work folder (default: .cache/memcached)")
-    parser.add_argument("--jobs", type=int, default=2, help="of make")
-    parser.add_argument("--suite-jobs", type=int, default=4, help="test files at a time")
-    parser.add_argument("--requests", type=int, default=50000, help="of a load that is measured")
-    parser.add_argument("--tests", nargs="+", metavar="t/FILE.t", help="only these test files")
-    parser.add_argument("--kernel", choices=SERIES, default=DEFAULT, help="of the guest")
-    parser.add_argument(
-        "--minutes", type=float, default=math.inf, help="begin no file in the guest after so many"
-    )
-    parser.add_argument("--docs", type=Path, help="where compatibility/*.json is to be kept")
-    options = parser.parse_args(argv)
-    if unknown := [step for step in options.steps if step not in STEPS]:
-        parser.error(f"no such step: {unknown[0]}")
-    cache = cache_folder(os.environ)
-    options.dir = (options.dir or work_folder(os.environ, Path.cwd()) / "memcached").absolute()
-    options.dir.mkdir(parents=True, exist_ok=True)
-    show = Console(stderr=True)
-    try:
-        good = [STEPS[name](options, cache, show) for name in options.steps or USUAL]
-    except LakePlacidError as error:
-        print(f"memcached: {error}", file=sys.stderr)
-        return 1
-    return 0 if all(good) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(Memcached().main())

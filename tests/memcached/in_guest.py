@@ -16,10 +16,12 @@ import tests.memcached.conftest  # noqa: F401 - finds the recipe's modules
 
 # isort: split
 import load
-import recipe
 import suite
+from memcached_server import serve
+from recipe import Memcached
 
 from lp_build.kernel_module.load import loaded, read_status
+from lp_build.trials.tree import environment
 
 COUNTS = ("requests", "deopts", "system_calls")
 
@@ -30,10 +32,10 @@ def driver_counts() -> dict[str, int]:
     return dict(application)
 
 
-def measure_gets(program: Path, count: int, environment: dict[str, str]) -> dict[str, float]:
+def measure_gets(program: Path, count: int, settings: dict[str, str]) -> dict[str, float]:
     """GETs one after the other, each answer verified: what the driver counted meanwhile."""
     with (
-        recipe.serve(program, recipe.clean_environment(**environment)) as server,
+        serve(program, environment(**settings)) as server,
         socket.create_connection(("127.0.0.1", server.port), timeout=60) as link,
     ):
 
@@ -67,20 +69,23 @@ def measure_gets(program: Path, count: int, environment: dict[str, str]) -> dict
 def main(plan: dict[str, Any]) -> dict[str, Any]:
     """All loads and tests."""
     kernel = {"LP_ELITE": "kernel"}
+    memcached = Memcached()
     told: dict[str, Any] = {}
     with loaded(Path(plan["driver"])):
         with loaded(Path(plan["module"])):
             program = Path(plan["program"])
             told["gets"] = measure_gets(program, 1500, kernel)
-            told["scouted"] = asdict(recipe.measure_scouted(program, 3000, **kernel))
-            told["mixed"] = asdict(recipe.measure(program, load.Mix(), 1000, **kernel))
+            told["scouted"] = asdict(memcached.measure_scouted(program, 3000, **kernel))
+            told["mixed"] = asdict(memcached.measure_mix(program, load.Mix(), 1000, **kernel))
             told["status"] = read_status()
-            environment = recipe.clean_environment(**kernel)
-            results = suite.run_suite(program.parent, plan["files"], environment, jobs=1)
+            settings = environment(**kernel)
+            results = suite.run_suite(program.parent, plan["files"], settings, jobs=1)
             told["suite"] = {str(name): result.status for name, result in results.items()}
         with loaded(Path(plan["stress_module"])):
             forced = {**kernel, "LP_FORCE_DEOPT": "random:1:0.02"}
-            told["forced"] = asdict(recipe.measure(Path(plan["stress"]), load.Mix(), 400, **forced))
+            told["forced"] = asdict(
+                memcached.measure_mix(Path(plan["stress"]), load.Mix(), 400, **forced)
+            )
     return told
 
 

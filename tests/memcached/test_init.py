@@ -7,8 +7,9 @@ import json
 import os
 from pathlib import Path
 
+import memcached_build as build
 import pytest
-import recipe
+from recipe import Memcached
 
 from lp_build.cache import cache_folder
 from lp_build.init.command import main
@@ -19,11 +20,11 @@ pytestmark = [pytest.mark.needs_network, pytest.mark.slow]
 def test_the_configuration_that_people_chose_is_proposed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tree = recipe.prepare(tmp_path / "tree", cache_folder(os.environ))
+    tree = build.prepare(tmp_path / "tree", cache_folder(os.environ), "memcached")
     (tree.root / "lp.toml").unlink()
     (tree.root / ".lp").mkdir()
-    recipe.wrapped_builder("survey").build(tree, ["memcached"])
-    recipe.scout(tree, tree.memcached / "memcached", 5000)
+    build.wrapped_builder("survey").build(tree, ["memcached"])
+    Memcached().scout(tree, 5000)
     monkeypatch.chdir(tree.root)
     capsys.readouterr()
     assert main(["--json"]) == 0

@@ -12,18 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import load
+import memcached_build as build
 import pytest
-import recipe
 import suite
+from recipe import Memcached
 
 from lp_build.cache import cache_folder
 from lp_build.kernel_module.build import build_modules, find_headers
 from lp_build.kernels.versions import DEFAULT
+from lp_build.trials.recipe import SHARE
+from lp_build.trials.tree import environment
 from lp_build.vm.guest import GuestCommand, run_guest
 from tests.forecast.support import TOLERANCE, Foretold, foretold
 
 ROOT = Path(__file__).parent.parent.parent
-PROGRAM = recipe.SUITE_PROGRAM
+PROGRAM = build.SUITE_PROGRAM
+MEMCACHED = Memcached()
 # Quick ones, of the text and the binary protocol.
 FILES = ["t/getset.t", "t/incrdecr.t", "t/cas.t", "t/flags.t", "t/stats.t", "t/binary-get.t"]
 
@@ -41,7 +45,7 @@ class Built:
     foretold: dict[str, Foretold]
 
 
-def bench(folder: Path, tree: recipe.Tree, name: str, programs: Path) -> Path:
+def bench(folder: Path, tree: build.MemcachedTree, name: str, programs: Path) -> Path:
     """A folder for the suite, with the server of this folder of programs."""
     timedrun = tree.memcached / "timedrun"
     return suite.bench_folder(folder / name, tree.memcached, programs / PROGRAM, timedrun)
@@ -51,45 +55,46 @@ def bench(folder: Path, tree: recipe.Tree, name: str, programs: Path) -> Path:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """One tree, built as the recipe does it."""
     folder = tmp_path_factory.mktemp("memcached")
-    tree = recipe.prepare(folder / "tree", cache_folder(os.environ))
-    recipe.wrapped_builder("scout").build(tree, recipe.SUITE_TARGETS, recipe.SUITE_OPTIONS)
-    recipe.scout(tree, tree.memcached / PROGRAM)
-    specialised = recipe.specialize(tree)
+    tree = build.prepare(folder / "tree", cache_folder(os.environ))
+    build.wrapped_builder("scout").build(tree, build.SUITE_TARGETS, build.SUITE_OPTIONS)
+    MEMCACHED.scout(tree)
+    tree.manifest()
+    specialised = tree.specialize().parent
     told = foretold(tree.root, "--output", str(specialised.parent))
     return Built(
         bench(folder, tree, "scouted", tree.memcached),
         bench(folder, tree, "specialised", specialised),
-        bench(folder, tree, "stress", recipe.specialize(tree, stress=True)),
+        bench(folder, tree, "stress", tree.specialize(stress=True).parent),
         told,
     )
 
 
 def test_gets_finish_in_elite(built: Built) -> None:
-    measured = recipe.measure_gets(built.specialised / PROGRAM, 20000)
+    measured = MEMCACHED.measure_gets(built.specialised / PROGRAM, 20000)
     assert measured.sent == 20000
     assert measured.begun >= 19990  # answers that come while memcached reads on are in one event
-    assert measured.finished_share >= recipe.GET_SHARE, measured.deopts
+    assert measured.finished_share >= SHARE, measured.deopts
 
 
 def test_the_scouted_load_finishes_as_foretold(built: Built) -> None:
-    measured = recipe.measure_scouted(built.specialised / PROGRAM, 10000)
+    measured = MEMCACHED.measure_scouted(built.specialised / PROGRAM, 10000)
     share = measured.finished / measured.begun
     assert share == pytest.approx(built.foretold["inprocess"].finished, abs=TOLERANCE)
 
 
 def test_mixed_load_is_answered_rightly_and_leaves_elite(built: Built) -> None:
-    measured = recipe.measure(built.specialised / PROGRAM, load.Mix(), 10000)
+    measured = MEMCACHED.measure_mix(built.specialised / PROGRAM, load.Mix(), 10000)
     assert measured.begun > measured.finished > 0
     assert measured.deopts
 
 
 def test_all_deopts_forced_change_no_answer(built: Built) -> None:
-    measured = recipe.measure(built.stress / PROGRAM, load.Mix(), 3000, LP_FORCE_DEOPT="all")
+    measured = MEMCACHED.measure_mix(built.stress / PROGRAM, load.Mix(), 3000, LP_FORCE_DEOPT="all")
     assert measured.finished == 0
 
 
 def test_random_deopts_change_no_answer(built: Built) -> None:
-    measured = recipe.measure(
+    measured = MEMCACHED.measure_mix(
         built.stress / PROGRAM, load.Mix(), 5000, LP_FORCE_DEOPT="random:1:0.01"
     )
     assert measured.begun > measured.finished
@@ -103,7 +108,7 @@ def test_memcacheds_own_tests_pass(built: Built, variant: str, tmp_path: Path) -
         "specialised": {"LP_ELITE": "inprocess"},
         "stress": {"LP_ELITE": "inprocess", "LP_FORCE_DEOPT": "all"},
     }[variant]
-    results = suite.run_suite(folder, FILES, recipe.clean_environment(**settings), jobs=6)
+    results = suite.run_suite(folder, FILES, environment(**settings), jobs=6)
     assert {str(name): result.status for name, result in results.items()} == dict.fromkeys(
         FILES, "ok"
     )
@@ -130,8 +135,8 @@ def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> dic
         cwd=built.specialised,
         writable=(built.specialised.parent,),
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    result = run_guest(command, cache_folder(os.environ), environment)
+    settings = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = run_guest(command, cache_folder(os.environ), settings)
     assert result.status == 0, result.stderr.decode(errors="replace")
     told: dict[str, Any] = json.loads(result.stdout)
     return told
