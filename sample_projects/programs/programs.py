@@ -9,7 +9,6 @@ bytes.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import random
@@ -20,30 +19,33 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from elftools.elf.elffile import ELFFile
 from rich.console import Console
 
-from lp_build.cache import cache_folder, work_folder
-from lp_build.demo.command import clean_environment
+from lp_build.cache import cache_folder
 from lp_build.errors import LakePlacidError
 from lp_build.kernel_module.build import Headers, build_modules, find_headers
 from lp_build.kernel_module.load import loaded, read_status
-from lp_build.kernels.versions import SERIES
 from lp_build.model import abi
 from lp_build.statistics import read_run, totals_of
-from lp_build.steps import run_step, tool
-from lp_build.trials.compatibility import Findings, Variant, write_findings
-from lp_build.trials.upstream import Source, copy_tree, fetch
+from lp_build.steps import run_step
+from lp_build.trials.command import Asked, Recipe, Step, argument, guest, keep
+from lp_build.trials.compatibility import Findings, Variant
+from lp_build.trials.outcomes import PLAIN, Difference, Outcomes, Suite
+from lp_build.trials.recipe import ELITE
+from lp_build.trials.tree import Tree, environment, wrapper
+from lp_build.trials.upstream import Source, copy_tree
 from lp_build.vm.script import run_script
 
+ABOUT = __doc__
 TIMEOUT = 300.0  # seconds for one run of a program
 SCRIPTS = Path(__file__).parent / "lua"
 FORCED = ("all", "nth:2", "nth:7", "random:1:0.3", "random:2:0.01", "random:3:0.001")
 FORCED_IN_KERNEL = ("all", "nth:7", "random:2:0.01", "random:3:0.001")
-ELITE = {"LP_ELITE": "inprocess"}
 GUEST_TIMEOUT = 4 * 3600.0  # seconds
 
 
@@ -152,51 +154,35 @@ PROGRAMS = (ZLIB, LUA)
 
 
 @dataclass(frozen=True)
-class Tree:
-    """A source tree of a program: root has lp.toml, the sources lie below."""
+class ProgramTree(Tree):
+    """A source tree of a program, for one of its requests."""
 
     program: Program
-    root: Path
 
     @property
     def sources(self) -> Path:
         """Where the build runs."""
         return self.root / self.program.name
 
-    def programs(self, root: Path | None = None) -> Path:
-        """The folder of the programs, below this root or below `lp build`'s output."""
-        return (root or self.root) / self.program.name / self.program.folder
+    @property
+    def made(self) -> Path:
+        """The folder of the programs."""
+        return Path(self.program.name) / self.program.folder
 
 
-def prepare(program: Program, root: Path, cache: Path, request: str) -> Tree:
+def prepare(program: Program, root: Path, cache: Path, request: str) -> ProgramTree:
     """A fresh tree at `root`, in place of what was there."""
-    fetched = fetch(program.source, cache)
-    if root.exists():
-        shutil.rmtree(root)
-    root.mkdir(parents=True)
-    tree = Tree(program, root)
-    copy_tree(fetched, tree.sources)
-    (root / "lp.toml").write_text(f'request = "{request}"\nthreshold = 0.9\n', encoding="utf-8")
+    tree = ProgramTree(root, program)
+    settings = f'request = "{request}"\nthreshold = 0.9\n'
+    tree.lay_out({program.name: program.source}, settings, cache)
     return tree
 
 
-def build(tree: Tree, phase: str = "") -> None:
-    """Its own build; with a phase, below lp-wrap."""
-    configure, make = tree.program.build
-    wrap = [tool("lp-wrap"), "--phase", phase, "--"] if phase else []
-    if configure:
-        run_step([*wrap, *configure], tree.sources, clean_environment())
-    run_step([*wrap, *make], tree.sources, clean_environment())
-
-
-def specialize(tree: Tree, *, stress: bool = False) -> Path:
-    """`lp manifest`, unless there is one, and `lp build`; the folder of the programs."""
-    if not (tree.root / "lp-manifest.toml").exists():
-        run_step([tool("lp"), "manifest"], tree.root, clean_environment())
-    output = tree.root / ("stress" if stress else "elite")
-    arguments = ["--output", str(output), *(["--stress"] if stress else [])]
-    run_step([tool("lp"), "build", "--all", *arguments], tree.root, clean_environment())
-    return tree.programs(output)
+def build(tree: ProgramTree, wrap: Sequence[str] = ()) -> None:
+    """Its own build; wrap: the words before each command."""
+    for command in tree.program.build:
+        if command:
+            run_step([*wrap, *command], tree.sources, environment())
 
 
 def sites(program: Path) -> list[str]:
@@ -225,14 +211,14 @@ def _string(elf: ELFFile, address: int) -> str:
     raise LakePlacidError(f"nothing lies at {address:#x}", remedy="this is a defect of LakePlacid")
 
 
-def run_case(case: Case, programs: Path, folder: Path, environment: Mapping[str, str]) -> Result:
+def run_case(case: Case, programs: Path, folder: Path, settings: Mapping[str, str]) -> Result:
     """Run it in `folder`. A program that does not end counts as status 124."""
     try:
         done = subprocess.run(
             [str(programs / case.command[0]), *case.command[1:]],
             input=case.stdin,
             cwd=folder,
-            env=environment,
+            env=settings,
             capture_output=True,
             timeout=TIMEOUT,
             check=False,
@@ -245,21 +231,30 @@ def run_case(case: Case, programs: Path, folder: Path, environment: Mapping[str,
     return Result(status, hashlib.sha256(said).hexdigest(), said[-300:].decode("latin-1"))
 
 
-class Runs:
+class Runs(Suite[Result]):
     """Runs of one program's cases with one variant after the other."""
+
+    unit = "cases"
 
     def __init__(self, program: Program, folder: Path, show: Console) -> None:
         self.program = program
         self.folder = folder
         self.show = show
         self.cases = program.cases()
-        self.plain: dict[str, Result] = {}
-        self.variants: dict[str, Variant] = {}
+        self.outcomes = Outcomes(self, show)
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def own(
-        self, sources: Path, programs: Path, environment: Mapping[str, str]
-    ) -> dict[str, Result]:
+    @property
+    def plain(self) -> Mapping[str, Result]:
+        """What the plain build gave."""
+        return self.outcomes.results[PLAIN]
+
+    @property
+    def variants(self) -> Mapping[str, Variant]:
+        """What came out so far."""
+        return self.outcomes.variants
+
+    def own(self, sources: Path, programs: Path, settings: Mapping[str, str]) -> dict[str, Result]:
         """Its own suite, in a copy of the built sources with these programs."""
         if not self.program.own:
             return {}
@@ -272,7 +267,7 @@ class Runs:
         results = {}
         for command in self.program.own:
             done = subprocess.run(
-                command, cwd=copy, env=environment, capture_output=True, text=True, check=False
+                command, cwd=copy, env=settings, capture_output=True, text=True, check=False
             )
             # What make says it does is its own affair.
             said = done.stdout.partition("hello world")[2]
@@ -281,7 +276,7 @@ class Runs:
             results[" ".join(command)] = Result(done.returncode, digest, end)
         return results
 
-    def run(self, name: str, tree: Tree, programs: Path, **settings: str) -> None:
+    def run(self, name: str, tree: ProgramTree, programs: Path, **settings: str) -> None:
         """All cases, and its own suite."""
         began = time.monotonic()
         statistics = self.folder / "stats"
@@ -289,18 +284,13 @@ class Runs:
         statistics.mkdir()
         if settings.get("LP_ELITE"):
             settings["LP_STATS"] = f"{statistics}/%p.json"
-        environment = {**clean_environment(), **settings}
+        settings = environment(**settings)
         results = {
-            case.name: run_case(case, programs, self.folder, environment) for case in self.cases
+            case.name: run_case(case, programs, self.folder, settings) for case in self.cases
         }
-        results.update(self.own(tree.sources, programs, environment))
+        results.update(self.own(tree.sources, programs, settings))
         totals = totals_of(map(read_run, statistics.iterdir()))
-        self.plain = self.plain or results
-        different = self.differences(results)
-        self.variants[name] = Variant(
-            len(results), tuple(different), totals["requests"], totals["finished_in_elite"]
-        )
-        self.say(name, len(results), different, results, time.monotonic() - began)
+        self.outcomes.add(name, results, totals, time.monotonic() - began)
 
     def run_sites(self, name: str, programs: Path) -> None:
         """The swift cases, once for each site where a deopt can be forced, with it forced."""
@@ -311,45 +301,26 @@ class Runs:
         named = {case.command[0]: sites(programs / case.command[0]) for case in cases}
         for case in cases:
             for site in named[case.command[0]]:
-                environment = {**clean_environment(), **ELITE, "LP_FORCE_DEOPT": f"site:{site}"}
-                result = run_case(case, programs, self.folder, environment)
+                settings = environment(**ELITE, LP_FORCE_DEOPT=f"site:{site}")
+                result = run_case(case, programs, self.folder, settings)
                 count += 1
                 if result.digest != self.plain[case.name].digest:
                     different.append(f"{case.name} at {site}")
-                    self.show.print(f"    {different[-1]}: {result}", markup=False)
-        self.variants[name] = Variant(count, tuple(different))
-        self.say(name, count, (), {}, time.monotonic() - began)
+                    self.outcomes.tell(f"    {different[-1]}: {result}")
+        self.outcomes.note(name, Variant(count, tuple(different)), time.monotonic() - began)
 
-    def differences(self, results: Mapping[str, Result]) -> list[str]:
-        """The names of cases that did other than the plain build."""
+    def differences(
+        self, plain: Mapping[str, Result], other: Mapping[str, Result]
+    ) -> Sequence[Difference]:
+        """Cases that did other than the plain build."""
         return [
-            name
-            for name, one in self.plain.items()
-            if (one.status, one.digest) != (results[name].status, results[name].digest)
+            Difference(name, f"{one}\n    here: {other[name]}")
+            for name, one in plain.items()
+            if (one.status, one.digest) != (other[name].status, other[name].digest)
         ]
 
-    def say(
-        self,
-        name: str,
-        count: int,
-        different: Sequence[str],
-        results: Mapping[str, Result],
-        seconds: float,
-    ) -> None:
-        """Report one variant."""
-        found = self.variants[name]
-        self.show.print(
-            f"  {name}: {count} cases, {len(found.different)} other than plain, "
-            f"{found.finished:,} of {found.requests:,} requests in Elite ({seconds:.0f} s)",
-            highlight=False,
-        )
-        for case in different:
-            self.show.print(
-                f"    {case}: {self.plain[case]}\n    here: {results[case]}", markup=False
-            )
 
-
-def build_plainly(program: Program, folder: Path, cache: Path, show: Console) -> Tree:
+def build_plainly(program: Program, folder: Path, cache: Path, show: Console) -> ProgramTree:
     """Its own build, in a fresh tree."""
     show.print(f"{program.name}: building it plainly")
     plain = prepare(program, folder / "plain", cache, next(iter(program.requests.values())))
@@ -359,13 +330,14 @@ def build_plainly(program: Program, folder: Path, cache: Path, show: Console) ->
 
 def scout_requests(
     program: Program, folder: Path, cache: Path, runs: Runs
-) -> Iterator[tuple[str, Tree]]:
+) -> Iterator[tuple[str, ProgramTree]]:
     """For each of its requests, a tree that was scouted under all cases."""
     for name, request in program.requests.items():
         runs.show.print(f"{program.name}: the request is {request}")
         tree = prepare(program, folder / name, cache, request)
-        build(tree, "scout")
-        runs.run(f"{name}: scouted", tree, tree.programs())
+        build(tree, wrapper())
+        runs.run(f"{name}: scouted", tree, tree.built)
+        tree.manifest()
         yield name, tree
 
 
@@ -375,10 +347,10 @@ def run_program(
     """All variants of one program."""
     runs = Runs(program, folder / "run", show)
     plain = build_plainly(program, folder, cache, show)
-    runs.run("plain", plain, plain.programs())
+    runs.run(PLAIN, plain, plain.built)
     for name, tree in scout_requests(program, folder, cache, runs):
-        runs.run(f"{name}: specialised", tree, specialize(tree), **ELITE)
-        stress = specialize(tree, stress=True)
+        runs.run(f"{name}: specialised", tree, tree.specialize(), **ELITE)
+        stress = tree.specialize(stress=True)
         for force in FORCED:
             runs.run(f"{name}: forced {force}", tree, stress, **ELITE, LP_FORCE_DEOPT=force)
         if each_site:
@@ -398,7 +370,7 @@ class GuestRun:
 
 def run_in_kernel(
     program: Program, folder: Path, cache: Path, show: Console, kernel: str
-) -> dict[str, Variant]:
+) -> Mapping[str, Variant]:
     """The variants of one program with Elite in the kernel of a guest, the plain build among them;
     and what its own suite gives there with the plain one. kernel: one of SERIES.
 
@@ -406,12 +378,12 @@ def run_in_kernel(
     """
     headers = find_headers(kernel, cache_folder(os.environ))
     plain = build_plainly(program, folder, cache, show)
-    rows = [GuestRun("plain", str(plain.programs()), (), {})]
+    rows = [GuestRun(PLAIN, str(plain.built), (), {})]
     scouting = Runs(program, folder / "scouting", show)
-    scouting.run("plain", plain, plain.programs())
+    scouting.run(PLAIN, plain, plain.built)
     driver = ""
     for name, tree in scout_requests(program, folder, cache, scouting):
-        ordinary, stress = specialize(tree), specialize(tree, stress=True)
+        ordinary, stress = tree.specialize(), tree.specialize(stress=True)
         driver, modules = build_all(program, ordinary, headers, folder / "modules" / name)
         settings = {"LP_ELITE": "kernel"}
         rows.append(GuestRun(f"{name}: kernel", str(ordinary), modules, settings))
@@ -419,7 +391,7 @@ def run_in_kernel(
         for force in FORCED_IN_KERNEL:
             forced = {**settings, "LP_FORCE_DEOPT": force}
             rows.append(GuestRun(f"{name}: kernel, forced {force}", str(stress), modules, forced))
-    show.print(f"{program.name}: running it in a guest with Debian's {kernel}")
+    show.print(f"{program.name}: running it in {guest(kernel)}")
     told = run_script(
         Path(__file__).with_name("programs_guest.py"),
         {
@@ -456,7 +428,7 @@ def run_guest(plan: Mapping[str, Any], show: Console) -> Iterator[Any]:
     """In the guest: each row of the plan, and at last the commands of its own suite that fail with
     the plain build. Raises LakePlacidError where Elite was never in the kernel."""
     program = {one.name: one for one in PROGRAMS}[plan["program"]]
-    tree = Tree(program, Path(plan["sources"]))
+    tree = ProgramTree(Path(plan["sources"]), program)
     runs = Runs(program, tree.root.parent / "guest", show)
     with loaded(Path(plan["driver"])):
         for row in (GuestRun(**row) for row in plan["rows"]):
@@ -493,47 +465,46 @@ def findings(program: Program, variants: Mapping[str, Variant], where: str = "")
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run all variants; return 0, or 1 when one failed or showed a difference."""
-    parser = argparse.ArgumentParser(prog="programs.py", description=__doc__)
-    names = {program.name: program for program in PROGRAMS}
-    parser.add_argument("programs", nargs="*", metavar="|".join(names), help="default: all")
-    parser.add_argument("--dir", type=Path, help="work folder (default: .cache/programs)")
-    parser.add_argument("--no-sites", action="store_true", help="not each site singly")
-    parser.add_argument(
-        "--kernel", choices=SERIES, help="with Elite in the kernel of a guest that has it"
+class Programs(Recipe):
+    """Each program is a step, under all variants."""
+
+    name = "programs"
+    prog = "programs.py"
+    description = ABOUT
+    steps_help = "all"
+    arguments = (
+        argument("--dir", help="work folder (default: .cache/programs)"),
+        argument("--no-sites", action="store_true", help="not each site singly"),
+        argument("--kernel", default=None, help="with Elite in the kernel of a guest that has it"),
+        argument("--docs", help="where compatibility/*.json are to be kept"),
     )
-    parser.add_argument("--docs", type=Path, help="where compatibility/*.json are to be kept")
-    options = parser.parse_args(argv)
-    if unknown := [name for name in options.programs if name not in names]:
-        parser.error(f"no such program: {unknown[0]}")
-    cache = cache_folder(os.environ)
-    folder: Path = (options.dir or work_folder(os.environ, Path.cwd()) / "programs").absolute()
-    show = Console(stderr=True, soft_wrap=True)
-    good = True
-    try:
-        for program in [names[name] for name in options.programs or names]:
-            work = folder / program.name
-            place = ""
-            if options.kernel:
-                place = f"a guest with Debian's {options.kernel}"
-                variants = run_in_kernel(program, work, cache, show, options.kernel)
-            else:
-                runs = run_program(program, work, cache, show, each_site=not options.no_sites)
-                for command in failed_plain(runs):
-                    words = f"{program.name}: `{command}` fails with the plain build"
-                    show.print(words, highlight=False)
-                    good = False
-                variants = runs.variants
-            good = good and not any(variant.different for variant in variants.values())
-            if options.docs:
-                found = findings(program, variants, place)
-                write_findings(found, options.docs / "compatibility")
-    except LakePlacidError as error:
-        print(f"programs: {error}", file=sys.stderr)
-        return 1
-    return 0 if good else 1
+    usual = tuple(program.name for program in PROGRAMS)
+    step = "program"
+    soft_wrap = True
+
+    def steps(self) -> Mapping[str, Step]:
+        """By the program's name."""
+        return {program.name: partial(step, program) for program in PROGRAMS}
+
+
+def step(program: Program, asked: Asked) -> bool:
+    """All variants of one program, in one process or in a guest's kernel. Return whether none does
+    other than the plain build."""
+    work = asked.folder / program.name
+    kernel = asked.options.kernel
+    failed: list[str] = []
+    if kernel:
+        variants = run_in_kernel(program, work, asked.cache, asked.show, kernel)
+    else:
+        each_site = not asked.options.no_sites
+        runs = run_program(program, work, asked.cache, asked.show, each_site=each_site)
+        variants = runs.variants
+        failed = list(failed_plain(runs))
+        for command in failed:
+            asked.say(f"{program.name}: `{command}` fails with the plain build")
+    keep(findings(program, variants, guest(kernel) if kernel else ""), asked.options.docs)
+    return not failed and not any(variant.different for variant in variants.values())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(Programs().main())
