@@ -622,9 +622,11 @@ static void input_can_be_looked_for_before_it_is_waited_for(void)
 	reading.rdi = ends[0];
 	handle(SIGALRM, SA_RESTART);
 	timer = alarm_in(30000000, true);
-	request = prepare(&s, LP_ENTRY_CALL, &reading);
-	request.busy_poll = 1000000;
-	outcome = go(&s, &request);
+	do {
+		request = prepare(&s, LP_ENTRY_CALL, &reading);
+		request.busy_poll = 1000000;
+		outcome = go(&s, &request);
+	} while (outcome.error == EINTR);
 	timer_delete(timer);
 	CHECK_LEFT(outcome, LP_RUN_SIGNAL, CALL_BEFORE, reading);
 	finish(&s);
@@ -681,10 +683,21 @@ static void the_device_tells_what_was_done(void)
 	CHECK(told("sessions") == sessions);
 }
 
+/* A call of E's; a signal may come before the run has begun, and then there was none. */
+static struct outcome call_that_waits(struct session *s, const struct lp_registers *given)
+{
+	struct outcome outcome;
+
+	do
+		outcome = run(s, LP_ENTRY_CALL, given);
+	while (outcome.error == EINTR);
+	return outcome;
+}
+
 /* What a signal does to a call that waits: U makes it again, or sees EINTR. */
 static void expect_again(struct session *s, const struct lp_registers *given)
 {
-	struct outcome outcome = run(s, LP_ENTRY_CALL, given);
+	struct outcome outcome = call_that_waits(s, given);
 
 	CHECK_LEFT(outcome, LP_RUN_SIGNAL, CALL_BEFORE, *given);
 	CHECK(*frame_of(s) == RETURN_ADDRESS);
@@ -696,7 +709,7 @@ static void expect_interrupted(struct session *s, const struct lp_registers *giv
 
 	/* A signal that came before the call finds it not made yet. */
 	do {
-		outcome = run(s, LP_ENTRY_CALL, given);
+		outcome = call_that_waits(s, given);
 		CHECK(outcome.error == 0 && outcome.reason == LP_RUN_SIGNAL);
 	} while (outcome.registers.target == (void *)PLACE(CALL_BEFORE));
 	CHECK(outcome.registers.target == (void *)PLACE(CALL_BEHIND));
