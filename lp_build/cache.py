@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
-    """Of kernels and sources, for all projects of a user: `$LP_CACHE`, else
+    """Of kernels, sources and the runtime's archives, for all projects of a user: `$LP_CACHE`, else
     `~/.cache/lakeplacid`."""
     return _chosen(environ) or Path.home() / ".cache" / "lakeplacid"
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The runtime archives below `.lp/runtime/`, made once for each content."""
+"""The runtime archives below `.lp/runtime/`, made once for each content: what was made for one
+project is copied to the next."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lp_build.compile.environment import without_shims
+from lp_build.compile.shelf import Shelf, identity_of
 from lp_build.config import Config
 from lp_build.errors import LakePlacidError
 from lp_build.files import locked
@@ -41,14 +43,14 @@ HEAP_FILES = (
     *("heap/lock.c", "heap/central.c", "heap/pages.c"),
     *("heap/side.c", "heap/map.c", "heap/malloc.c"),
 )
+_TRACE_FILE = "trace_file.c"
 _HEAP_FORM = "heap.c"  # the only form that differs where the program has our allocator
 _Source = tuple[Path, tuple[str, ...]]
 
 
 def scout_archive(build: BuildDir, compiler: str) -> Path:
     """The scouting runtime; a program has it only where an instrumented unit refers to it."""
-    sources, headers = _tracing("scout", build, ())
-    return _archive(build.runtime / "liblp_scout.a", sources, headers, compiler)
+    return _tracing("scout", build, compiler, build.runtime / "liblp_scout.a", ())
 
 
 def _c_string(path: Path) -> str:
@@ -62,22 +64,25 @@ def _c_string(path: Path) -> str:
 def survey_archive(build: BuildDir, compiler: str, *, static: bool) -> Path:
     """The surveying runtime. static: for a program that is linked with `wrapped_calls` wrapped."""
     flags = ("-U_FORTIFY_SOURCE", *(["-DLP_SURVEY_WRAPPED"] if static else []))
-    sources, headers = _tracing("survey", build, flags)
     archive = build.runtime / ("liblp_survey_static.a" if static else "liblp_survey.a")
-    return _archive(archive, sources, headers, compiler)
+    return _tracing("survey", build, compiler, archive, flags)
 
 
 def _tracing(
-    name: str, build: BuildDir, flags: tuple[str, ...]
-) -> tuple[list[_Source], list[Path]]:
-    """The sources, each with its flags, and headers of a runtime that leaves files of what it saw:
-    its own in room `name`, and what both have of the files, scout/trace_*."""
+    name: str, build: BuildDir, compiler: str, archive: Path, flags: tuple[str, ...]
+) -> Path:
+    """A runtime that leaves files of what it saw: its own sources in room `name`, and what both
+    have of the files, scout/trace_*. flags: more of them."""
     runtime = resource_dir("c_runtime")
-    default = f"-DLP_TRACE_DIR_DEFAULT={_c_string(build.traces)}"
-    flags = (*_SCOUT_FLAGS, *flags, f"-I{runtime}", default)
+    flags = (*_SCOUT_FLAGS, *flags, f"-I{runtime}")
     paths = sorted({*(runtime / name).iterdir(), *(runtime / "scout").glob("trace_*")})
+    headers = [path for path in paths if path.suffix == ".h"]
+    # One of them knows this project: the others are not compiled for each.
     sources = [(path, flags) for path in paths if path.suffix == ".c"]
-    return sources, [path for path in paths if path.suffix == ".h"]
+    common = _archive(archive.with_stem(f"{archive.stem}_common"), sources, headers, compiler)
+    default = f"-DLP_TRACE_DIR_DEFAULT={_c_string(build.traces)}"
+    own = [(runtime / "scout" / _TRACE_FILE, (*flags, default))]
+    return _archive(archive, own, headers, compiler, base=common)
 
 
 def wrapped_calls() -> list[str]:
@@ -156,13 +161,16 @@ def _archive(
     compile_one: Callable[[list[str], Path, Path], None] | None = None,
     base: Path | None = None,
 ) -> Path:
-    """Compile `sources` into `archive`, unless that has been done for the same content. base: an
-    archive of which this one is a copy but for them."""
+    """Compile `sources` into `archive`, unless that has been done for the same content, here or in
+    another project. base: an archive of which this one is a copy but for them."""
     compiler = c_compiler(compiler)
-    digest = hashlib.sha256(compiler.encode())
+    digest = hashlib.sha256(repr(identity_of(compiler)).encode())
     for path in (*headers, *(path for path, _ in sources)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    digest.update(repr([flags for _, flags in sources]).encode())
+    # The archives' folder is in nothing that is made of them: see _compile.
+    here = str(archive.parent)
+    flags = [[flag.replace(here, "lp_runtime") for flag in flags] for _, flags in sources]
+    digest.update(repr(flags).encode())
     if base is not None:
         digest.update(base.read_bytes())
     stamp = archive.with_suffix(".digest")
@@ -170,7 +178,10 @@ def _archive(
         known = stamp.read_text(encoding="utf-8") if stamp.exists() else ""
         if archive.exists() and known == digest.hexdigest():
             return archive
-        _compile(archive, sources, compiler, compile_one or _compile_one, base)
+        shelf = Shelf.of_user(os.environ)
+        if not shelf.take(digest.hexdigest(), archive):
+            _compile(archive, sources, compiler, compile_one or _compile_one, base)
+            shelf.keep(digest.hexdigest(), archive)
         stamp.write_text(digest.hexdigest(), encoding="utf-8")
     return archive
 

@@ -147,7 +147,7 @@ def _write(
 
 def _header(name: str, config: Config, stress: bool) -> str:
     parameters = (
-        f"request {config.request}, mode {config.mode}, {config.stack_count} slots of "
+        f"mode {config.mode}, {config.stack_count} slots of "
         + (f"{config.stack_size} bytes" if config.stack_size else "a thread's stack"),
         f"queue_value {config.queue_value}, ring_size {config.ring_size}, "
         f"workers {config.workers}, busy_poll {config.busy_poll}, "

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from lp_build.compile.diagnostics import own_names
 from lp_build.compile.link import link_elite, shortened
 from lp_build.compile.plain import write_archive
 from lp_build.compile.runtime import archiver
+from lp_build.compile.shelf import identity_of
 from lp_build.compile.specialize import defined_functions, description
 from lp_build.compile.tools import convert
 from lp_build.config import load_config
@@ -144,7 +144,7 @@ class Graph:
                 self.stress,
                 self.tool,
             ),
-            *(_identity(unit.compiler), self._slice(unit), self.defined),
+            *(identity_of(unit.compiler), self._slice(unit), self.defined),
         ]
         command = [sys.executable, "-m", "lp_build.rebuild.unit", unit.id, str(target)]
         if self.stress:
@@ -233,7 +233,7 @@ class Graph:
                 print(f"lp: {step.output} can't be linked:\n{said}", file=sys.stderr)
             return 1 if done.status else 0
 
-        value = [words, repr(self.config), self.tool, _identity(" ".join(step.argv[:head]))]
+        value = [words, repr(self.config), self.tool, identity_of(" ".join(step.argv[:head]))]
         return self._command(target, sources, value, make, f"  {target.name}")
 
     # -- what leaves .lp/ ---------------------------------------------------------------------
@@ -304,15 +304,6 @@ def _head(step: Step, part: StepPart) -> int:
 
 def _has_elite(path: str) -> bool:
     return _ELITE_SECTION in Path(path).read_bytes()
-
-
-def _identity(compiler: str) -> list[Any]:
-    """What changes when a compiler is replaced by another version."""
-    path = shutil.which(compiler.split()[-1])
-    if path is None:
-        return [compiler]
-    status = Path(path).stat()
-    return [compiler, status.st_size, status.st_mtime_ns]
 
 
 def _tool_digest() -> str:

@@ -74,7 +74,7 @@ def test_rendered_files_say_where_they_come_from_and_for_what(tmp_path: Path) ->
     for source in rendered:
         head = source.path.read_text().partition("*/")[0]
         assert f"templates/{source.path.name}.j2" in head
-        assert "request handle, mode queue, 7 slots of a thread's stack" in head
+        assert "mode queue, 7 slots of a thread's stack" in head
         assert all(template.is_file() for template in source.templates)
 
 

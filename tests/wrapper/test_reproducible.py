@@ -27,16 +27,17 @@ def flags(project: Project) -> str:
 
 def specialised(server: Server, manifest: Path | None) -> dict[str, bytes]:
     """What lp build and a wrapped build make, with a manifest that is there already or to be
-    made."""
+    made; nothing is taken from what other projects had made."""
     project = server.project
+    settings = {**EPOCH, "LP_CACHE": f"{server.root}.cache"}
     if manifest is None:
-        server.scout("make", "-s", flags(project), **EPOCH)
+        server.scout("make", "-s", flags(project), **settings)
     else:
-        project.wrap_ok("--phase", "scout", "make", "-s", flags(project), **EPOCH)
+        project.wrap_ok("--phase", "scout", "make", "-s", flags(project), **settings)
         shutil.copy(manifest, project.root)
-    server.build("--all", "--output", "built", **EPOCH)
+    server.build("--all", "--output", "built", **settings)
     assert project.run("make", "-s", "clean").status == 0
-    project.wrap_ok("--phase", "specialize", "make", "-s", flags(project), **EPOCH)
+    project.wrap_ok("--phase", "specialize", "make", "-s", flags(project), **settings)
     return contents(project, *OUTPUTS, "built/server", "built/tool")
 
 
