@@ -156,11 +156,12 @@ def scripted(workshop: Path, name: str) -> Program:
 
 @cache
 def modules(workshop: Path, name: str, series: str, stress: bool) -> Modules:
-    """The driver and the program's module."""
+    """The driver and the program's module. All programs' are built in one folder: so the driver
+    is built once, and not with each of them."""
     built = scripted(workshop, name) if name in SCRIPTS else program(workshop, name)
     headers = find_headers(series, cache_folder(os.environ))
-    target = workshop / ("stress" if stress else "elite") / name
-    return build_modules(built.stress if stress else built.elite, headers, target)
+    folder = workshop / "modules" / ("stress" if stress else "elite")
+    return build_modules(built.stress if stress else built.elite, headers, folder)
 
 
 @cache
