@@ -63,9 +63,11 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marks known; setup.cfg makes an unknown one an error. Whoever runs tests in the
-    background has signals ignored that some tests send, and what is ignored is inherited."""
+    background has signals ignored that some tests send, and what is ignored is inherited. Our
+    commands are short: without the bytecode of the one before, each would compile its modules."""
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             heard = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL

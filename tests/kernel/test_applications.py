@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Whole servers with their Elite code in the kernel: the same answers as the plain build, over real
-sockets, with and without forced deopts; the usual requests finish in Elite."""
+sockets, with and without forced deopts; the usual requests finish in Elite.
+
+One guest a kernel runs everything. Where deopts are forced is the program's and not the kernel's:
+`make test` forces them on the first kernel, `make test-long` on the others (in a guest more)."""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from lp_build.demo import command as demo
 from lp_build.demo.load import run_load
 from lp_build.demo.server import start
 from lp_build.kernel_module.build import Modules, build_modules, find_headers
-from lp_build.kernels.versions import SERIES, version_of
+from lp_build.kernels.versions import DEFAULT, SERIES, version_of
 from lp_build.resources import resource_dir
 from lp_build.steps import run_step, tool
 from lp_build.vm.errors import GuestFailure
@@ -92,6 +95,56 @@ FAULTS = {
 
 
 @dataclass(frozen=True)
+class Job:
+    """What a guest is to do: run a program, on a load of a kind or a script. force: LP_FORCE_DEOPT,
+    for its stress build; amount: how many of the kind."""
+
+    name: str
+    program: str
+    kind: str = "script"
+    amount: int = 0
+    script: str = ""
+    force: str = ""
+
+
+JOBS = (
+    *(Job(kind, kind.split()[0], kind, n) for kind, n in {**AMOUNTS, **SCOUTED}.items()),
+    *(
+        Job(f"{name} {force}", name, name, AMOUNTS[name], force=force)
+        for name in ("udp_kv", "http_events")
+        for force in FORCED
+    ),
+    *(
+        Job(name, "faulty", script=USUAL + script + ("" if "die" in script else USUAL))
+        for name, script in {"what is usual": USUAL, **FAULTS}.items()
+    ),
+    *(
+        Job(f"queued {force}", "queued", script=QUEUED, force=force)
+        for force in ("", *FORCED_IN_QUEUE)
+    ),
+    Job("queued rare", "queued", script=MANY_RARE),
+    *(
+        Job(f"{name} {force}", "bodies", script=script, force=force)
+        for name, script in BODIES.items()
+        for force in ("", "random:1:0.05")
+    ),
+    *(Job(f"calls {force}", "calls", script=CALLS * 3, force=force) for force in ("", *FORCED)),
+)
+
+
+def on_kernels(*forced: str) -> pytest.MarkDecorator:
+    """Parametrise a test with kernels and with values of LP_FORCE_DEOPT ("": none)."""
+    return pytest.mark.parametrize(
+        ("series", "force"),
+        [
+            pytest.param(s, f, marks=pytest.mark.slow) if f and s != DEFAULT else (s, f)
+            for s in SERIES
+            for f in forced
+        ],
+    )
+
+
+@dataclass(frozen=True)
 class Program:
     """A sample, plain and specialised, ordinary and to force deopts in."""
 
@@ -156,12 +209,14 @@ def scripted(workshop: Path, name: str) -> Program:
 
 @cache
 def modules(workshop: Path, name: str, series: str, stress: bool) -> Modules:
-    """The driver and the program's module. All programs' are built in one folder: so the driver
-    is built once, and not with each of them."""
+    """The driver and the program's module. All programs' are built in one folder, so that the
+    driver is built once; and each is copied from there, a stress build's has the same name."""
     built = scripted(workshop, name) if name in SCRIPTS else program(workshop, name)
     headers = find_headers(series, cache_folder(os.environ))
-    folder = workshop / "modules" / ("stress" if stress else "elite")
-    return build_modules(built.stress if stress else built.elite, headers, folder)
+    made = build_modules(built.stress if stress else built.elite, headers, workshop / "modules")
+    folder = workshop / series / ("stress" if stress else "elite")
+    folder.mkdir(parents=True, exist_ok=True)
+    return replace(made, application=Path(shutil.copy(made.application, folder)))
 
 
 @cache
@@ -171,96 +226,35 @@ def expected(workshop: Path, kind: str) -> Any:
         return answers(kind, server.port, AMOUNTS[kind])
 
 
-def jobs(workshop: Path, series: str) -> list[dict[str, Any]]:
-    """What a guest is to do."""
-    rows = []
-    for kind, amount in {**AMOUNTS, **SCOUTED}.items():
-        name = kind.split()[0]
-        row = {"kind": kind, "amount": amount, "program": str(program(workshop, name).elite)}
-        module = str(modules(workshop, name, series, False).application)
-        rows.append({**row, "name": kind, "module": module})
-    for name in ("udp_kv", "http_events"):
-        for force in FORCED:
-            rows.append(
-                {
-                    "name": f"{name} {force}",
-                    "kind": name,
-                    "amount": AMOUNTS[name],
-                    "program": str(program(workshop, name).stress),
-                    "module": str(modules(workshop, name, series, True).application),
-                    "environment": {"LP_FORCE_DEOPT": force},
-                }
-            )
-    for name, script in {"what is usual": USUAL, **FAULTS}.items():
-        rows.append(
-            {
-                "name": name,
-                "kind": "script",
-                "script": USUAL + script + ("" if "die" in script else USUAL),
-                "program": str(scripted(workshop, "faulty").elite),
-                "module": str(modules(workshop, "faulty", series, False).application),
-            }
-        )
-    for force in ("", *FORCED_IN_QUEUE):
-        built = scripted(workshop, "queued")
-        rows.append(
-            {
-                "name": f"queued {force}",
-                "kind": "script",
-                "script": QUEUED,
-                "program": str(built.stress if force else built.elite),
-                "module": str(modules(workshop, "queued", series, bool(force)).application),
-                "environment": {"LP_FORCE_DEOPT": force} if force else {},
-            }
-        )
-    rows.append(
-        {
-            "name": "queued rare",
-            "kind": "script",
-            "script": MANY_RARE,
-            "program": str(scripted(workshop, "queued").elite),
-            "module": str(modules(workshop, "queued", series, False).application),
-        }
-    )
-    for name, script in BODIES.items():
-        built = scripted(workshop, "bodies")
-        for force in ("", "random:1:0.05"):
-            rows.append(
-                {
-                    "name": f"{name} {force}",
-                    "kind": "script",
-                    "script": script,
-                    "program": str(built.stress if force else built.elite),
-                    "module": str(modules(workshop, "bodies", series, bool(force)).application),
-                    "environment": {"LP_FORCE_DEOPT": force} if force else {},
-                }
-            )
-    for force in ("", *FORCED):
-        built = scripted(workshop, "calls")
-        rows.append(
-            {
-                "name": f"calls {force}",
-                "kind": "script",
-                "script": CALLS * 3,
-                "program": str(built.stress if force else built.elite),
-                "module": str(modules(workshop, "calls", series, bool(force)).application),
-                "environment": {"LP_FORCE_DEOPT": force} if force else {},
-            }
-        )
-    return rows
+def row(workshop: Path, series: str, job: Job) -> dict[str, Any]:
+    """A job as the guest takes it."""
+    stress = bool(job.force)
+    module = modules(workshop, job.program, series, stress).application
+    built = (scripted if job.program in SCRIPTS else program)(workshop, job.program)
+    return {
+        "name": job.name,
+        "kind": job.kind,
+        "amount": job.amount,
+        "script": job.script,
+        "program": str(built.stress if stress else built.elite),
+        "module": str(module),
+        "environment": {"LP_FORCE_DEOPT": job.force} if stress else {},
+    }
 
 
 @cache
-def outcomes(workshop: Path, series: str) -> tuple[dict[str, dict[str, Any]], str]:
-    """By name, what each job told; and why the guest did not live to the end."""
+def outcomes(
+    workshop: Path, series: str, forced: bool | None
+) -> tuple[dict[str, dict[str, Any]], str]:
+    """By name, what each job told; and why the guest did not live to the end. forced: only jobs
+    with forced deopts, or only those without."""
     plan = workshop / f"{series}.json"
     built = modules(workshop, "udp_kv", series, False)
-    name = built.application.name
-    unfinished = built.application.parent / f"{built.application.stem}.build" / name
+    name = built.application
     content = {
         "driver": str(built.driver),
-        "unfinished": str(unfinished),
-        "jobs": jobs(workshop, series),
+        "unfinished": str(built.driver.parent / f"{name.stem}.build" / name.name),
+        "jobs": [row(workshop, series, job) for job in JOBS if forced in (None, bool(job.force))],
     }
     plan.write_text(json.dumps(content), "utf-8")
     command = GuestCommand(
@@ -293,9 +287,14 @@ class Told:
     status: dict[str, Any]
 
 
-def outcome(workshop: Path, series: str, name: str) -> Told:
+def guest(workshop: Path, series: str, forced: bool) -> tuple[dict[str, dict[str, Any]], str]:
+    """What the guest that runs jobs with forced deopts, or those without, told."""
+    return outcomes(workshop, series, None if series == DEFAULT else forced)
+
+
+def outcome(workshop: Path, series: str, name: str, force: str = "") -> Told:
     """What the job told. Fails the test with the guest's last words if it did not come to it."""
-    rows, failure = outcomes(workshop, series)
+    rows, failure = guest(workshop, series, bool(force))
     assert name in rows, failure
     return Told(rows[name]["answers"], rows[name]["stats"], rows[name]["status"])
 
@@ -350,11 +349,10 @@ def test_gets_finish_in_elite(workshop: Path, series: str) -> None:
     assert application["deopts"] < 0.5 * sent
 
 
-@pytest.mark.parametrize("force", FORCED)
 @pytest.mark.parametrize("name", ["udp_kv", "http_events"])
-@pytest.mark.parametrize("series", SERIES)
+@on_kernels(*FORCED)
 def test_forced_deopts_change_no_answer(workshop: Path, series: str, name: str, force: str) -> None:
-    told = outcome(workshop, series, f"{name} {force}")
+    told = outcome(workshop, series, f"{name} {force}", force)
     assert told.answers == expected(workshop, name)
     assert told.stats["deopts"]["total"] > 0
 
@@ -382,13 +380,12 @@ def test_usual_requests_stay_in_the_kernel(workshop: Path, series: str) -> None:
     assert application["faults"] == 0
 
 
-@pytest.mark.parametrize("force", ["", *FORCED])
-@pytest.mark.parametrize("series", SERIES)
+@on_kernels("", *FORCED)
 def test_library_calls_do_in_the_kernel_what_the_library_does(
     workshop: Path, series: str, force: str
 ) -> None:
     """The same results, errors and memory; and nearly all of it without going to user space."""
-    told = outcome(workshop, series, f"calls {force}")
+    told = outcome(workshop, series, f"calls {force}", force)
     plain = run_script(scripted(workshop, "calls").plain, CALLS * 3, demo.clean_environment())
     assert told.answers == plain
     (application,) = told.status["applications"]
@@ -398,13 +395,12 @@ def test_library_calls_do_in_the_kernel_what_the_library_does(
         assert application["exits"] > 0.9 * application["runs"]
 
 
-@pytest.mark.parametrize("force", ["", *FORCED_IN_QUEUE])
-@pytest.mark.parametrize("series", SERIES)
+@on_kernels("", *FORCED_IN_QUEUE)
 def test_requests_that_leave_the_kernel_are_queued_in_queue_mode(
     workshop: Path, series: str, force: str
 ) -> None:
     """Each is answered once, by a worker, while the loop goes on in the kernel."""
-    told = outcome(workshop, series, f"queued {force}")
+    told = outcome(workshop, series, f"queued {force}", force)
     plain = run_script(scripted(workshop, "queued").plain, QUEUED, demo.clean_environment())
     assert sorted(told.answers["said"].splitlines()) == sorted(plain["said"].splitlines())
     assert (told.answers["status"], told.answers["complains"]) == (0, "")
@@ -431,13 +427,12 @@ def test_with_the_ring_full_and_no_slot_left_requests_wait_and_none_is_lost(
     assert told.stats["ring"]["depth_max"] <= 2
 
 
-@pytest.mark.parametrize("force", ["", "random:1:0.05"])
 @pytest.mark.parametrize("name", BODIES)
-@pytest.mark.parametrize("series", SERIES)
+@on_kernels("", "random:1:0.05")
 def test_threads_processes_and_users_have_their_requests_in_the_kernel(
     workshop: Path, series: str, name: str, force: str
 ) -> None:
-    told = outcome(workshop, series, f"{name} {force}")
+    told = outcome(workshop, series, f"{name} {force}", force)
     plain = run_script(scripted(workshop, "bodies").plain, BODIES[name], demo.clean_environment())
     assert told.answers == plain
     (application,) = told.status["applications"]
@@ -456,11 +451,11 @@ def test_who_closes_all_files_and_gives_up_root_goes_on_in_user_space(
 @pytest.mark.parametrize("series", SERIES)
 def test_what_kbuild_left_is_no_module_yet(workshop: Path, series: str) -> None:
     """Its text is no code there: it is refused, before anything runs in it."""
-    rows, failure = outcomes(workshop, series)
+    rows, failure = guest(workshop, series, False)
     assert rows["unfinished"]["status"] != 0, failure
 
 
 @pytest.mark.parametrize("series", SERIES)
 def test_modules_can_be_unloaded(workshop: Path, series: str) -> None:
-    rows, failure = outcomes(workshop, series)
+    rows, failure = guest(workshop, series, False)
     assert "unloaded" in rows, failure

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,11 +120,13 @@ def in_the_kernel(built: Built, tmp_path_factory: pytest.TempPathFactory) -> dic
     """memcached with its Elite code in the kernel, under loads and some of its tests."""
     headers = find_headers(DEFAULT, cache_folder(os.environ))
     folder = tmp_path_factory.mktemp("modules")
-    ordinary = build_modules(built.specialised / PROGRAM, headers, folder / "ordinary")
-    stress = build_modules(built.stress / PROGRAM, headers, folder / "stress")
+    ordinary = build_modules(built.specialised / PROGRAM, headers, folder)
+    module = shutil.copy(ordinary.application, tmp_path_factory.mktemp("ordinary"))
+    # In the same folder, where the driver is: of the same name, it takes the other's place.
+    stress = build_modules(built.stress / PROGRAM, headers, folder)
     plan = {
         "driver": str(ordinary.driver),
-        "module": str(ordinary.application),
+        "module": str(module),
         "program": str(built.specialised / PROGRAM),
         "stress_module": str(stress.application),
         "stress": str(built.stress / PROGRAM),
