@@ -82,7 +82,7 @@ def _tracing(
     common = _archive(archive.with_stem(f"{archive.stem}_common"), sources, headers, compiler)
     default = f"-DLP_TRACE_DIR_DEFAULT={_c_string(build.traces)}"
     own = [(runtime / "scout" / _TRACE_FILE, (*flags, default))]
-    return _archive(archive, own, headers, compiler, base=common)
+    return _archive(archive, own, headers, compiler, base=common, shared=False)
 
 
 def wrapped_calls() -> list[str]:
@@ -160,9 +160,12 @@ def _archive(
     compiler: str,
     compile_one: Callable[[list[str], Path, Path], None] | None = None,
     base: Path | None = None,
+    *,
+    shared: bool = True,
 ) -> Path:
     """Compile `sources` into `archive`, unless that has been done for the same content, here or in
-    another project. base: an archive of which this one is a copy but for them."""
+    another project. base: an archive of which this one is a copy but for them; shared: other
+    projects may have the same one."""
     compiler = c_compiler(compiler)
     digest = hashlib.sha256(repr(identity_of(compiler)).encode())
     for path in (*headers, *(path for path, _ in sources)):
@@ -178,7 +181,7 @@ def _archive(
         known = stamp.read_text(encoding="utf-8") if stamp.exists() else ""
         if archive.exists() and known == digest.hexdigest():
             return archive
-        shelf = Shelf.of_user(os.environ)
+        shelf = Shelf.of_user(os.environ) if shared else Shelf(None)
         if not shelf.take(digest.hexdigest(), archive):
             _compile(archive, sources, compiler, compile_one or _compile_one, base)
             shelf.keep(digest.hexdigest(), archive)

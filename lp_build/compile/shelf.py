@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Archives of the runtime that were made for a user's other projects."""
+"""What is the same for all of a user's projects: the runtime's archives, and lp-wrap's client."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,13 @@ from lp_build.cache import cache_folder
 from lp_build.compile.environment import without_shims
 from lp_build.files import write_whole
 
-# Archives that are kept: a project has five or so, and a new version of LakePlacid makes new ones.
+# Files that are kept: a project has five or so, and a new version of LakePlacid makes new ones.
 _KEPT = 100
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """A folder of archives by the digest of all that goes in. folder: None where there is none to
+    """A folder of files by the digest of all that goes in. folder: None where there is none to
     write in (a build machine's user may have no home): then nothing is kept, nor taken."""
 
     folder: Path | None
@@ -35,22 +36,24 @@ class Shelf:
         return cls(folder if os.access(folder, os.W_OK) else None)
 
     def take(self, digest: str, target: Path) -> bool:
-        """Copy an archive to `target`; whether there was one."""
+        """Copy a file to `target`; whether there was one."""
+        if self.folder is None:
+            return False
+        kept = self.folder / digest
         try:
-            data = self.folder and (self.folder / f"{digest}.a").read_bytes()
+            data, mode = kept.read_bytes(), stat.S_IMODE(kept.stat().st_mode)
         except FileNotFoundError:
             return False
-        if not data:
-            return False
-        write_whole(target, data)
+        write_whole(target, data, mode)
         return True
 
-    def keep(self, digest: str, archive: Path) -> None:
-        """Keep an archive, and no longer those that were made longest ago."""
+    def keep(self, digest: str, path: Path) -> None:
+        """Keep a file, and no longer those that were made longest ago."""
         if self.folder is None:
             return
-        write_whole(self.folder / f"{digest}.a", archive.read_bytes())
-        kept = sorted(self.folder.glob("*.a"), key=_made)
+        write_whole(self.folder / digest, path.read_bytes(), stat.S_IMODE(path.stat().st_mode))
+        # Those whose names begin with a dot are still being written.
+        kept = sorted(self.folder.glob("[!.]*"), key=_made)
         for path in kept[:-_KEPT]:
             path.unlink(missing_ok=True)
 

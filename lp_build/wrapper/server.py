@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.compile.environment import Session, without_shims
+from lp_build.compile.shelf import Shelf, identity_of
 from lp_build.errors import LakePlacidError, reported
 from lp_build.files import digest_of, locked
 from lp_build.layout import BuildDir
@@ -100,18 +101,25 @@ class Server:
 
 
 def make_client(build: BuildDir) -> Path | None:
-    """The client, compiled once; None where that fails: then each command starts Python."""
+    """The client, compiled once for all projects; None where that fails: then each command starts
+    Python."""
     source = Path(__file__).with_name("client.c")
-    target = build.path / "bin" / f"lp-client-{digest_of(source.read_bytes())[:16]}"
+    digest = digest_of(source.read_bytes())
+    target = build.path / "bin" / f"lp-client-{digest[:16]}"
     path = without_shims(os.environ)
     compiler = shutil.which("cc", path=path) or shutil.which("gcc", path=path)
     if target.exists() or compiler is None:
         return target if target.exists() else None
     with locked(build.path / "bin" / "lock"):
+        shelf = Shelf.of_user(os.environ)
+        key = digest_of(f"{digest} {identity_of(compiler)}".encode())
+        if shelf.take(key, target):
+            return target
         fresh = target.with_suffix(".new")
         done = run_quietly([compiler, "-O2", str(source), "-o", str(fresh)])
         if done.status != 0:
             return None
+        shelf.keep(key, fresh)
         fresh.replace(target)
     return target
 

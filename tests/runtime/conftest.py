@@ -116,6 +116,7 @@ def make_archive(compiler: str, config: Config, folder: Path, *, stress: bool) -
 def build(tmp_path_factory: pytest.TempPathFactory) -> Builder:
     """build(compiler=, stress=, defines=, link=, **keys of lp.toml): a Program of frames.S."""
     made: dict[object, Program] = {}
+    archives: dict[object, Path] = {}
 
     def make(
         compiler: str = "gcc",
@@ -130,7 +131,9 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Builder:
             return made[key]
         folder = tmp_path_factory.mktemp("program")
         config = Config(request="request", queue_value=QUEUE_VALUE, **keys)
-        archive = make_archive(compiler, config, folder, stress=stress)
+        runtime = (compiler, stress, config)
+        if runtime not in archives:
+            archives[runtime] = make_archive(compiler, config, folder, stress=stress)
         flags = [f"-D{name}" for name in defines]
         if config.mode == "queue":
             flags += ["-DQUEUE", f"-DQUEUE_VALUE={QUEUE_VALUE}"]
@@ -139,7 +142,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Builder:
         command = [compiler, "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-no-pie", "-fno-pie"]
         command += ["-D_GNU_SOURCE", f"-I{resource_dir('c_runtime')}"]
         command += [f"-I{resource_dir('kernel') / 'uapi'}", *flags]
-        command += [str(APPS / "main.c"), str(APPS / "frames.S"), str(archive), *link]
+        command += [str(APPS / "main.c"), str(APPS / "frames.S"), str(archives[runtime]), *link]
         command += ["-o", str(folder / "main")]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
