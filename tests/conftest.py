@@ -55,8 +55,19 @@ QUICK = {
     *("report/test_check.py", "runtime/test_rendering.py", "vm/test_parts.py"),
     "wrapper/test_target.py",
 }
-# What takes longest begins first, so that no process ends alone.
-LONG = ("nginx", "memcached", "redis", "kernel", "wrapper", "demo", "samples", "forms", "runtime")
+# What takes longest in one piece begins first, so that no process ends alone; what comes in many
+# pieces fills up.
+LONG = (
+    "nginx",
+    "memcached",
+    "redis",
+    "kernel",
+    "differential",
+    "rebuild",
+    "demo",
+    "runtime",
+    "samples",
+)
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
