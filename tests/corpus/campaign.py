@@ -72,6 +72,14 @@ class _Results:
         """Whether it was tried and nothing failed."""
         return (unit.package, unit.name, compiler, level) in self._done
 
+    def are_enough(self, package: str, most: int) -> bool:
+        """Whether so many of its units were tried whole and nothing of it failed: then there is no
+        need to configure it."""
+        rows = [row for row in self.rows if row["package"] == package]
+        trials = Counter(row["unit"] for row in rows)
+        whole = sum(count == len(COMPILERS) * len(LEVELS) for count in trials.values())
+        return whole >= most and not any(row["failures"] for row in rows)
+
     def add(self, row: dict[str, Any]) -> None:
         """Keep a row, in the place of an older one."""
         self.rows = [old for old in self.rows if self._key(old) != self._key(row)]
@@ -129,6 +137,8 @@ def main() -> int:
         for package in arguments.packages or PACKAGES.read_text(encoding="utf-8").split():
             if time.monotonic() > end:
                 break
+            if results.are_enough(package, arguments.units):
+                continue
             try:
                 units = units_of(package, cache, home / "work", arguments.units)
             except LakePlacidError as error:
