@@ -36,7 +36,7 @@ help:
 	@echo "make redis-kernel-suite  all of them there, for hours"
 	@echo "make programs     zlib and Lua with deopts forced at every site"
 	@echo "make programs-kernel  both with Elite in the kernel of a guest"
-	@echo "make servers      five servers that nobody tuned for, as a newcomer would take them"
+	@echo "make servers      seven servers that nobody tuned for, as a newcomer would take them"
 	@echo "make servers-kernel  the same, and with Elite in the kernel of a guest"
 	@echo "make driver       the driver in guests, for half an hour: a million random calls, storms, cycles"
 	@echo "make manual       manual pages, completion and reference, from the commands' definitions"

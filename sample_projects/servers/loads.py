@@ -79,6 +79,31 @@ def _some(stream: socket.socket) -> bytes:
     return data
 
 
+def redis_load(port: int, count: int) -> Load:
+    """SETs and GETs in turn, over one connection, each GET answered with what was set."""
+
+    def words(*each: bytes) -> bytes:
+        return b"*%d\r\n" % len(each) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in each)
+
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as stream:
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        began = time.monotonic()
+        for number in range(count):
+            pair = number // 2
+            key, value = b"key:%d" % (pair % HOSTS), b"value %d" % pair
+            if number % 2 == 0:
+                asked, expected = words(b"SET", key, value), b"+OK\r\n"
+            else:
+                asked, expected = words(b"GET", key), b"$%d\r\n%s\r\n" % (len(value), value)
+            stream.sendall(asked)
+            answer = b""
+            while len(answer) < len(expected):
+                answer += _some(stream)
+            if answer != expected:
+                raise LakePlacidError(f"a wrong answer: {answer!r}", remedy="look at the server")
+        return Load(count, time.monotonic() - began)
+
+
 def dns_load(port: int, count: int) -> Load:
     """Queries of the addresses of hosts, each answered with its own, one after the other."""
 

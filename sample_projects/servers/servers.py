@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loads import Load, dns_load, http_load, ntp_load
+from loads import Load, dns_load, http_load, ntp_load, redis_load
 
 from lp_build.errors import LakePlacidError
 from lp_build.trials.upstream import Source
@@ -145,6 +145,54 @@ TRIALS = (
         requests=("receive_query", "answer_request"),
         loops=("main",),
         group="nogroup",
+    ),
+    Trial(
+        name="redis",
+        source=Source("redis", "7.0.15"),
+        kind="one thread over its own event loop",
+        configure=(),
+        make=("make", "-C", "src", "redis-server", "MALLOC=libc"),
+        clean=("make", "-C", "src", "distclean"),
+        program="src/redis-server",
+        files={},
+        command=(
+            *("{program}", "--port", "{port}", "--bind", "127.0.0.1", "--save", ""),
+            *("--dir", "{folder}"),
+        ),
+        load=redis_load,
+        requests=(
+            *("processCommand", "processInputBuffer", "readQueryFromClient"),
+            "connSocketEventHandler",
+        ),
+        loops=("aeMain",),
+    ),
+    Trial(
+        name="nginx",
+        source=Source("nginx", "1.22.1"),
+        kind="a master and a worker that gives up root",
+        configure=(
+            *("./configure", "--without-http_rewrite_module", "--without-http_gzip_module"),
+        ),
+        make=("make",),
+        # `make clean` takes its configuration away too.
+        clean=("find", "objs", "-name", "*.o", "-delete"),
+        program="objs/nginx",
+        files={
+            "index.html": "hello\n" * 40,
+            "nginx.conf": "pid pid;\nevents {{ }}\nhttp {{\n  access_log access.log;\n"
+            "  sendfile on;\n  types {{ text/html html; }}\n"
+            "  server {{ listen 127.0.0.1:{port}; root {folder}; }}\n}}\n",
+        },
+        command=(
+            *("{program}", "-p", "{folder}", "-e", "stderr", "-c", "nginx.conf"),
+            *("-g", "daemon off;"),
+        ),
+        load=lambda port, count: http_load(port, count, keep_alive=True),
+        requests=(
+            *("ngx_http_process_request_line", "ngx_http_wait_request_handler"),
+            "ngx_http_keepalive_handler",
+        ),
+        loops=("ngx_worker_process_cycle", "ngx_process_events_and_timers"),
     ),
 )
 
