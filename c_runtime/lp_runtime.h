@@ -275,6 +275,15 @@ LP_HIDDEN void lp_stats_finish(void);
 /* In a forked child: begin anew. */
 LP_HIDDEN void lp_stats_forked(void);
 
+/* Threads of this process that wanted into the kernel and stay in user space. why: what kept the
+ * first of them out. */
+struct lp_shut_out {
+	uint64_t threads;
+	char why[256];
+};
+
+extern struct lp_shut_out lp_shut_out LP_HIDDEN;
+
 /* -- looking on (statistics/live.c)
  * -------------------------------------------------------------------- */
 

@@ -15,7 +15,7 @@ TRACE = 3
 # Files of surveyed programs, .lps: c_runtime/survey/survey.c.
 SURVEY = 3
 # What `lp top` reads in a running program: c_runtime/statistics/live.h.
-LIVE = 2
+LIVE = 3
 # lp-manifest.toml.
 MANIFEST = 1
 # lp-baseline.json, of `lp check`.

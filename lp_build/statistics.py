@@ -44,6 +44,8 @@ class Run:
     requests: those that began in Elite; finished: those that ended there too. deopts: the most
     frequent first. elite_text, text: bytes. slots, ring: as the runtime tells them, by name.
     entries: how often Elite was begun, in the middle of a request too.
+    shut_out: threads that wanted into the kernel and stayed in user space; why: what kept the first
+    of them out.
     """
 
     label: str
@@ -57,11 +59,19 @@ class Run:
     slots: dict[str, int]
     ring: dict[str, int]
     entries: int = 0
+    shut_out: int = 0
+    why: str = ""
 
     @property
     def share(self) -> float:
         """Share (0 to 1) of the requests that finished in Elite; 0 without requests."""
         return self.finished / self.requests if self.requests else 0.0
+
+    @property
+    def kept_out(self) -> str:
+        """Which threads stayed out of the kernel, and why; "" where none did."""
+        threads = "1 thread" if self.shut_out == 1 else f"{self.shut_out:,} threads"
+        return f"{threads} stayed out of the kernel: {self.why}" if self.shut_out else ""
 
 
 def read_run(path: Path) -> Run:
@@ -115,6 +125,8 @@ def _run(data: dict[str, Any], label: str) -> Run:
         {str(k): int(v) for k, v in data.get("slots", {}).items()},
         {str(k): int(v) for k, v in data.get("ring", {}).items()},
         int(data.get("entries", 0)),
+        int(data.get("shut_out", {}).get("threads", 0)),
+        str(data.get("shut_out", {}).get("why", "")),
     )
 
 
@@ -151,6 +163,8 @@ def sum_runs(runs: Sequence[Run], label: str) -> Run:
         {k: max(run.slots.get(k, 0) for run in runs) for k in first.slots},
         {k: max(run.ring.get(k, 0) for run in runs) for k in first.ring},
         sum(run.entries for run in runs),
+        sum(run.shut_out for run in runs),
+        next((run.why for run in runs if run.shut_out), ""),
     )
 
 

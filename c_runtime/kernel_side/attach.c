@@ -30,6 +30,7 @@
 enum { FIRST_DESCRIPTOR = 600 };
 
 LP_KERNEL_TLS struct lp_body lp_body;
+struct lp_shut_out lp_shut_out;
 static struct lp_body *bodies; /* of all threads, for a forked child */
 static pthread_mutex_t bodies_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_key_t thread_end_key;
@@ -167,10 +168,30 @@ static int open_session(void)
 	return out_of_the_way(fd);
 }
 
+/* A session that is attached to this program's module, or -1. */
+static int attached_session(struct lp_kernel_problem *why)
+{
+	struct lp_attach attach = identity;
+	int fd = open_session();
+
+	if (fd < 0) {
+		snprintf(why->what, sizeof(why->what), DEVICE ": %s", strerror(errno));
+		why->remedy = errno == ENOENT
+				  ? "lp load loads the driver"
+				  : "be root, or of the driver's group (lp load --group)";
+		return -1;
+	}
+	if (ioctl(fd, LP_IOC_ATTACH, &attach)) {
+		explain(why, errno, &attach);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 bool lp_kernel_available(struct lp_kernel_problem *why)
 {
-	struct lp_attach attach;
-	int fd, failed;
+	int fd;
 
 	identity.protocol = LP_PROTOCOL;
 	if (!find_name(identity.name)) {
@@ -183,20 +204,11 @@ bool lp_kernel_available(struct lp_kernel_problem *why)
 		why->remedy = "build it with lp build";
 		return false;
 	}
-	fd = open_session();
-	if (fd < 0) {
-		snprintf(why->what, sizeof(why->what), DEVICE ": %s", strerror(errno));
-		why->remedy = errno == ENOENT
-				  ? "lp load loads the driver"
-				  : "be root, or of the driver's group (lp load --group)";
+	fd = attached_session(why);
+	if (fd < 0)
 		return false;
-	}
-	attach = identity;
-	failed = ioctl(fd, LP_IOC_ATTACH, &attach) ? errno : 0;
 	close(fd);
-	if (failed)
-		explain(why, failed, &attach);
-	return !failed;
+	return true;
 }
 
 /* -- attaching --------------------------------------------------------------------------------- */
@@ -312,19 +324,32 @@ static void make_orphan(struct birth *birth)
 		bury(maker);
 }
 
+/* The count goes up last: whoever looks on reads a reason that is whole. */
+static void shut_out(const char *why)
+{
+	pthread_mutex_lock(&bodies_lock);
+	if (!lp_shut_out.threads)
+		snprintf(lp_shut_out.why, sizeof(lp_shut_out.why), "%s", why);
+	__atomic_fetch_add(&lp_shut_out.threads, 1, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&bodies_lock);
+}
+
 static bool try_to_attach(void)
 {
-	struct lp_attach attach = identity;
+	struct lp_kernel_problem why;
 	struct birth birth;
 	sigset_t all, old;
 	bool orphan;
 	int fd;
 
 	lp_body.state = LP_BODY_PLAIN;
-	fd = open_session();
-	if (fd < 0)
+	fd = attached_session(&why);
+	if (fd < 0) {
+		shut_out(why.what);
 		return false;
-	if (ioctl(fd, LP_IOC_ATTACH, &attach) || pthread_setspecific(thread_end_key, &lp_body)) {
+	}
+	if (pthread_setspecific(thread_end_key, &lp_body)) {
+		shut_out("no memory to know when the thread ends");
 		close(fd);
 		return false;
 	}
@@ -345,6 +370,7 @@ static bool try_to_attach(void)
 		lp_forms_attach();
 		list(&lp_body);
 	} else {
+		shut_out("its other body could not be made");
 		close(fd);
 		if (!orphan && birth.body > 0)
 			bury(birth.body);
@@ -372,6 +398,8 @@ void lp_kernel_forked(void)
 		one->state = LP_BODY_FRESH;
 	}
 	bodies = NULL;
+	/* Its one thread is as it was in the parent. */
+	lp_shut_out.threads = lp_body.state == LP_BODY_PLAIN;
 }
 
 void lp_kernel_start(void)

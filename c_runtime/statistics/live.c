@@ -24,6 +24,7 @@ static struct lp_live live __attribute__((section("lp_live"), used)) = {
     .ring_in = &lp_ring_in.position,
 #endif
     .ring_size = LP_RING_SIZE,
+    .shut_out = &lp_shut_out,
     .slot_caller_rsp = offsetof(struct lp_slot, caller_rsp),
     .slot_requests = offsetof(struct lp_slot, requests),
     .slot_deopted = offsetof(struct lp_slot, deopted),

@@ -9,7 +9,7 @@
 
 #include "lp_runtime.h"
 
-#define LP_LIVE_VERSION 2
+#define LP_LIVE_VERSION 3
 
 struct lp_live {
 	char magic[8];
@@ -29,6 +29,7 @@ struct lp_live {
 	const uint64_t *ring_out;	   /* how many were taken from it */
 	const uint64_t *ring_in;	   /* how many were put into it */
 	uint64_t ring_size;
+	const struct lp_shut_out *shut_out;
 	/* Offsets in struct lp_slot and struct lp_site. */
 	uint32_t slot_caller_rsp;
 	uint32_t slot_requests;

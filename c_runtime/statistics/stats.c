@@ -43,6 +43,7 @@ struct sums {
 	uint64_t depth_max;
 	uint64_t ring_waits;
 	uint64_t queued;
+	struct lp_shut_out shut_out;
 	uint64_t hits[]; /* by site */
 };
 
@@ -181,6 +182,15 @@ static void raise_to(uint64_t *most, uint64_t value)
 		;
 }
 
+static void add_shut_out(void)
+{
+	uint64_t threads = __atomic_load_n(&lp_shut_out.threads, __ATOMIC_ACQUIRE);
+	struct lp_shut_out *sum = &stats.sums->shut_out;
+
+	if (threads && !__atomic_fetch_add(&sum->threads, threads, __ATOMIC_RELAXED))
+		memcpy(sum->why, lp_shut_out.why, sizeof(sum->why));
+}
+
 /* Add what this process has counted. ended: the slot of a request that ends it, or NULL: it has
  * finished where it was. */
 static void add_own(const struct lp_slot *ended)
@@ -219,6 +229,7 @@ static void add_own(const struct lp_slot *ended)
 	add(&sums->ring_waits, lp_ring_counts.waits);
 	add(&sums->queued, lp_ring_counts.queued);
 #endif
+	add_shut_out();
 	for (const struct lp_site *site = __start_lp_sites; site < __stop_lp_sites; site++)
 		if (hits(site))
 			add(&site_hits[site - __start_lp_sites], hits(site));
@@ -286,6 +297,14 @@ static void put_slots(struct lp_text *text)
 	lp_text_put(text, "},\n");
 }
 
+static void put_shut_out(struct lp_text *text)
+{
+	put_field(text, "  \"shut_out\": {\"threads\": ", stats.sums->shut_out.threads);
+	lp_text_put(text, ", \"why\": ");
+	lp_text_put_json(text, stats.sums->shut_out.why);
+	lp_text_put(text, "},\n");
+}
+
 static void put_ring(struct lp_text *text)
 {
 	put_field(text, "  \"ring\": {\"size\": ", LP_RING_SIZE);
@@ -310,6 +329,7 @@ static void put_all(struct lp_text *text)
 	lp_text_put(text, ",\n");
 	put_slots(text);
 	put_ring(text);
+	put_shut_out(text);
 	put_field(text, "  \"elite_text_bytes\": ", __stop_lp_elite_text - __start_lp_elite_text);
 	put_field(text, ",\n  \"text_bytes\": ", stats.text_bytes);
 	lp_text_put(text, "\n}\n");

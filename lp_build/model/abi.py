@@ -129,6 +129,7 @@ LIVE = Layout(
         ("ring_out", "Q"),
         ("ring_in", "Q"),
         ("ring_size", "Q"),
+        ("shut_out", "Q"),
         ("slot_caller_rsp", "I"),
         ("slot_requests", "I"),
         ("slot_deopted", "I"),
@@ -148,9 +149,10 @@ SLOT_COUNTS = Layout(
 RING_COUNTS = Layout(
     "lp_ring_counts", tuple((name, "Q") for name in ("depth_max", "waits", "queued"))
 )
+SHUT_OUT = Layout("lp_shut_out", (("threads", "Q"), ("why", "256s")))
 
 LAYOUTS = (
     *(FRAME_RULE, SITE, RETURN, FUNCTION),
     *(KERNEL_SITE, KERNEL_RETURN, KERNEL_ENTRY, FIXUP, IMPORT),
-    *(LIVE, SLOT_COUNTS, RING_COUNTS),
+    *(LIVE, SLOT_COUNTS, RING_COUNTS, SHUT_OUT),
 )

@@ -165,7 +165,8 @@ def judge(
     no line is new."""
     failures = []
     if not run.requests:
-        failures.append("no request came to Elite: the run had no load, or another program ran")
+        why = run.kept_out or "the run had no load, or another program ran"
+        failures.append(f"no request came to Elite: {why}")
     elif run.share < threshold:
         failures.append(
             f"{run.share:.2%} of the requests finished in Elite, less than {threshold:.2%} "

@@ -559,6 +559,8 @@ def _warnings(material: _Material, runs: Sequence[Run], told: Forecast) -> list[
     covered = material.merges[REQUEST].covered if profile else 0.0
     shares = {PLACES[place.place]: place.share for place in told.places}
     for run in runs:
+        if run.shut_out:
+            warnings.append(f"{run.label}: {run.kept_out}")
         promised = shares.get(run.elite, covered)
         if run.elite == OFF:
             warnings.append(f"{run.label}: this run had Elite off (LP_ELITE was not set)")

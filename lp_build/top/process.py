@@ -49,6 +49,7 @@ class Live:
     ring_out: int
     ring_in: int
     ring_size: int
+    shut_out: int
     slot_caller_rsp: int
     slot_requests: int
     slot_deopted: int
@@ -66,8 +67,9 @@ class Snapshot:
     """A process's counters at one moment, all since it began.
 
     elite: "off", "inprocess" or "kernel", "" while it starts; requests: begun in Elite; finished:
-    that did not leave it (yet). ring_used: None where there is no ring. deopts: only sites that
-    were taken.
+    that did not leave it (yet). ring_used: None where there is no ring. shut_out: threads that
+    wanted into the kernel and stay in user space; why: what kept the first of them out. deopts:
+    only sites that were taken.
     """
 
     elite: str
@@ -84,6 +86,8 @@ class Snapshot:
     ring_waits: int
     queued: int
     entries: int
+    shut_out: int
+    why: str
     deopts: tuple[Deopt, ...]
 
 
@@ -137,6 +141,7 @@ class Process:
         if live.ring:
             counts = self._read(live.ring, abi.RING_COUNTS.size)
             ring_most, ring_waits, queued = abi.RING_COUNTS.unpack(counts)
+        shut_out, why = abi.SHUT_OUT.unpack(self._read(live.shut_out, abi.SHUT_OUT.size))
         return Snapshot(
             elite=self._text(live.elite),
             mode=self._text(live.mode),
@@ -154,6 +159,8 @@ class Process:
             ring_waits=ring_waits,
             queued=queued,
             entries=self._word(live.entries),
+            shut_out=shut_out,
+            why=why.partition(b"\0")[0].decode("utf-8", "replace"),
             deopts=tuple(self._deopts(live)),
         )
 

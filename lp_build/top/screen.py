@@ -31,6 +31,8 @@ def screen(view: View, history: Sequence[float], height: int, source: Sources) -
         ring = _used(total.ring_used, total.ring, total.ring_most, total.ring_waits)
         ring.append(f", {total.queued:,} queued so far", style="dim")
         facts.add_row("ring", ring)
+    if total.shut_out:
+        facts.add_row("shut out", Text(_shut_out(view), style="red"))
     return Group(_title(view), facts, Text(), _deopts(view, max(3, height - _AROUND), source))
 
 
@@ -44,6 +46,8 @@ def line(view: View) -> str:
     ]
     if total.ring_used is not None:
         parts.append(f"{total.ring_used}/{total.ring} in the ring")
+    if view.total.shut_out:
+        parts.append(_shut_out(view))
     worst = [one for one in view.lines if one.rate][:1]
     parts += [f"most deopts at {w.place.file}:{w.place.line} ({w.rate:,.0f}/s)" for w in worst]
     return "  ".join(parts)
@@ -101,6 +105,13 @@ def _elite(view: View) -> Text:
         ("░" * (_BAR - full), "dim"),
         (f"  {_percent(view.total_share)} so far", "dim"),
     )
+
+
+def _shut_out(view: View) -> str:
+    """Which threads are not in the kernel, and why."""
+    count = view.total.shut_out
+    threads = "1 thread stays" if count == 1 else f"{count:,} threads stay"
+    return f"{threads} in user space: {view.total.why}"
 
 
 def _used(used: int, count: int, most: int, waits: int) -> Text:

@@ -67,6 +67,7 @@ class View:
                 "waits": total.ring_waits,
                 "queued": total.queued,
             },
+            "shut_out": {"threads": total.shut_out, "why": total.why},
             "deopts": [
                 {
                     "file": line.place.file,
@@ -179,6 +180,8 @@ def add_up(snapshots: Sequence[Snapshot]) -> Snapshot:
         ring_waits=total("ring_waits"),
         queued=total("queued"),
         entries=total("entries"),
+        shut_out=total("shut_out"),
+        why=next((s.why for s in snapshots if s.shut_out), ""),
         deopts=tuple(Deopt(*key, count) for key, count in hits.items()),
     )
 

@@ -446,6 +446,8 @@ def test_who_closes_all_files_and_gives_up_root_goes_on_in_user_space(
     told = outcome(workshop, series, "files that are closed, and root given up ")
     (application,) = told.status["applications"]
     assert 45 <= application["runs"] <= 50
+    why = "/dev/lakeplacid: Permission denied"
+    assert told.stats["shut_out"] == {"threads": 1, "why": why}
 
 
 @pytest.mark.parametrize("series", SERIES)

@@ -8,9 +8,14 @@ from pathlib import Path
 
 
 def write_run(
-    path: Path, requests: int = 100, elite: str = "inprocess", **deopts: tuple[str, int, int]
+    path: Path,
+    requests: int = 100,
+    elite: str = "inprocess",
+    shut_out: str = "",
+    **deopts: tuple[str, int, int],
 ) -> Path:
-    """Write what LP_STATS would; deopts: by any name, (site, line, hits). All leave but once."""
+    """Write what LP_STATS would; deopts: by any name, (site, line, hits). All leave but once.
+    shut_out: why a thread stayed out of the kernel."""
     sites = [
         {"name": site, "file": site.partition(":")[0], "line": line, "hits": hits}
         for site, line, hits in deopts.values()
@@ -25,6 +30,7 @@ def write_run(
         "deopts": {"total": left, "sites": sites},
         "slots": {"count": 64, "size": 262144, "high_water": 1, "waits": 0},
         "ring": {"size": 0, "depth_max": 0, "waits": 0, "queued": 0},
+        "shut_out": {"threads": int(bool(shut_out)), "why": shut_out},
         "elite_text_bytes": 100,
         "text_bytes": 1000,
     }

@@ -199,6 +199,13 @@ def test_run_without_requests_fails(ci: Ci) -> None:
     assert "no request came to Elite" in result.err
 
 
+def test_run_that_was_kept_out_of_the_kernel_says_why(ci: Ci) -> None:
+    write_run(ci.folder / "stats.json", 0, elite="kernel", shut_out="no driver")
+    result = ci.check("--share", "0")
+    assert result.status == 1
+    assert "no request came to Elite: 1 thread stayed out of the kernel: no driver" in result.err
+
+
 def test_missing_baseline_that_was_named(ci: Ci) -> None:
     """With what to do."""
     result = ci.check("--baseline", "nowhere.json")

@@ -276,6 +276,13 @@ def test_run_without_elite_is_pointed_out(built: Server, tmp_path: Path) -> None
     assert any("Elite off" in note["reason"] for note in notes)
 
 
+def test_run_that_was_kept_out_of_the_kernel_is_pointed_out(built: Server, tmp_path: Path) -> None:
+    path = write_run(tmp_path / "out.json", elite="kernel", shut_out="no driver")
+    notes = told(built, "--stats", str(path))["notes"]
+    said = "out.json: 1 thread stayed out of the kernel: no driver"
+    assert said in [note["reason"] for note in notes]
+
+
 def test_damaged_trace(built: Server, tmp_path: Path) -> None:
     """Another file with a trace's name."""
     (tmp_path / "trace.1.0.lpt").write_text("not a trace, but as long as one" * 9)

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lp_build.resources import resource_dir
-
-from .conftest import APPS, Builder, Finished
+from .conftest import Builder, Finished
+from .fake_device import fake_device
 
 Run = Callable[..., Finished]
 
@@ -29,20 +28,22 @@ def build_id_of(program: Path) -> str:
 
 @pytest.fixture(scope="session")
 def fake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("fake") / "fake_device.so"
-    include = f"-I{resource_dir('kernel') / 'uapi'}"
-    words = ["gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", include]
-    source = str(APPS / "fake_device.c")
-    subprocess.run([*words, source, "-o", str(target), "-ldl"], check=True)
-    return target
+    return fake_device(tmp_path_factory.mktemp("fake"))
 
 
 @pytest.fixture
 def run(build: Builder, fake: Path, tmp_path: Path) -> Run:
-    """run(place, attach=, open_=, **environment): a program that makes requests; the fake's log is
-    `log` in tmp_path."""
+    """run(place, attach=, open_=, words=, **environment): a program that makes requests; the fake's
+    log is `log` in tmp_path."""
 
-    def run_it(place: str, *, attach: int = 0, open_: int = 0, **environment: str) -> Finished:
+    def run_it(
+        place: str,
+        *,
+        attach: int = 0,
+        open_: int = 0,
+        words: tuple[str, ...] = ("elite", "3", "2"),
+        **environment: str,
+    ) -> Finished:
         env = {
             "LP_ELITE": place,
             "LD_PRELOAD": str(fake),
@@ -51,7 +52,7 @@ def run(build: Builder, fake: Path, tmp_path: Path) -> Run:
             "FAKE_ATTACH": str(attach),
             **environment,
         }
-        return build().run("elite", "3", "2", env=env)
+        return build().run(*words, env=env)
 
     return run_it
 
@@ -158,7 +159,22 @@ def test_program_that_was_built_again_keeps_its_name(
 
 def test_thread_whose_e_cannot_be_made_stays_in_user_space(run: Run) -> None:
     """Here: the child that was to become E is none of the driver's, and ends."""
-    in_user_space(run("kernel"), "kernel")
+    done = run("kernel")
+    in_user_space(done, "kernel")
+    assert done.stats["shut_out"] == {"threads": 1, "why": "its other body could not be made"}
+
+
+def test_thread_that_the_driver_turns_away_says_why(run: Run) -> None:
+    """As where the program has given up root since it started."""
+    done = run("kernel", FAKE_ATTACH_AGAIN=str(errno.EPERM))
+    in_user_space(done, "kernel")
+    why = "cannot attach to /dev/lakeplacid: Operation not permitted"
+    assert done.stats["shut_out"] == {"threads": 1, "why": why}
+
+
+def test_forked_children_of_such_a_thread_are_counted_too(run: Run) -> None:
+    stats = run("kernel", words=("forks", "2")).stats
+    assert stats["shut_out"]["threads"] == stats["processes"] == 3
 
 
 def test_thread_tries_to_attach_once(run: Run, tmp_path: Path) -> None:

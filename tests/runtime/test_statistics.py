@@ -16,7 +16,7 @@ def test_the_object_has_all_its_keys(build: Builder) -> None:
     stats = build(mode="queue").check("leave", "3", "2").stats
     assert set(stats) == {
         *("elite", "mode", "pid", "processes", "requests", "finished_in_elite", "deopts"),
-        *("entries", "slots", "ring", "elite_text_bytes", "text_bytes"),
+        *("entries", "slots", "ring", "shut_out", "elite_text_bytes", "text_bytes"),
     }
     assert (stats["elite"], stats["mode"]) == ("inprocess", "queue")
     assert set(stats["slots"]) == {

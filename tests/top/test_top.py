@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -26,6 +27,7 @@ from lp_build.top.process import Snapshot
 from lp_build.top.screen import line
 from lp_build.top.watch import Watch, add_up, choose
 from tests.init.support import SECONDS, clean_environment, datagrams, running, sample_copy, wrap
+from tests.runtime.fake_device import fake_device
 
 REQUESTS = 200
 CONFIG = 'request = "handle_request"\nthreshold = 0.5\n'
@@ -54,10 +56,10 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @contextmanager
-def serving(program: Path, elite: str = "inprocess") -> Iterator[Running]:
+def serving(program: Path, elite: str = "inprocess", **settings: str) -> Iterator[Running]:
     """The server while the block runs; it writes its statistics when that ends."""
     stats = program.parent / "stats.json"
-    environment = {**clean_environment(), "LP_ELITE": elite, "LP_STATS": str(stats)}
+    environment = {**clean_environment(), "LP_ELITE": elite, "LP_STATS": str(stats), **settings}
     command = [str(program), "-p", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as server:
         assert server.stdout is not None
@@ -113,6 +115,17 @@ def test_with_elite_off_it_says_how_to_turn_it_on(program: Path) -> None:
         shown = top(server.pid, "--once")
     assert "Elite off" in shown
     assert "LP_ELITE=inprocess" in shown
+
+
+def test_it_says_why_threads_stay_out_of_the_kernel(program: Path, tmp_path: Path) -> None:
+    turned_away = {"LD_PRELOAD": str(fake_device(tmp_path)), "FAKE_ATTACH_AGAIN": str(errno.EPERM)}
+    with serving(program, "kernel", **turned_away) as server:
+        datagrams(server.port, 1)
+        told = json.loads(top(server.pid, "--once", "--json"))["shut_out"]
+        shown = top(server.pid, "--once")
+    why = "cannot attach to /dev/lakeplacid: Operation not permitted"
+    assert told == {"threads": 1, "why": why}
+    assert f"1 thread stays in user space: {why}" in " ".join(shown.split())
 
 
 def test_without_a_terminal_there_is_a_line_each_interval_until_the_server_ends(
@@ -201,7 +214,7 @@ def test_a_process_of_someone_else(program: Path, monkeypatch: pytest.MonkeyPatc
 def a_snapshot(requests: int, hits: int) -> Snapshot:
     deopts = (Deopt("a.c:f:0:true", "a.c", 3, hits),)
     return Snapshot(
-        "inprocess", "wait", requests, requests, 1, 64, 5, 0, None, 0, 0, 0, 0, 0, deopts
+        "inprocess", "wait", requests, requests, 1, 64, 5, 0, None, 0, 0, 0, 0, 0, 0, "", deopts
     )
 
 

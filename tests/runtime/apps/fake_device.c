@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * To be preloaded: /dev/lakeplacid as far as a program attaches to it. FAKE_OPEN and FAKE_ATTACH
- * are the errors to give, as numbers; FAKE_LOG gets a line for each attach: name and build id.
+ * are the errors to give, as numbers, and FAKE_ATTACH_AGAIN what all but the first attach get;
+ * FAKE_LOG gets a line for each attach: name and build id.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -60,7 +61,8 @@ static int attach(struct lp_attach *attach)
 {
 	const char *log = getenv("FAKE_LOG");
 	FILE *file = log ? fopen(log, "a") : NULL;
-	int error = wanted_error("FAKE_ATTACH");
+	static int attached;
+	int error = wanted_error(attached++ ? "FAKE_ATTACH_AGAIN" : "FAKE_ATTACH");
 
 	if (file) {
 		fprintf(file, "%u %.31s ", attach->protocol, attach->name);
