@@ -158,15 +158,23 @@ static_assert(sizeof(struct lp_run) == LP_KERNEL_RUN_SIZE, "kernel_side/kernel.h
 static_assert(offsetof(struct lp_run, registers) == LP_KERNEL_RUN_REGISTERS,
 	      "kernel_side/kernel.h");
 
+/* The Fallback goes on where it was, also with a request that was to run in the kernel. */
+static struct lp_kernel_way not_run(struct lp_registers *registers)
+{
+	if (lp_kernel_entry == (uint64_t)lp_request_kernel_entry)
+		lp_count_deopt(NULL, lp_slot_at((uint64_t)(registers + 1)));
+	return (struct lp_kernel_way){.registers = registers};
+}
+
 struct lp_kernel_way lp_kernel_run(struct lp_registers *registers, void *fp, struct lp_run *run)
 {
 	uint64_t rsp = (uint64_t)(registers + 1);
-	struct lp_kernel_way way = {.registers = registers};
+	struct lp_kernel_way way = {0};
 	long error;
 
 	if (lp_body.state == LP_BODY_PLAIN ||
 	    (lp_body.state == LP_BODY_FRESH && !attach_undisturbed()))
-		return way;
+		return not_run(registers);
 	run->entry = lp_kernel_entry;
 	run->stack_low = stack_low_at(rsp);
 	run->fp = (uint64_t)fp;
@@ -179,7 +187,7 @@ struct lp_kernel_way lp_kernel_run(struct lp_registers *registers, void *fp, str
 	run->busy_poll = LP_KERNEL_BUSY_POLL;
 	run->pad = 0;
 	if (!run->stack_low)
-		return way;
+		return not_run(registers);
 	/* E runs a loop's requests on the slot that its thread keeps, and takes none itself. */
 	if (!lp_own_idle && !lp_slot_at(rsp))
 		lp_slot_keep(rsp);
@@ -189,7 +197,7 @@ struct lp_kernel_way lp_kernel_run(struct lp_registers *registers, void *fp, str
 	error = run_ioctl(run);
 	if (error) {
 		failed(error);
-		return way;
+		return not_run(registers);
 	}
 	way.registers = (struct lp_registers *)run->registers;
 	if (run->reason != LP_RUN_EXIT) {

@@ -70,6 +70,7 @@ def in_user_space(done: Finished, place: str) -> None:
     assert (done.status, done.err) == (0, "")
     assert done.values["errors"] == 0
     assert done.stats["elite"] == place
+    assert done.stats["finished_in_elite"] == 0
 
 
 def test_auto_runs_plainly_without_a_device(run: Run) -> None:
