@@ -50,7 +50,7 @@ def answers(kind: str, port: int, amount: int) -> Any:
     if kind == "udp_kv scouted":
         return run_load(port, amount).server
     if kind == "http_events scouted":
-        return len(exchange(port, amount, odd=0.02).replies)
+        return len(exchange(port, amount, odd=0.02, paced=True).replies)
     if kind == "udp_kv get":
         result = run_load(port, amount, mix=Mix(1, 0, 0, 0, 0, 0, 0), seed=4)
         assert result.server == result.expected, (result.server, result.expected)

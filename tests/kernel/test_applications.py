@@ -177,7 +177,7 @@ def program(workshop: Path, name: str) -> Program:
         elif name == "udp_kv":
             run_load(server.port, 5000)
         else:
-            exchange(server.port, 100, odd=0.02)
+            exchange(server.port, 100, odd=0.02, paced=True)
     return specialised(workshop, name, environment)
 
 

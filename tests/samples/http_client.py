@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import random
 import socket
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 HELLO = b"GET /hello HTTP/1.1\r\n\r\n"
 ODD = (
@@ -32,21 +34,24 @@ class Exchange:
     requests: int
 
 
-def exchange(port: int, connections: int, *, odd: float = 0.3, seed: int = 1) -> Exchange:
+def exchange(
+    port: int, connections: int, *, odd: float = 0.3, seed: int = 1, paced: bool = False
+) -> Exchange:
     """One connection after the other, each with some requests; `odd`: the share that isn't the
-    usual one. Each connection is closed by the server in the end."""
+    usual one. Each connection is closed by the server in the end. paced: each piece is sent when
+    the server has read the last one, so that it reads as often on a slow machine."""
     rng = random.Random(seed)
     replies, requests = [], 0
     for _ in range(connections):
         count = rng.randint(1, 12)
         wanted = [rng.choice(ODD) if rng.random() < odd else HELLO for _ in range(count)]
         data = b"".join([*wanted, rng.choice(LAST)])
-        replies.append(_converse(port, data, rng))
+        replies.append(_converse(port, data, rng, paced))
         requests += count + 1
     return Exchange(tuple(replies), requests)
 
 
-def _converse(port: int, data: bytes, rng: random.Random) -> bytes:
+def _converse(port: int, data: bytes, rng: random.Random, paced: bool) -> bytes:
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         at = 0
@@ -54,7 +59,25 @@ def _converse(port: int, data: bytes, rng: random.Random) -> bytes:
             size = rng.choice((len(data), rng.randint(1, 40)))
             connection.sendall(data[at : at + size])
             at += size
+            if paced:
+                _wait_until_read(connection)
         received = []
         while piece := connection.recv(65536):
             received.append(piece)
     return b"".join(received)
+
+
+def _wait_until_read(connection: socket.socket) -> None:
+    """Until the other end, which is on this machine, has nothing left to read."""
+    mine, its = (
+        f":{address[1]:04X}" for address in (connection.getsockname(), connection.getpeername())
+    )
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+        ends = [row[4] for row in rows if row[1].endswith(its) and row[2].endswith(mine)]
+        # No end: the server has closed it.
+        if not ends or ends[0].endswith(":00000000"):
+            return
+        time.sleep(0.001)
+    raise AssertionError("the server reads nothing")
