@@ -47,7 +47,7 @@ demo: set-up-demo
 
 test: set-up-test
 	@echo "test: linters and unit tests take three minutes, what builds servers and boots kernels"
-	@echo "test: some 25 minutes more (of two processors; $(JOBS) tests at once)"
+	@echo "test: less than half an hour more (of two processors; $(JOBS) tests at once)"
 	@scripts/lint.sh
 	@echo "test: the quick half"
 	@$(PYTEST) -q -n $(JOBS) --durations=20 --half=quick

@@ -63,6 +63,21 @@ def end(
         return None
 
 
+def end_well(
+    process: subprocess.Popen[Any],
+    timeout: float,
+    wrong: Callable[[str], LakePlacidError],
+    by: signal.Signals = signal.SIGTERM,
+) -> None:
+    """End a server: it must, within so many seconds and with exit status 0. Raises what `wrong`
+    makes of what it did instead."""
+    status = end(process, timeout, by)
+    if status is None:
+        raise wrong(f"did not end within {timeout:g} s")
+    if status != 0:
+        raise wrong(f"ended with status {status}")
+
+
 def wait_until(what: str, condition: Callable[[], bool], timeout: float = 60.0) -> None:
     """Look until a condition holds that there is nothing to wait on for: a file that a server
     makes, a process that it starts. Raises LakePlacidError after `timeout` seconds."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lp_build.errors import LakePlacidError
-from lp_build.serving import ask_until, end, failure, listens
+from lp_build.serving import ask_until, end_well, failure, listens
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,7 @@ def serve(
             try:
                 port = _wait_port(process, ports, log, timeout)
                 yield Server(process, port)
-                status = end(process, timeout)
-                if status is None:
-                    raise _failure(program, f"did not end within {timeout:g} s", log)
-                if status != 0:
-                    raise _failure(program, f"ended with status {status}", log)
+                end_well(process, timeout, lambda what: _failure(program, what, log))
             finally:
                 process.kill()  # a no-op after it has ended
 

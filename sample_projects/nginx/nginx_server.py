@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from lp_build.errors import LakePlacidError
-from lp_build.serving import ask_until, end, failure, free_port, listens, wait_until
+from lp_build.serving import ask_until, end, end_well, failure, free_port, listens, wait_until
 
 TIMEOUT = 60.0  # seconds, for whatever nginx is to do
 START_ATTEMPTS = 5  # a port that was free may be taken by the time nginx binds it
@@ -178,11 +178,8 @@ def serve(
                     continue
                 raise _failure(program, f"did not start: status {process.returncode}", site)
             yield Server(site, command, environment, process, port)
-            status = end(process, TIMEOUT, signal.SIGQUIT)
-            if status is None:
-                raise _failure(program, f"did not end within {TIMEOUT:g} s", site)
-            if status != 0:
-                raise _failure(program, f"ended with status {status}", site)
+            wrong = partial(_failure, program, site=site)
+            end_well(process, TIMEOUT, wrong, signal.SIGQUIT)
             return
         finally:
             if process.poll() is None:

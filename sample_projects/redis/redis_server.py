@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from lp_build.errors import LakePlacidError
-from lp_build.serving import ask_until, end, failure, free_port
+from lp_build.serving import ask_until, end_well, failure, free_port
 
 TIMEOUT = 60.0  # seconds, for whatever redis is to do
 START_ATTEMPTS = 5  # a port that was free may be taken by the time redis binds it
@@ -109,11 +109,7 @@ def serve(
                         continue
                     raise _failure(program, f"did not start: status {process.returncode}", log)
                 yield Server(process, port, folder)
-                status = end(process, TIMEOUT)
-                if status is None:
-                    raise _failure(program, f"did not end within {TIMEOUT:g} s", log)
-                if status != 0:
-                    raise _failure(program, f"ended with status {status}", log)
+                end_well(process, TIMEOUT, lambda what: _failure(program, what, log))
                 return
             finally:
                 process.kill()  # a no-op after it has ended

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import random
 import socket
-import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from lp_build.serving import wait_until
 
 HELLO = b"GET /hello HTTP/1.1\r\n\r\n"
 ODD = (
@@ -69,15 +70,13 @@ def _converse(port: int, data: bytes, rng: random.Random, paced: bool) -> bytes:
 
 def _wait_until_read(connection: socket.socket) -> None:
     """Until the other end, which is on this machine, has nothing left to read."""
-    mine, its = (
-        f":{address[1]:04X}" for address in (connection.getsockname(), connection.getpeername())
-    )
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
+    ends = connection.getsockname(), connection.getpeername()
+    mine, its = (f":{port:04X}" for _, port in ends)
+
+    def is_read() -> bool:
         rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-        ends = [row[4] for row in rows if row[1].endswith(its) and row[2].endswith(mine)]
+        queues = [row[4] for row in rows if row[1].endswith(its) and row[2].endswith(mine)]
         # No end: the server has closed it.
-        if not ends or ends[0].endswith(":00000000"):
-            return
-        time.sleep(0.001)
-    raise AssertionError("the server reads nothing")
+        return not queues or queues[0].endswith(":00000000")
+
+    wait_until("server that reads", is_read, 20)
